@@ -1,0 +1,1 @@
+//! Rust client of Syncline: call reducers, subscribe to queries, hold a live local copy.

@@ -1,0 +1,1 @@
+//! The macros table and reducer of the Syncline module SDK.

@@ -1,0 +1,1 @@
+//! What authors of Syncline modules use: tables, reducers and their context.

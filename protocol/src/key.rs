@@ -1,0 +1,98 @@
+//! Memcomparable keys: byte strings whose order is the order of the values.
+//!
+//! Integers are big-endian with the sign bit flipped; floats have their bits flipped so that they
+//! sort as numbers with NaN last; strings and bytes escape 0x00 as 0x00 0xff and end with 0x00 0x00;
+//! an option is 0x00 for nothing (so NULL sorts first) or 0x01 and the value; a list is 0x01 before
+//! each element and 0x00 at its end; structs and keys of several columns are concatenations.
+
+use crate::error::CodecError;
+use crate::packed::Reader;
+use crate::types::Type;
+
+/// Appends the memcomparable form of the packed value at the front of `reader`.
+pub fn encode(ty: &Type, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    match ty {
+        Type::Bool | Type::U8 => out.push(reader.array::<1>()?[0]),
+        Type::U16 => out.extend(reader.array::<2>()?.iter().rev()),
+        Type::U32 => out.extend(reader.array::<4>()?.iter().rev()),
+        Type::U64 => {
+            out.extend_from_slice(&u64::from_le_bytes(reader.array()?).to_be_bytes());
+        }
+        Type::U128 => {
+            out.extend_from_slice(&u128::from_le_bytes(reader.array()?).to_be_bytes());
+        }
+        Type::I8 => out.push(reader.array::<1>()?[0] ^ 0x80),
+        Type::I16 => put_signed(reader.array::<2>()?, out),
+        Type::I32 => put_signed(reader.array::<4>()?, out),
+        Type::I64 | Type::Timestamp | Type::Duration => put_signed(reader.array::<8>()?, out),
+        Type::I128 => put_signed(reader.array::<16>()?, out),
+        Type::F32 => {
+            let bits = u32::from_le_bytes(reader.array()?);
+            let sorted = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+            out.extend_from_slice(&sorted.to_be_bytes());
+        }
+        Type::F64 => {
+            let bits = u64::from_le_bytes(reader.array()?);
+            let sorted = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+            out.extend_from_slice(&sorted.to_be_bytes());
+        }
+        Type::String | Type::Bytes => put_escaped(reader.sized()?, out),
+        Type::Identity => out.extend_from_slice(&reader.array::<32>()?),
+        Type::ConnectionId | Type::Uuid => out.extend_from_slice(&reader.array::<16>()?),
+        Type::Option(inner) => match reader.array::<1>()? {
+            [1] => out.push(0),
+            [0] => {
+                out.push(1);
+                encode(inner, reader, out)?;
+            }
+            _ => return Err(CodecError::BadTag),
+        },
+        Type::List(inner) => {
+            for _ in 0..reader.count()? {
+                out.push(1);
+                encode(inner, reader, out)?;
+            }
+            out.push(0);
+        }
+        Type::Struct(inner) => {
+            for field in &inner.fields {
+                encode(&field.ty, reader, out)?;
+            }
+        }
+        Type::Enum(inner) => {
+            let [tag] = reader.array()?;
+            let variant = inner.variants.get(usize::from(tag)).ok_or(CodecError::BadTag)?;
+            out.push(tag);
+            if let Some(payload) = &variant.payload {
+                encode(payload, reader, out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn put_signed<const N: usize>(mut le: [u8; N], out: &mut Vec<u8>) {
+    le[N - 1] ^= 0x80;
+    le.reverse();
+    out.extend_from_slice(&le);
+}
+
+fn put_escaped(bytes: &[u8], out: &mut Vec<u8>) {
+    for &byte in bytes {
+        out.push(byte);
+        if byte == 0 {
+            out.push(0xff);
+        }
+    }
+    out.extend_from_slice(&[0, 0]);
+}
+
+/// The smallest key that is greater than every key that starts with `prefix`; `None` if there is
+/// no such key (all bytes are 0xff).
+#[must_use]
+pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|&byte| byte != 0xff)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}

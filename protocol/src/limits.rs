@@ -1,0 +1,94 @@
+//! Every limit with its default, its unit last in the name. Operators lower or raise what is in the
+//! server's configuration; the others are part of the formats.
+
+/// A WebSocket message, either way, and an HTTP body except a module.
+pub const FRAME_BYTES_MAX: usize = 4 << 20;
+/// The wasm of a module.
+pub const MODULE_BYTES_MAX: usize = 32 << 20;
+/// A packed row.
+pub const ROW_BYTES_MAX: usize = 1 << 20;
+/// A packed or memcomparable key.
+pub const KEY_BYTES_MAX: usize = 4 << 10;
+/// Packed arguments of a call.
+pub const ARGS_BYTES_MAX: usize = 1 << 20;
+/// Packed value that a reducer returns, and its error text.
+pub const RESULT_BYTES_MAX: usize = 1 << 20;
+
+/// Tables of a schema.
+pub const TABLES_MAX: usize = 512;
+/// Columns of a table.
+pub const COLUMNS_MAX: usize = 256;
+/// Indexes of a table.
+pub const INDEXES_MAX: usize = 32;
+/// Reducers of a schema.
+pub const REDUCERS_MAX: usize = 1024;
+/// Parameters of a reducer.
+pub const PARAMS_MAX: usize = 64;
+/// A name of anything.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// Wall time of a call.
+pub const CALL_MS_MAX: u64 = 1000;
+/// Linear memory of a module instance.
+pub const CALL_MEMORY_BYTES_MAX: usize = 64 << 20;
+/// Rows that a transaction may change.
+pub const CALL_ROWS_MAX: usize = 1_000_000;
+/// Bytes of rows that a transaction may write.
+pub const CALL_WRITE_BYTES_MAX: usize = 64 << 20;
+/// Open cursors of a call.
+pub const CALL_CURSORS_MAX: usize = 64;
+/// Lines that a call may log.
+pub const CALL_LOG_LINES_MAX: usize = 100;
+/// A line in the module's log.
+pub const LOG_LINE_BYTES_MAX: usize = 4 << 10;
+/// Module log lines that the server keeps per database.
+pub const LOG_LINES_KEPT: usize = 10_000;
+/// What a guest hands over for the rows of a scan.
+pub const SCAN_CHUNK_BYTES: usize = 64 << 10;
+
+/// A SQL text.
+pub const SQL_BYTES_MAX: usize = 16 << 10;
+/// Nesting of a SQL expression.
+pub const SQL_DEPTH_MAX: usize = 64;
+/// Rows of a live window (`ORDER BY .. LIMIT n`).
+pub const WINDOW_ROWS_MAX: u64 = 1000;
+/// Rows that a first answer or one-off query may return.
+pub const QUERY_ROWS_MAX: usize = 1_000_000;
+/// Bytes that a first answer or one-off query may return.
+pub const QUERY_BYTES_MAX: usize = 256 << 20;
+/// Rows that a one-off query may look at.
+pub const QUERY_SCAN_ROWS_MAX: usize = 10_000_000;
+/// Bytes of rows in one Snapshot, Rows or Reset chunk.
+pub const SNAPSHOT_CHUNK_BYTES: usize = 256 << 10;
+/// Live instances without an equality of a column with a parameter, per table.
+pub const SCANNED_INSTANCES_MAX: usize = 256;
+
+/// Connections of a server.
+pub const CONNECTIONS_MAX: usize = 100_000;
+/// Subscriptions of a connection.
+pub const SUBSCRIPTIONS_PER_CONNECTION_MAX: usize = 4096;
+/// Calls, queries and subscribes of a connection that wait for an answer; more stop its reading.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 4096;
+/// Bytes that wait for a client to read; over it the client is slow.
+pub const OUTBOX_BYTES_MAX: usize = 16 << 20;
+/// Time a slow client has to drain before it is closed.
+pub const SLOW_CLIENT_MS_MAX: u64 = 10_000;
+/// Time between accept and Hello.
+pub const HELLO_MS_MAX: u64 = 5_000;
+/// Commands that wait for the engine of a database.
+pub const INBOX_COMMANDS_MAX: usize = 16_384;
+/// Commands of one `Engine::step`.
+pub const STEP_COMMANDS_MAX: usize = 1024;
+/// Bytes of the commit log that are written but not yet durable; more stop the engine.
+pub const LOG_PENDING_BYTES_MAX: usize = 64 << 20;
+/// A segment of the commit log.
+pub const LOG_SEGMENT_BYTES: usize = 64 << 20;
+/// A record of the commit log.
+pub const LOG_RECORD_BYTES_MAX: usize = 256 << 20;
+
+const _: () = assert!(KEY_BYTES_MAX <= ROW_BYTES_MAX, "a key is a part of a row");
+const _: () = assert!(ROW_BYTES_MAX <= FRAME_BYTES_MAX, "a row travels in one frame");
+const _: () = assert!(ARGS_BYTES_MAX < FRAME_BYTES_MAX, "a call travels in one frame");
+const _: () = assert!(SNAPSHOT_CHUNK_BYTES + ROW_BYTES_MAX < FRAME_BYTES_MAX, "and so does a chunk");
+const _: () = assert!(FRAME_BYTES_MAX < OUTBOX_BYTES_MAX, "an outbox holds a frame");
+const _: () = assert!(2 * CALL_WRITE_BYTES_MAX < LOG_RECORD_BYTES_MAX, "a record holds a transaction");

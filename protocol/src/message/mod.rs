@@ -1,0 +1,43 @@
+//! Messages between client and server, in two encodings with the same meaning.
+//!
+//! In MessagePack a message is `[tag, [field, ..]]`: fields in declared order, later versions append.
+//! In JSON it is an object whose `type` is the message's name in snake case. Packed data (arguments,
+//! rows, results) is one `bin` in MessagePack and plain JSON values in JSON. docs/wire.md has both.
+
+mod client;
+mod delta;
+mod server;
+mod text;
+
+pub use client::{
+    Args, Auth, Call, ClientMessage, Delivery, Hello, Ping, Query, SetParams, Subscribe, Unsubscribe,
+};
+pub use delta::{DeltaOp, DeltaReader, DeltaWriter, OrderColumn, ResultColumn, ResultDescription};
+pub use server::{
+    Commit, CommitFrame, Delta, ErrorMessage, Pong, Reply, Reset, Rows, SchemaChanged, ServerMessage,
+    Snapshot, Welcome,
+};
+pub use text::{ReplyTypes, server_from_json, server_to_json};
+
+/// How messages of a connection are written; the WebSocket subprotocol chooses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// `syncline.v1.msgpack`, binary frames.
+    MessagePack,
+    /// `syncline.v1.json`, text frames.
+    Json,
+}
+
+impl Encoding {
+    /// Both, in the server's order of preference.
+    pub const ALL: [Self; 2] = [Self::MessagePack, Self::Json];
+
+    /// Name of the WebSocket subprotocol.
+    #[must_use]
+    pub const fn subprotocol(self) -> &'static str {
+        match self {
+            Self::MessagePack => "syncline.v1.msgpack",
+            Self::Json => "syncline.v1.json",
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A query parameter before its type is known: the binder coerces it to the type it meets.
+
+use crate::types::Type;
+use crate::value::Value;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A value as MessagePack and JSON can both write it. Integers over 64 bits (in JSON over 53), and
+/// identities, ids and uuids in JSON, travel as text.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the variants say it")]
+pub enum Param {
+    Null,
+    Bool(bool),
+    Int(i128),
+    Float(f64),
+    Text(String),
+    Bytes(Vec<u8>),
+    List(Vec<Param>),
+}
+
+impl Param {
+    /// The value of type `ty` that this stands for, if there is one. A number out of the type's range
+    /// is none. For an option type null is nothing; no other type takes null.
+    #[must_use]
+    pub fn coerce(&self, ty: &Type) -> Option<Value> {
+        Some(match (ty, self) {
+            (Type::Option(_), Self::Null) => Value::Option(None),
+            (Type::Option(inner), some) => Value::Option(Some(Box::new(some.coerce(inner)?))),
+            (Type::Bool, Self::Bool(v)) => Value::Bool(*v),
+            (Type::F32, Self::Float(v)) => Value::F32(*v as f32),
+            (Type::F64, Self::Float(v)) => Value::F64(*v),
+            (Type::F32, Self::Int(v)) => Value::F32(*v as f32),
+            (Type::F64, Self::Int(v)) => Value::F64(*v as f64),
+            (Type::F64 | Type::F32, Self::Text(text)) => {
+                let number = match text.as_str() {
+                    "NaN" => f64::NAN,
+                    "Infinity" => f64::INFINITY,
+                    "-Infinity" => f64::NEG_INFINITY,
+                    _ => return None,
+                };
+                return Self::Float(number).coerce(ty);
+            }
+            (Type::String, Self::Text(v)) => Value::String(v.clone()),
+            (Type::Bytes, Self::Bytes(v)) => Value::Bytes(v.clone()),
+            (Type::Bytes, Self::Text(v)) => Value::Bytes(crate::json::from_base64(v)?),
+            (Type::Identity | Type::ConnectionId | Type::Uuid, Self::Bytes(v)) => {
+                crate::packed::decode(ty, v).ok()?
+            }
+            (Type::Identity | Type::ConnectionId | Type::Uuid, Self::Text(v)) => {
+                crate::json::decode(ty, &serde_json::Value::String(v.clone())).ok()?
+            }
+            (Type::List(inner), Self::List(items)) => {
+                Value::List(items.iter().map(|item| item.coerce(inner)).collect::<Option<_>>()?)
+            }
+            (_, Self::Int(v)) => integer(ty, *v)?,
+            (_, Self::Float(v)) if v.trunc() == *v && v.abs() < 9.1e15 => integer(ty, *v as i128)?,
+            (_, Self::Text(v)) => integer(ty, v.parse().ok()?)?,
+            _ => return None,
+        })
+    }
+}
+
+fn integer(ty: &Type, v: i128) -> Option<Value> {
+    Some(match ty {
+        Type::I8 => Value::I8(v.try_into().ok()?),
+        Type::I16 => Value::I16(v.try_into().ok()?),
+        Type::I32 => Value::I32(v.try_into().ok()?),
+        Type::I64 => Value::I64(v.try_into().ok()?),
+        Type::I128 => Value::I128(v),
+        Type::U8 => Value::U8(v.try_into().ok()?),
+        Type::U16 => Value::U16(v.try_into().ok()?),
+        Type::U32 => Value::U32(v.try_into().ok()?),
+        Type::U64 => Value::U64(v.try_into().ok()?),
+        Type::U128 => Value::U128(v.try_into().ok()?),
+        Type::Timestamp => Value::Timestamp(v.try_into().ok()?),
+        Type::Duration => Value::Duration(v.try_into().ok()?),
+        _ => return None,
+    })
+}
+
+impl Serialize for Param {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => s.serialize_unit(),
+            Self::Bool(v) => s.serialize_bool(*v),
+            Self::Int(v) => match (i64::try_from(*v), u64::try_from(*v)) {
+                (Ok(v), _) if !s.is_human_readable() || v.abs() < 1 << 53 => s.serialize_i64(v),
+                (_, Ok(v)) if !s.is_human_readable() => s.serialize_u64(v),
+                _ => s.serialize_str(&v.to_string()),
+            },
+            Self::Float(v) if v.is_finite() || !s.is_human_readable() => s.serialize_f64(*v),
+            Self::Float(v) if v.is_nan() => s.serialize_str("NaN"),
+            Self::Float(v) => s.serialize_str(if *v > 0.0 { "Infinity" } else { "-Infinity" }),
+            Self::Text(v) => s.serialize_str(v),
+            Self::Bytes(v) if s.is_human_readable() => s.serialize_str(&crate::json::to_base64(v)),
+            Self::Bytes(v) => s.serialize_bytes(v),
+            Self::List(v) => v.serialize(s),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Param {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Param;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("null, a bool, a number, text, bytes or a list")
+            }
+            fn visit_unit<E>(self) -> Result<Param, E> {
+                Ok(Param::Null)
+            }
+            fn visit_none<E>(self) -> Result<Param, E> {
+                Ok(Param::Null)
+            }
+            fn visit_bool<E>(self, v: bool) -> Result<Param, E> {
+                Ok(Param::Bool(v))
+            }
+            fn visit_i64<E>(self, v: i64) -> Result<Param, E> {
+                Ok(Param::Int(v.into()))
+            }
+            fn visit_u64<E>(self, v: u64) -> Result<Param, E> {
+                Ok(Param::Int(v.into()))
+            }
+            fn visit_f64<E>(self, v: f64) -> Result<Param, E> {
+                Ok(Param::Float(v))
+            }
+            fn visit_str<E>(self, v: &str) -> Result<Param, E> {
+                Ok(Param::Text(v.to_owned()))
+            }
+            fn visit_bytes<E>(self, v: &[u8]) -> Result<Param, E> {
+                Ok(Param::Bytes(v.to_vec()))
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Param, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    if items.len() == 1024 {
+                        return Err(de::Error::custom("a list parameter has at most 1024 items"));
+                    }
+                    items.push(item);
+                }
+                Ok(Param::List(items))
+            }
+        }
+        d.deserialize_any(Visitor)
+    }
+}

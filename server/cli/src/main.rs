@@ -1,0 +1,3 @@
+//! The binary `syncline`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Sockets, HTTP, auth and metrics around the engine; the library one embeds.

@@ -1,0 +1,1 @@
+//! Runs WASM reducers against a transaction, within limits.

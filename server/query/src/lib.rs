@@ -1,0 +1,1 @@
+//! SQL to live queries: parser, planner, router, instances and their deltas.

@@ -1,0 +1,1 @@
+//! Integration tests, the corpus and the repository rules.

@@ -1,0 +1,3 @@
+//! One tool for every chore.
+
+fn main() {}
