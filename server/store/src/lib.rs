@@ -1,1 +1,21 @@
 //! Typed tables, transactions, read views, the commit log and the catalog: everything that touches files.
+//!
+//! - [`DatabaseSchema`] is a module's schema with the table ids that it has in one database.
+//! - [`Database`] owns the [`Table`]s; [`Database::begin`] turns it into the one [`Transaction`] that
+//!   may write, and commit or rollback turn that back. A commit fills a change set.
+//! - [`Table`] finds rows by primary key, unique key, index and range; all rows are packed bytes.
+//! - [`ReadView`] is all rows as of one moment, for long reads on another thread.
+//!
+//! Nothing here knows a clock, randomness or a thread; only `disk` opens files.
+
+pub mod database;
+pub mod schema;
+pub mod table;
+pub mod transaction;
+pub mod view;
+
+pub use database::{Database, StoreError};
+pub use schema::{DatabaseSchema, SchemaDifference, SchemaError};
+pub use table::{IndexId, Rows, Table};
+pub use transaction::{ScanChunk, ScanError, ScanPosition, Transaction, WriteError};
+pub use view::ReadView;
