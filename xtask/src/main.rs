@@ -1,3 +1,63 @@
-//! One tool for every chore.
+//! `cargo xtask`: one tool for every chore of the repository.
+//!
+//! Each command is a list of [`step`]s: a step has a name, shows what it is doing, takes its time in
+//! public and, when it fails, shows its whole log. [`workspace`] knows folders and artifacts,
+//! [`tools`] what else must be on the machine.
 
-fn main() {}
+mod bench;
+mod demo;
+mod modules;
+mod step;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the Syncline repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build everything, start a server with the demo published and print its address.
+    Demo(demo::Options),
+    /// Run every check: format, lints, tests, rules, TypeScript, browser.
+    Test(test::Options),
+    /// Build the WASM modules into target/modules.
+    Modules,
+    /// Measure a release server (all works, or the ones named).
+    Bench(bench::Options),
+    /// Measure every bar of the repository: figure, bar, PASS or FAIL.
+    Bars(bench::BarsOptions),
+    /// Churn connects, subscribes, calls and cuts, and watch the server's memory.
+    Soak(bench::SoakOptions),
+    /// What `demo` runs beside the server.
+    #[command(hide = true)]
+    PublishDemo(demo::PublishOptions),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().chore {
+        Chore::Demo(options) => demo::run(&options),
+        Chore::Test(options) => test::run(&options),
+        Chore::Modules => modules::run(),
+        Chore::Bench(options) => bench::run(&options),
+        Chore::Bars(options) => bench::bars(&options),
+        Chore::Soak(options) => bench::soak(&options),
+        Chore::PublishDemo(options) => demo::publish(&options),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
