@@ -37,13 +37,24 @@ pub const IMPORT_MODULE: &str = "syncline_1";
 /// it is the whole table) has both bounds included and equal, with a value for every column. Index 0
 /// is ordered only if the table has an ordered index over the same columns: use that one.
 pub const IMPORTS: &[&str] = &[
-    "find", "insert", "update", "delete", "scan_open", "scan_next", "scan_close", "count", "log", "panic",
+    "find",
+    "insert",
+    "update",
+    "delete",
+    "scan_open",
+    "scan_next",
+    "scan_close",
+    "count",
+    "log",
+    "panic",
 ];
 
 /// `syncline_describe() -> i64`: `ptr << 32 | len` of the description, a u32 [`VERSION`] and then a schema
 /// as [`crate::schema_codec`] writes it.
 pub const EXPORT_DESCRIBE: &str = "syncline_describe";
-/// `syncline_alloc(len: i32) -> i32`: where the host may write `len` bytes, valid until the next call.
+/// `syncline_alloc(len: i32) -> i32`: where the host may write `len` bytes. The place belongs to the host
+/// until it calls `syncline_alloc` again, so one place serves many calls: the host asks anew only for a
+/// call block that does not fit, never while a reducer runs. One growing buffer is all a module needs.
 pub const EXPORT_ALLOC: &str = "syncline_alloc";
 /// `syncline_call(reducer: i32, ptr: i32, len: i32) -> i64`: runs the reducer of that position with the
 /// call block at `ptr`; the result is `ptr << 32 | len` of an outcome: a u8, [`OUTCOME_OK`] and the packed

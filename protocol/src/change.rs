@@ -45,7 +45,10 @@ impl ChangeSet {
 
     /// Appends a change. The caller keeps the order that the type promises.
     pub fn push(&mut self, table: TableId, old: Option<&[u8]>, new: Option<&[u8]>) {
-        debug_assert!(old.is_some() || new.is_some(), "a change has an old or a new row");
+        debug_assert!(
+            old.is_some() || new.is_some(),
+            "a change has an old or a new row"
+        );
         debug_assert!(old != new, "a row that is as it was is no change");
         let old = old.map(|row| self.store(row));
         let new = new.map(|row| self.store(row));

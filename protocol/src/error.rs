@@ -167,7 +167,11 @@ pub struct WireError {
 impl WireError {
     /// An error without a hint.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code: code.as_str().into(), message: message.into(), hint: None }
+        Self {
+            code: code.as_str().into(),
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The same error with a hint.

@@ -4,7 +4,11 @@ use core::fmt;
 
 /// Log sequence number: dense, one per committed transaction of a database. The first is 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+#[cfg_attr(
+    feature = "wire",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(transparent)
+)]
 pub struct Lsn(pub u64);
 
 impl Lsn {
@@ -27,13 +31,21 @@ impl fmt::Display for Lsn {
 /// Counts the opens of a database. A position (epoch, lsn) of an older epoch is valid only up to
 /// the Lsn at which the next epoch started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+#[cfg_attr(
+    feature = "wire",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(transparent)
+)]
 pub struct Epoch(pub u64);
 
 /// A table of a database. Assigned at the publish that first names the table, never reused.
 /// Ids below [`TableId::FIRST_USER`] belong to the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+#[cfg_attr(
+    feature = "wire",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(transparent)
+)]
 pub struct TableId(pub u32);
 
 impl TableId {

@@ -28,12 +28,20 @@ pub fn encode(ty: &Type, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(
         Type::I128 => put_signed(reader.array::<16>()?, out),
         Type::F32 => {
             let bits = u32::from_le_bytes(reader.array()?);
-            let sorted = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+            let sorted = if bits >> 31 == 1 {
+                !bits
+            } else {
+                bits | 1 << 31
+            };
             out.extend_from_slice(&sorted.to_be_bytes());
         }
         Type::F64 => {
             let bits = u64::from_le_bytes(reader.array()?);
-            let sorted = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+            let sorted = if bits >> 63 == 1 {
+                !bits
+            } else {
+                bits | 1 << 63
+            };
             out.extend_from_slice(&sorted.to_be_bytes());
         }
         Type::String | Type::Bytes => put_escaped(reader.sized()?, out),
@@ -61,7 +69,10 @@ pub fn encode(ty: &Type, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(
         }
         Type::Enum(inner) => {
             let [tag] = reader.array()?;
-            let variant = inner.variants.get(usize::from(tag)).ok_or(CodecError::BadTag)?;
+            let variant = inner
+                .variants
+                .get(usize::from(tag))
+                .ok_or(CodecError::BadTag)?;
             out.push(tag);
             if let Some(payload) = &variant.payload {
                 encode(payload, reader, out)?;

@@ -28,7 +28,11 @@ impl RowLayout {
             }
         }
         let has_float = types.iter().any(Type::has_float);
-        Self { types, fixed, has_float }
+        Self {
+            types,
+            fixed,
+            has_float,
+        }
     }
 
     /// Types of the columns.

@@ -19,27 +19,36 @@
 
 pub mod ids;
 pub mod limits;
+
 pub mod types;
 pub mod value;
+
 pub mod error;
-pub mod packed;
+
 pub mod key;
+pub mod packed;
+
 pub mod layout;
 pub mod schema;
+pub mod schema_check;
 pub mod schema_codec;
+
 pub mod change;
+
 pub mod abi;
+
 #[cfg(feature = "wire")]
 pub mod json;
 #[cfg(feature = "wire")]
-pub mod param;
-#[cfg(feature = "wire")]
 pub mod message;
+#[cfg(feature = "wire")]
+pub mod param;
 
 pub use change::{ChangeSet, Changed};
 pub use error::{CodecError, ErrorCode, WireError};
 pub use ids::{ConnectionId, Epoch, Identity, Lsn, TableId};
 pub use layout::RowLayout;
 pub use schema::{ColumnDef, IndexDef, IndexKind, ReducerDef, ReducerKind, Schema, TableDef};
+pub use schema_check::SchemaError;
 pub use types::{EnumType, Field, StructType, Type, Variant};
 pub use value::Value;

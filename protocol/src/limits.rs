@@ -87,8 +87,23 @@ pub const LOG_SEGMENT_BYTES: usize = 64 << 20;
 pub const LOG_RECORD_BYTES_MAX: usize = 256 << 20;
 
 const _: () = assert!(KEY_BYTES_MAX <= ROW_BYTES_MAX, "a key is a part of a row");
-const _: () = assert!(ROW_BYTES_MAX <= FRAME_BYTES_MAX, "a row travels in one frame");
-const _: () = assert!(ARGS_BYTES_MAX < FRAME_BYTES_MAX, "a call travels in one frame");
-const _: () = assert!(SNAPSHOT_CHUNK_BYTES + ROW_BYTES_MAX < FRAME_BYTES_MAX, "and so does a chunk");
-const _: () = assert!(FRAME_BYTES_MAX < OUTBOX_BYTES_MAX, "an outbox holds a frame");
-const _: () = assert!(2 * CALL_WRITE_BYTES_MAX < LOG_RECORD_BYTES_MAX, "a record holds a transaction");
+const _: () = assert!(
+    ROW_BYTES_MAX <= FRAME_BYTES_MAX,
+    "a row travels in one frame"
+);
+const _: () = assert!(
+    ARGS_BYTES_MAX < FRAME_BYTES_MAX,
+    "a call travels in one frame"
+);
+const _: () = assert!(
+    SNAPSHOT_CHUNK_BYTES + ROW_BYTES_MAX < FRAME_BYTES_MAX,
+    "and so does a chunk"
+);
+const _: () = assert!(
+    FRAME_BYTES_MAX < OUTBOX_BYTES_MAX,
+    "an outbox holds a frame"
+);
+const _: () = assert!(
+    2 * CALL_WRITE_BYTES_MAX < LOG_RECORD_BYTES_MAX,
+    "a record holds a transaction"
+);

@@ -45,14 +45,20 @@ impl<'a> Reader<'a> {
 
     /// The next `len` bytes.
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], CodecError> {
-        let (taken, rest) = self.rest.split_at_checked(len).ok_or(CodecError::Truncated)?;
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or(CodecError::Truncated)?;
         self.rest = rest;
         Ok(taken)
     }
 
     /// The next `N` bytes as an array.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
-        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(CodecError::Truncated)?;
+        let (taken, rest) = self
+            .rest
+            .split_first_chunk::<N>()
+            .ok_or(CodecError::Truncated)?;
         self.rest = rest;
         Ok(*taken)
     }
@@ -80,7 +86,11 @@ impl<'a> Reader<'a> {
 
     /// Fails unless everything was read.
     pub fn finish(self) -> Result<(), CodecError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(CodecError::TrailingBytes) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(CodecError::TrailingBytes)
+        }
     }
 
     /// Steps over one value and returns its bytes, checking structure (tags, lengths, UTF-8).
@@ -123,13 +133,18 @@ fn skip(ty: &Type, reader: &mut Reader<'_>, depth: usize) -> Result<(), CodecErr
         }
         Type::Enum(inner) => {
             let [tag] = reader.array()?;
-            let variant = inner.variants.get(usize::from(tag)).ok_or(CodecError::BadTag)?;
+            let variant = inner
+                .variants
+                .get(usize::from(tag))
+                .ok_or(CodecError::BadTag)?;
             if let Some(payload) = &variant.payload {
                 skip(payload, reader, depth + 1)?;
             }
         }
         scalar => {
-            let len = scalar.fixed_len().expect("all other types have a fixed length");
+            let len = scalar
+                .fixed_len()
+                .expect("all other types have a fixed length");
             reader.take(len)?;
         }
     }
@@ -162,19 +177,27 @@ pub fn canonicalize<'t>(
             at += len;
         }
     }
-    if at == bytes.len() { Ok(()) } else { Err(CodecError::TrailingBytes) }
+    if at == bytes.len() {
+        Ok(())
+    } else {
+        Err(CodecError::TrailingBytes)
+    }
 }
 
 /// Walks one value that [`Reader::value`] has already checked.
 fn canonicalize_value(ty: &Type, bytes: &mut [u8], at: &mut usize) -> Result<(), CodecError> {
     match ty {
         Type::F32 => {
-            let slot = bytes[*at..].first_chunk_mut().ok_or(CodecError::Truncated)?;
+            let slot = bytes[*at..]
+                .first_chunk_mut()
+                .ok_or(CodecError::Truncated)?;
             *slot = canonical_f32(f32::from_le_bytes(*slot)).to_le_bytes();
             *at += 4;
         }
         Type::F64 => {
-            let slot = bytes[*at..].first_chunk_mut().ok_or(CodecError::Truncated)?;
+            let slot = bytes[*at..]
+                .first_chunk_mut()
+                .ok_or(CodecError::Truncated)?;
             *slot = canonical_f64(f64::from_le_bytes(*slot)).to_le_bytes();
             *at += 8;
         }
@@ -259,7 +282,10 @@ pub fn encode(ty: &Type, value: &Value, out: &mut Vec<u8>) -> Result<(), CodecEr
             }
         }
         (Type::Enum(inner), Value::Enum(tag, carried)) => {
-            let variant = inner.variants.get(usize::from(*tag)).ok_or(CodecError::BadTag)?;
+            let variant = inner
+                .variants
+                .get(usize::from(*tag))
+                .ok_or(CodecError::BadTag)?;
             out.push(*tag);
             match (&variant.payload, carried) {
                 (Some(payload), Some(value)) => encode(payload, value, out)?,
@@ -339,7 +365,10 @@ fn decode_at(ty: &Type, reader: &mut Reader<'_>, depth: usize) -> Result<Value, 
         }
         Type::Enum(inner) => {
             let [tag] = reader.array()?;
-            let variant = inner.variants.get(usize::from(tag)).ok_or(CodecError::BadTag)?;
+            let variant = inner
+                .variants
+                .get(usize::from(tag))
+                .ok_or(CodecError::BadTag)?;
             let carried = match &variant.payload {
                 Some(payload) => Some(Box::new(decode_at(payload, reader, depth + 1)?)),
                 None => None,

@@ -18,6 +18,9 @@ pub enum Param {
     List(Vec<Param>),
 }
 
+/// Up to here a double holds every integer exactly.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
 impl Param {
     /// The value of type `ty` that this stands for, if there is one. A number out of the type's range
     /// is none. For an option type null is nothing; no other type takes null.
@@ -49,11 +52,17 @@ impl Param {
             (Type::Identity | Type::ConnectionId | Type::Uuid, Self::Text(v)) => {
                 crate::json::decode(ty, &serde_json::Value::String(v.clone())).ok()?
             }
-            (Type::List(inner), Self::List(items)) => {
-                Value::List(items.iter().map(|item| item.coerce(inner)).collect::<Option<_>>()?)
-            }
+            (Type::List(inner), Self::List(items)) => Value::List(
+                items
+                    .iter()
+                    .map(|item| item.coerce(inner))
+                    .collect::<Option<_>>()?,
+            ),
             (_, Self::Int(v)) => integer(ty, *v)?,
-            (_, Self::Float(v)) if v.trunc() == *v && v.abs() < 9.1e15 => integer(ty, *v as i128)?,
+            (_, Self::Float(v)) if v.fract() == 0.0 && v.abs() <= EXACT_MAX => {
+                integer(ty, *v as i128)?
+            }
+            (Type::U128, Self::Text(v)) => Value::U128(v.parse().ok()?),
             (_, Self::Text(v)) => integer(ty, v.parse().ok()?)?,
             _ => return None,
         })

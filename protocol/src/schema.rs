@@ -57,7 +57,11 @@ pub struct IndexDef {
 
 /// What an index can answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "wire",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum IndexKind {
     /// Equality on all its columns.
     Hash,
@@ -82,7 +86,11 @@ pub struct ReducerDef {
 /// Who calls a reducer. Lifecycle reducers have no parameters, return nothing and cannot be called
 /// from outside; a schema has at most one of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "wire",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum ReducerKind {
     /// Clients.
     Call,
@@ -98,19 +106,27 @@ impl Schema {
     /// Position and definition of a table.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<(usize, &TableDef)> {
-        self.tables.iter().enumerate().find(|(_, table)| table.name == name)
+        self.tables
+            .iter()
+            .enumerate()
+            .find(|(_, table)| table.name == name)
     }
 
     /// Position and definition of a reducer.
     #[must_use]
     pub fn reducer(&self, name: &str) -> Option<(usize, &ReducerDef)> {
-        self.reducers.iter().enumerate().find(|(_, reducer)| reducer.name == name)
+        self.reducers
+            .iter()
+            .enumerate()
+            .find(|(_, reducer)| reducer.name == name)
     }
 
     /// Position of the lifecycle reducer of this kind.
     #[must_use]
     pub fn lifecycle(&self, kind: ReducerKind) -> Option<usize> {
-        self.reducers.iter().position(|reducer| reducer.kind == kind)
+        self.reducers
+            .iter()
+            .position(|reducer| reducer.kind == kind)
     }
 
     /// SHA-256 of [`crate::schema_codec::encode`]: equal schemas, equal hashes.
@@ -131,7 +147,12 @@ impl TableDef {
     /// Where its columns lie.
     #[must_use]
     pub fn layout(&self) -> crate::RowLayout {
-        crate::RowLayout::new(self.columns.iter().map(|column| column.ty.clone()).collect())
+        crate::RowLayout::new(
+            self.columns
+                .iter()
+                .map(|column| column.ty.clone())
+                .collect(),
+        )
     }
 
     /// Columns of an index as the ABI numbers them: 0 is the primary key.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "wire", serde(rename_all = "snake_case"))]
-#[expect(missing_docs, reason = "the scalar variants are named like what they are")]
+#[expect(
+    missing_docs,
+    reason = "the scalar variants are named like what they are"
+)]
 pub enum Type {
     Bool,
     I8,
@@ -78,7 +81,10 @@ pub struct Variant {
     /// Unique within its enum.
     pub name: String,
     /// What it carries; several things travel as a struct.
-    #[cfg_attr(feature = "wire", serde(rename = "type", default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "wire",
+        serde(rename = "type", default, skip_serializing_if = "Option::is_none")
+    )]
     pub payload: Option<Type>,
 }
 
@@ -102,7 +108,11 @@ impl Type {
                 sum
             }
             Self::Enum(inner) => {
-                if inner.variants.iter().any(|variant| variant.payload.is_some()) {
+                if inner
+                    .variants
+                    .iter()
+                    .any(|variant| variant.payload.is_some())
+                {
                     return None;
                 }
                 1
@@ -115,8 +125,16 @@ impl Type {
     pub fn is_integer(&self) -> bool {
         matches!(
             self,
-            Self::I8 | Self::I16 | Self::I32 | Self::I64 | Self::I128
-                | Self::U8 | Self::U16 | Self::U32 | Self::U64 | Self::U128
+            Self::I8
+                | Self::I16
+                | Self::I32
+                | Self::I64
+                | Self::I128
+                | Self::U8
+                | Self::U16
+                | Self::U32
+                | Self::U64
+                | Self::U128
         )
     }
 
@@ -148,9 +166,10 @@ impl Type {
             Self::F32 | Self::F64 => true,
             Self::Option(inner) | Self::List(inner) => inner.has_float(),
             Self::Struct(inner) => inner.fields.iter().any(|field| field.ty.has_float()),
-            Self::Enum(inner) => {
-                inner.variants.iter().any(|v| v.payload.as_ref().is_some_and(Type::has_float))
-            }
+            Self::Enum(inner) => inner
+                .variants
+                .iter()
+                .any(|v| v.payload.as_ref().is_some_and(Type::has_float)),
             _ => false,
         }
     }

@@ -197,13 +197,19 @@ pub(super) fn split_tag(bytes: &[u8]) -> Result<(u8, &[u8]), CodecError> {
     }
 }
 
-/// Nesting that a message body may have; ours have four levels, list parameters add theirs.
-const DEPTH_MAX: usize = 16;
+/// Nesting that a message may have: a type takes four levels for each level of its own, and a
+/// description has a few around its types; what clients send is flatter.
+const DEPTH_MAX: usize = 4 * crate::packed::DEPTH_MAX + 16;
 
 pub(super) fn body_from<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
     deserializer.set_max_depth(DEPTH_MAX);
-    T::deserialize(&mut deserializer).map_err(|error| error.to_string())
+    let body = T::deserialize(&mut deserializer).map_err(|error| error.to_string())?;
+    // The reader does not tell its position; at the end there is no marker of a next value.
+    match serde::de::IgnoredAny::deserialize(&mut deserializer) {
+        Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(body),
+        _ => Err(CodecError::TrailingBytes.to_string()),
+    }
 }
 
 pub(super) fn put_tagged(tag: u8, body: &impl Serialize, out: &mut Vec<u8>) {
@@ -216,7 +222,9 @@ impl Serialize for Args<'_> {
         match self {
             Self::Packed(bytes) if !s.is_human_readable() => s.serialize_bytes(bytes),
             Self::Json(value) if s.is_human_readable() => value.serialize(s),
-            _ => Err(serde::ser::Error::custom("arguments are of the other encoding")),
+            _ => Err(serde::ser::Error::custom(
+                "arguments are of the other encoding",
+            )),
         }
     }
 }
@@ -226,7 +234,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Args<'a> {
         if d.is_human_readable() {
             serde_json::Value::deserialize(d).map(Self::Json)
         } else {
-            <&'de serde_bytes::Bytes>::deserialize(d).map(|bytes| Self::Packed(Cow::Borrowed(bytes)))
+            <&'de serde_bytes::Bytes>::deserialize(d)
+                .map(|bytes| Self::Packed(Cow::Borrowed(bytes)))
         }
     }
 }

@@ -56,6 +56,21 @@ impl ResultDescription {
         self.columns.iter().map(|column| &column.ty)
     }
 
+    /// Types of the key columns. Fails if the description names a column that it does not have.
+    pub fn key_types(&self) -> Result<impl Iterator<Item = &Type> + Clone, CodecError> {
+        if self
+            .key
+            .iter()
+            .any(|&column| usize::from(column) >= self.columns.len())
+        {
+            return Err(CodecError::Unknown);
+        }
+        Ok(self
+            .key
+            .iter()
+            .map(|&column| &self.columns[usize::from(column)].ty))
+    }
+
     /// Bytes of an update's mask.
     #[must_use]
     pub fn mask_len(&self) -> usize {
@@ -131,7 +146,10 @@ impl<'a> DeltaReader<'a> {
     /// Reads `ops` of an instance with this description.
     #[must_use]
     pub fn new(description: &'a ResultDescription, ops: &'a [u8]) -> Self {
-        Self { description, reader: Reader::new(ops) }
+        Self {
+            description,
+            reader: Reader::new(ops),
+        }
     }
 
     /// The next operation; `None` at the end.
@@ -140,7 +158,9 @@ impl<'a> DeltaReader<'a> {
             return Ok(None);
         }
         Ok(Some(match self.reader.array()? {
-            [1] => DeltaOp::Insert { row: self.values(|_| true)? },
+            [1] => DeltaOp::Insert {
+                row: self.values(|_| true)?,
+            },
             [2] => {
                 let key = self.key()?;
                 let mask = self.reader.take(self.description.mask_len())?;
@@ -154,9 +174,8 @@ impl<'a> DeltaReader<'a> {
 
     fn key(&mut self) -> Result<&'a [u8], CodecError> {
         let start = self.reader.rest();
-        for &column in &self.description.key {
-            let column = self.description.columns.get(usize::from(column));
-            self.reader.value(&column.ok_or(CodecError::Unknown)?.ty)?;
+        for ty in self.description.key_types()? {
+            self.reader.value(ty)?;
         }
         Ok(&start[..start.len() - self.reader.rest().len()])
     }

@@ -7,17 +7,20 @@
 mod client;
 mod delta;
 mod server;
-mod text;
+pub mod text;
+mod text_read;
 
 pub use client::{
-    Args, Auth, Call, ClientMessage, Delivery, Hello, Ping, Query, SetParams, Subscribe, Unsubscribe,
+    Args, Auth, Call, ClientMessage, Delivery, Hello, Ping, Query, SetParams, Subscribe,
+    Unsubscribe,
 };
 pub use delta::{DeltaOp, DeltaReader, DeltaWriter, OrderColumn, ResultColumn, ResultDescription};
 pub use server::{
-    Commit, CommitFrame, Delta, ErrorMessage, Pong, Reply, Reset, Rows, SchemaChanged, ServerMessage,
-    Snapshot, Welcome,
+    Commit, CommitFrame, Delta, ErrorMessage, Pong, Reply, Reset, Rows, SchemaChanged,
+    ServerMessage, Snapshot, Welcome,
 };
-pub use text::{ReplyTypes, server_from_json, server_to_json};
+pub use text::{ReplyTypes, server_to_json};
+pub use text_read::server_from_json;
 
 /// How messages of a connection are written; the WebSocket subprotocol chooses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
