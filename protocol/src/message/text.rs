@@ -86,15 +86,11 @@ pub fn server_to_json(message: &ServerMessage, types: &dyn ReplyTypes, out: &mut
         }
         ServerMessage::Commit(body) => {
             commit_begin(body.lsn, out);
-            for delta in &body.deltas {
-                let mut bytes = Vec::new();
-                segment(
-                    delta.handle,
-                    types.instance(delta.handle),
-                    &delta.ops,
-                    &mut bytes,
-                );
-                commit_segment(&bytes, out);
+            for (position, delta) in body.deltas.iter().enumerate() {
+                if position > 0 {
+                    out.push(b',');
+                }
+                put_segment(delta.handle, types.instance(delta.handle), &delta.ops, out);
             }
             commit_end(out);
         }
@@ -127,7 +123,7 @@ pub fn reply(reply: &Reply, ty: Option<&Type>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Appends the start of a Commit. Then come its segments, each by [`commit_segment`], then
+/// Appends the start of a Commit. Then come its segments with a comma between them, then
 /// [`commit_end`].
 pub fn commit_begin(lsn: Lsn, out: &mut Vec<u8>) {
     put_start(&Start::Commit { lsn }, out);
@@ -135,8 +131,16 @@ pub fn commit_begin(lsn: Lsn, out: &mut Vec<u8>) {
 }
 
 /// Appends one segment, which all receivers of an instance share: what a transaction changed in it.
-/// Without a description (of an instance that is not known) the operations stay packed.
-pub fn segment(
+pub fn segment(handle: u64, description: &ResultDescription, ops: &[u8], out: &mut Vec<u8>) {
+    put_segment(handle, Some(description), ops, out);
+}
+
+/// Appends the end of a Commit.
+pub fn commit_end(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"]}");
+}
+
+fn put_segment(
     handle: u64,
     description: Option<&ResultDescription>,
     ops: &[u8],
@@ -145,28 +149,16 @@ pub fn segment(
     out.extend_from_slice(br#"{"handle":"#);
     put(&handle, out);
     let start = out.len();
-    let written = description
-        .ok_or(CodecError::Unknown)
-        .and_then(|description| put_ops(description, ops, out));
-    if written.is_err() {
+    let written = description.ok_or(CodecError::Unknown);
+    if written
+        .and_then(|description| put_ops(description, ops, out))
+        .is_err()
+    {
         out.truncate(start);
         out.extend_from_slice(br#","ops":"#);
         put_packed(ops, out);
     }
     out.push(b'}');
-}
-
-/// Appends a segment to a Commit that was begun.
-pub fn commit_segment(segment: &[u8], out: &mut Vec<u8>) {
-    if out.last() != Some(&b'[') {
-        out.push(b',');
-    }
-    out.extend_from_slice(segment);
-}
-
-/// Appends the end of a Commit.
-pub fn commit_end(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"]}");
 }
 
 /// Messages that have no packed data are written as they are.
