@@ -9,19 +9,27 @@ use crate::error::CodecError;
 use crate::packed::Reader;
 use crate::types::Type;
 
-/// Appends the memcomparable form of the packed value at the front of `reader`.
-pub fn encode(ty: &Type, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+#[cfg(test)]
+pub(crate) mod tests;
+
+/// Appends the memcomparable form of the packed value at the front of `reader` to `out`, a `Vec<u8>`
+/// or another growing buffer.
+pub fn encode<B: Extend<u8>>(
+    ty: &Type,
+    reader: &mut Reader<'_>,
+    out: &mut B,
+) -> Result<(), CodecError> {
     match ty {
-        Type::Bool | Type::U8 => out.push(reader.array::<1>()?[0]),
-        Type::U16 => out.extend(reader.array::<2>()?.iter().rev()),
-        Type::U32 => out.extend(reader.array::<4>()?.iter().rev()),
+        Type::Bool | Type::U8 => out.extend(reader.array::<1>()?),
+        Type::U16 => out.extend(u16::from_le_bytes(reader.array()?).to_be_bytes()),
+        Type::U32 => out.extend(u32::from_le_bytes(reader.array()?).to_be_bytes()),
         Type::U64 => {
-            out.extend_from_slice(&u64::from_le_bytes(reader.array()?).to_be_bytes());
+            out.extend(u64::from_le_bytes(reader.array()?).to_be_bytes());
         }
         Type::U128 => {
-            out.extend_from_slice(&u128::from_le_bytes(reader.array()?).to_be_bytes());
+            out.extend(u128::from_le_bytes(reader.array()?).to_be_bytes());
         }
-        Type::I8 => out.push(reader.array::<1>()?[0] ^ 0x80),
+        Type::I8 => out.extend([reader.array::<1>()?[0] ^ 0x80]),
         Type::I16 => put_signed(reader.array::<2>()?, out),
         Type::I32 => put_signed(reader.array::<4>()?, out),
         Type::I64 | Type::Timestamp | Type::Duration => put_signed(reader.array::<8>()?, out),
@@ -33,7 +41,7 @@ pub fn encode(ty: &Type, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(
             } else {
                 bits | 1 << 31
             };
-            out.extend_from_slice(&sorted.to_be_bytes());
+            out.extend(sorted.to_be_bytes());
         }
         Type::F64 => {
             let bits = u64::from_le_bytes(reader.array()?);
@@ -42,25 +50,25 @@ pub fn encode(ty: &Type, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(
             } else {
                 bits | 1 << 63
             };
-            out.extend_from_slice(&sorted.to_be_bytes());
+            out.extend(sorted.to_be_bytes());
         }
         Type::String | Type::Bytes => put_escaped(reader.sized()?, out),
-        Type::Identity => out.extend_from_slice(&reader.array::<32>()?),
-        Type::ConnectionId | Type::Uuid => out.extend_from_slice(&reader.array::<16>()?),
+        Type::Identity => out.extend(reader.array::<32>()?),
+        Type::ConnectionId | Type::Uuid => out.extend(reader.array::<16>()?),
         Type::Option(inner) => match reader.array::<1>()? {
-            [1] => out.push(0),
+            [1] => out.extend([0]),
             [0] => {
-                out.push(1);
+                out.extend([1]);
                 encode(inner, reader, out)?;
             }
             _ => return Err(CodecError::BadTag),
         },
         Type::List(inner) => {
             for _ in 0..reader.count()? {
-                out.push(1);
+                out.extend([1]);
                 encode(inner, reader, out)?;
             }
-            out.push(0);
+            out.extend([0]);
         }
         Type::Struct(inner) => {
             for field in &inner.fields {
@@ -73,7 +81,7 @@ pub fn encode(ty: &Type, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(
                 .variants
                 .get(usize::from(tag))
                 .ok_or(CodecError::BadTag)?;
-            out.push(tag);
+            out.extend([tag]);
             if let Some(payload) = &variant.payload {
                 encode(payload, reader, out)?;
             }
@@ -82,20 +90,20 @@ pub fn encode(ty: &Type, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(
     Ok(())
 }
 
-fn put_signed<const N: usize>(mut le: [u8; N], out: &mut Vec<u8>) {
+fn put_signed<const N: usize>(mut le: [u8; N], out: &mut impl Extend<u8>) {
     le[N - 1] ^= 0x80;
     le.reverse();
-    out.extend_from_slice(&le);
+    out.extend(le);
 }
 
-fn put_escaped(bytes: &[u8], out: &mut Vec<u8>) {
-    for &byte in bytes {
-        out.push(byte);
-        if byte == 0 {
-            out.push(0xff);
+fn put_escaped(bytes: &[u8], out: &mut impl Extend<u8>) {
+    for (position, run) in bytes.split(|&byte| byte == 0).enumerate() {
+        if position > 0 {
+            out.extend([0, 0xff]);
         }
+        out.extend(run.iter().copied());
     }
-    out.extend_from_slice(&[0, 0]);
+    out.extend([0, 0]);
 }
 
 /// The smallest key that is greater than every key that starts with `prefix`; `None` if there is
