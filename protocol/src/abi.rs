@@ -49,6 +49,8 @@ pub const IMPORTS: &[&str] = &[
     "panic",
 ];
 
+/// The module's one linear memory, 32-bit.
+pub const EXPORT_MEMORY: &str = "memory";
 /// `syncline_describe() -> i64`: `ptr << 32 | len` of the description, a u32 [`VERSION`] and then a schema
 /// as [`crate::schema_codec`] writes it.
 pub const EXPORT_DESCRIBE: &str = "syncline_describe";

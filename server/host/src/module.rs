@@ -1,0 +1,158 @@
+//! The wasm engine, and modules that it has accepted.
+
+use std::sync::Arc;
+
+use sha2::Digest;
+use syncline_protocol::limits::MODULE_BYTES_MAX;
+use syncline_protocol::{Schema, abi, schema_codec};
+use wasmtime::{Config, Engine, InstancePre, Linker, OptLevel};
+
+use crate::checks;
+use crate::error::{CallError, LoadError};
+use crate::imports;
+use crate::instance::{Instance, RunLimits};
+use crate::shape::{TableShape, shapes};
+use crate::state::CallState;
+
+/// Wasm stack of a call. The thread that calls needs it on its own stack, with room for the host.
+const STACK_BYTES_MAX: usize = 512 << 10;
+
+/// The wasm engine of a process. Cloning it is cheap, and clones tick together.
+#[derive(Clone)]
+pub struct Host {
+    engine: Engine,
+    linker: Arc<Linker<CallState>>,
+    limits: RunLimits,
+}
+
+/// The machine does not give what the engine needs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the wasm engine cannot be set up: {0}")]
+pub struct HostError(String);
+
+impl Host {
+    /// An engine whose calls have these limits unless a runner is given its own.
+    pub fn new(limits: RunLimits) -> Result<Self, HostError> {
+        let failed = |error: wasmtime::Error| HostError(format!("{error:#}"));
+        let engine = Engine::new(&config()).map_err(failed)?;
+        let linker = imports::linker(&engine).map_err(failed)?;
+        Ok(Self {
+            engine,
+            linker: Arc::new(linker),
+            limits,
+        })
+    }
+
+    /// Counts time for the deadlines of all calls. To be called every [`crate::TICK_MS`] from a thread
+    /// that never runs reducers; without it no call ever reaches its deadline.
+    pub fn tick(&self) {
+        self.engine.increment_epoch();
+    }
+
+    /// Compiles a module and checks all that can be checked before its first call: size, imports,
+    /// exports, memory, and the description that it gives of itself. Takes up to seconds and may run on
+    /// any thread.
+    pub fn load(&self, wasm: &[u8]) -> Result<Module, LoadError> {
+        if wasm.len() > MODULE_BYTES_MAX {
+            return Err(LoadError::TooLarge { bytes: wasm.len() });
+        }
+        let compiled = wasmtime::Module::from_binary(&self.engine, wasm)
+            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        checks::imports(&compiled)?;
+        checks::exports(&compiled, self.limits.memory_bytes_max)?;
+        let pre = self
+            .linker
+            .instantiate_pre(&compiled)
+            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let description = Instance::new(&pre, Arc::new([]), self.limits)
+            .and_then(Instance::describe)
+            .map_err(LoadError::Describe)?;
+        let schema = read_description(&description)?;
+        let inner = Inner {
+            limits: self.limits,
+            pre,
+            shapes: shapes(&schema).into(),
+            schema,
+            hash: sha2::Sha256::digest(wasm).into(),
+        };
+        Ok(Module {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+/// A compiled module that speaks the ABI and has a valid schema. Clones share it.
+#[derive(Clone)]
+pub struct Module {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    limits: RunLimits,
+    pre: InstancePre<CallState>,
+    shapes: Arc<[TableShape]>,
+    schema: Schema,
+    hash: [u8; 32],
+}
+
+impl Module {
+    /// What it declares.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.inner.schema
+    }
+
+    /// SHA-256 of the wasm.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        self.inner.hash
+    }
+
+    pub(crate) fn limits(&self) -> RunLimits {
+        self.inner.limits
+    }
+
+    pub(crate) fn instantiate(&self, limits: RunLimits) -> Result<Instance, CallError> {
+        Instance::new(&self.inner.pre, Arc::clone(&self.inner.shapes), limits)
+    }
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Module")
+            .field("schema", self.schema())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads the version, then the schema.
+fn read_description(description: &[u8]) -> Result<Schema, LoadError> {
+    let Some((version, schema)) = description.split_first_chunk() else {
+        return Err(LoadError::Description(
+            syncline_protocol::CodecError::Truncated,
+        ));
+    };
+    let version = u32::from_le_bytes(*version);
+    if version != abi::VERSION {
+        return Err(LoadError::Version { found: version });
+    }
+    let schema = schema_codec::decode(schema).map_err(LoadError::Description)?;
+    schema.validate().map_err(LoadError::Schema)?;
+    Ok(schema)
+}
+
+/// Same wasm, same bits: what differs between machines is off, and so is what no compiler of ours emits.
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        .cranelift_nan_canonicalization(true)
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .max_wasm_stack(STACK_BYTES_MAX)
+        // A trap with a backtrace costs ten times as much, and a module has no names to show.
+        .wasm_backtrace_max_frames(None);
+    config
+}

@@ -1,0 +1,1 @@
+//! Modules written by hand, good ones and hostile ones.
