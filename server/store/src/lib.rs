@@ -9,6 +9,7 @@
 //! Nothing here knows a clock, randomness or a thread; only `disk` opens files.
 
 pub mod database;
+pub mod disk;
 pub mod schema;
 pub mod table;
 pub mod transaction;
