@@ -13,14 +13,18 @@ use crate::types::Type;
 pub(crate) mod tests;
 
 /// Appends the memcomparable form of the packed value at the front of `reader` to `out`, a `Vec<u8>`
-/// or another growing buffer.
+/// or another growing buffer. The value was validated before: UTF-8 is not checked again.
 pub fn encode<B: Extend<u8>>(
     ty: &Type,
     reader: &mut Reader<'_>,
     out: &mut B,
 ) -> Result<(), CodecError> {
     match ty {
-        Type::Bool | Type::U8 => out.extend(reader.array::<1>()?),
+        Type::Bool => match reader.array::<1>()? {
+            tag @ [0 | 1] => out.extend(tag),
+            _ => return Err(CodecError::BadTag),
+        },
+        Type::U8 => out.extend(reader.array::<1>()?),
         Type::U16 => out.extend(u16::from_le_bytes(reader.array()?).to_be_bytes()),
         Type::U32 => out.extend(u32::from_le_bytes(reader.array()?).to_be_bytes()),
         Type::U64 => {

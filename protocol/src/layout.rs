@@ -4,6 +4,9 @@ use crate::error::CodecError;
 use crate::packed::Reader;
 use crate::types::Type;
 
+#[cfg(test)]
+mod tests;
+
 /// The columns of a row. Columns before the first one of variable length have a fixed offset and
 /// are found without reading the row; the others by stepping from there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -44,6 +44,9 @@ pub mod message;
 #[cfg(feature = "wire")]
 pub mod param;
 
+#[cfg(test)]
+mod strategies;
+
 pub use change::{ChangeSet, Changed};
 pub use error::{CodecError, ErrorCode, WireError};
 pub use ids::{ConnectionId, Epoch, Identity, Lsn, TableId};

@@ -48,6 +48,8 @@ pub const SCAN_CHUNK_BYTES: usize = 64 << 10;
 
 /// A SQL text.
 pub const SQL_BYTES_MAX: usize = 16 << 10;
+/// Parameters of a query, and items of a list parameter.
+pub const SQL_PARAMS_MAX: usize = 1024;
 /// Nesting of a SQL expression.
 pub const SQL_DEPTH_MAX: usize = 64;
 /// Rows of a live window (`ORDER BY .. LIMIT n`).

@@ -21,6 +21,9 @@ use crate::ids::{ConnectionId, Identity};
 use crate::types::Type;
 use crate::value::{Value, canonical_f32, canonical_f64};
 
+#[cfg(test)]
+mod tests;
+
 /// Types nest at most this deep (checked when a schema is validated, and by every walk here).
 pub const DEPTH_MAX: usize = 16;
 

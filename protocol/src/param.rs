@@ -1,8 +1,12 @@
 //! A query parameter before its type is known: the binder coerces it to the type it meets.
 
+use crate::limits::SQL_PARAMS_MAX;
 use crate::types::Type;
 use crate::value::Value;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+#[cfg(test)]
+mod tests;
 
 /// A value as MessagePack and JSON can both write it. Integers over 64 bits (in JSON over 53), and
 /// identities, ids and uuids in JSON, travel as text.
@@ -39,7 +43,7 @@ impl Param {
                     "NaN" => f64::NAN,
                     "Infinity" => f64::INFINITY,
                     "-Infinity" => f64::NEG_INFINITY,
-                    _ => return None,
+                    digits => digits.parse::<i128>().ok()? as f64,
                 };
                 return Self::Float(number).coerce(ty);
             }
@@ -93,7 +97,9 @@ impl Serialize for Param {
             Self::Null => s.serialize_unit(),
             Self::Bool(v) => s.serialize_bool(*v),
             Self::Int(v) => match (i64::try_from(*v), u64::try_from(*v)) {
-                (Ok(v), _) if !s.is_human_readable() || v.abs() < 1 << 53 => s.serialize_i64(v),
+                (Ok(v), _) if !s.is_human_readable() || v.unsigned_abs() < 1 << 53 => {
+                    s.serialize_i64(v)
+                }
                 (_, Ok(v)) if !s.is_human_readable() => s.serialize_u64(v),
                 _ => s.serialize_str(&v.to_string()),
             },
@@ -143,13 +149,71 @@ impl<'de> Deserialize<'de> for Param {
             fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Param, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = seq.next_element()? {
-                    if items.len() == 1024 {
-                        return Err(de::Error::custom("a list parameter has at most 1024 items"));
+                    if items.len() == SQL_PARAMS_MAX {
+                        return Err(de::Error::custom("a list parameter has too many items"));
                     }
                     items.push(item);
                 }
                 Ok(Param::List(items))
             }
+        }
+        d.deserialize_any(Visitor)
+    }
+}
+
+/// Parameters with their names: pairs in MessagePack, an object in JSON. Both forms are read in both.
+pub mod named {
+    use super::Param;
+    use crate::limits::SQL_PARAMS_MAX;
+    use serde::{Deserializer, Serialize, Serializer, de};
+
+    /// Writes the parameters.
+    pub fn serialize<S: Serializer>(
+        params: &Vec<(String, Param)>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        if s.is_human_readable() {
+            s.collect_map(params.iter().map(|(name, value)| (name, value)))
+        } else {
+            params.serialize(s)
+        }
+    }
+
+    /// Reads the parameters.
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<(String, Param)>, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Vec<(String, Param)>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("parameters: an object, or pairs of name and value")
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Vec::new())
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut params = Vec::new();
+                while let Some(param) = seq.next_element()? {
+                    push(&mut params, param)?;
+                }
+                Ok(params)
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut params = Vec::new();
+                while let Some(param) = map.next_entry()? {
+                    push(&mut params, param)?;
+                }
+                Ok(params)
+            }
+        }
+        fn push<E: de::Error>(
+            params: &mut Vec<(String, Param)>,
+            param: (String, Param),
+        ) -> Result<(), E> {
+            if params.len() == SQL_PARAMS_MAX {
+                return Err(E::custom("too many parameters"));
+            }
+            params.push(param);
+            Ok(())
         }
         d.deserialize_any(Visitor)
     }

@@ -10,6 +10,9 @@ use crate::packed::DEPTH_MAX;
 use crate::schema::{IndexDef, ReducerDef, ReducerKind, Schema, TableDef};
 use crate::types::{Field, Type};
 
+#[cfg(test)]
+mod tests;
+
 /// Variants of an enum: what a u8 tag can name.
 const VARIANTS_MAX: usize = 256;
 

@@ -25,6 +25,9 @@ use crate::packed::{DEPTH_MAX, Reader};
 use crate::schema::{ColumnDef, IndexDef, IndexKind, ReducerDef, ReducerKind, Schema, TableDef};
 use crate::types::{EnumType, Field, StructType, Type, Variant};
 
+#[cfg(test)]
+mod tests;
+
 /// Types without an inner part; the position is the tag.
 const SCALARS: [Type; 20] = [
     Type::Bool,

@@ -30,6 +30,9 @@ use crate::value::Value;
 mod read;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use write::write_packed;
 
 /// Standard base64 with padding.

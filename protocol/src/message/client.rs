@@ -91,7 +91,7 @@ pub struct Subscribe<'a> {
     #[serde(borrow)]
     pub sql: Cow<'a, str>,
     /// Values of its `:name` parameters.
-    #[serde(default)]
+    #[serde(default, with = "crate::param::named")]
     pub params: Vec<(String, Param)>,
 }
 
@@ -113,7 +113,7 @@ pub struct Query<'a> {
     #[serde(borrow)]
     pub sql: Cow<'a, str>,
     /// Values of its `:name` parameters.
-    #[serde(default)]
+    #[serde(default, with = "crate::param::named")]
     pub params: Vec<(String, Param)>,
 }
 
@@ -142,6 +142,7 @@ pub struct SetParams {
     /// Id of the Subscribe.
     pub subscription: u32,
     /// New values.
+    #[serde(default, with = "crate::param::named")]
     pub params: Vec<(String, Param)>,
 }
 

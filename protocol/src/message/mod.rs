@@ -1,6 +1,6 @@
 //! Messages between client and server, in two encodings with the same meaning.
 //!
-//! In MessagePack a message is `[tag, [field, ..]]`: fields in declared order, later versions append.
+//! In MessagePack a message is `[tag, [field, ..]]`: fields in declared order; absent ones at the end may be left off.
 //! In JSON it is an object whose `type` is the message's name in snake case. Packed data (arguments,
 //! rows, results) is one `bin` in MessagePack and plain JSON values in JSON. docs/wire.md has both.
 
