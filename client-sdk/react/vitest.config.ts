@@ -1,5 +1,11 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: { include: ["test/**/*.test.ts"], testTimeout: 15_000 },
+  resolve: {
+    alias: {
+      "@syncline/client": fileURLToPath(new URL("../typescript/src/index.ts", import.meta.url)),
+    },
+  },
+  test: { include: ["test/**/*.test.tsx"], environment: "jsdom", testTimeout: 15_000 },
 });

@@ -1,0 +1,33 @@
+/** The rows of a live query as state of a component. */
+
+import type { Params, Query, Row } from "@syncline/client";
+import { useCallback, useSyncExternalStore } from "react";
+import { useClient } from "./provider.js";
+import { NOT_READY, queryKey, resultOf, watchQuery, type QueryResult } from "./shared-query.js";
+
+const NO_PARAMS: Params = {};
+
+/**
+ * Subscribes while the component is mounted. SQL and parameters count by value, so they may be written
+ * in place: `useQuery("SELECT * FROM pixel WHERE x < :x", { x })`. With `null` for the query nothing is
+ * asked. The result is the same object until something in it changes, and so is every row in it.
+ */
+export function useQuery<R = Row>(
+  query: string | Query<R> | null,
+  params: Params = NO_PARAMS,
+): QueryResult<R> {
+  const client = useClient();
+  const sql = query === null || typeof query === "string" ? query : query.sql;
+  const key = sql === null ? "" : queryKey(sql, params);
+  const subscribe = useCallback(
+    (notify: () => void) =>
+      sql === null ? () => {} : watchQuery(client, key, sql, params, notify),
+    // The key stands for SQL and parameters: these may be new objects in every render.
+    [client, key],
+  );
+  return useSyncExternalStore(
+    subscribe,
+    () => resultOf(client, key),
+    () => NOT_READY,
+  ) as QueryResult<R>;
+}
