@@ -1,7 +1,7 @@
 /** The rows of a live query as state of a component. */
 
 import type { Params, Query, Row } from "@syncline/client";
-import { useCallback, useSyncExternalStore } from "react";
+import { useCallback, useState, useSyncExternalStore } from "react";
 import { useClient } from "./provider.js";
 import { NOT_READY, queryKey, resultOf, watchQuery, type QueryResult } from "./shared-query.js";
 
@@ -19,11 +19,15 @@ export function useQuery<R = Row>(
   const client = useClient();
   const sql = query === null || typeof query === "string" ? query : query.sql;
   const key = sql === null ? "" : queryKey(sql, params);
+  // The key stands for SQL and parameters, which may be new objects in every render.
+  const [asked, setAsked] = useState({ key, sql, params });
+  if (asked.key !== key) setAsked({ key, sql, params });
   const subscribe = useCallback(
     (notify: () => void) =>
-      sql === null ? () => {} : watchQuery(client, key, sql, params, notify),
-    // The key stands for SQL and parameters: these may be new objects in every render.
-    [client, key],
+      asked.sql === null
+        ? () => {}
+        : watchQuery(client, asked.key, asked.sql, asked.params, notify),
+    [client, asked],
   );
   return useSyncExternalStore(
     subscribe,
