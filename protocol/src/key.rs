@@ -27,12 +27,8 @@ pub fn encode<B: Extend<u8>>(
         Type::U8 => out.extend(reader.array::<1>()?),
         Type::U16 => out.extend(u16::from_le_bytes(reader.array()?).to_be_bytes()),
         Type::U32 => out.extend(u32::from_le_bytes(reader.array()?).to_be_bytes()),
-        Type::U64 => {
-            out.extend(u64::from_le_bytes(reader.array()?).to_be_bytes());
-        }
-        Type::U128 => {
-            out.extend(u128::from_le_bytes(reader.array()?).to_be_bytes());
-        }
+        Type::U64 => out.extend(u64::from_le_bytes(reader.array()?).to_be_bytes()),
+        Type::U128 => out.extend(u128::from_le_bytes(reader.array()?).to_be_bytes()),
         Type::I8 => out.extend([reader.array::<1>()?[0] ^ 0x80]),
         Type::I16 => put_signed(reader.array::<2>()?, out),
         Type::I32 => put_signed(reader.array::<4>()?, out),

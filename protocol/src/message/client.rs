@@ -155,7 +155,10 @@ impl<'a> ClientMessage<'a> {
                 let (tag, body) = split_tag(bytes).map_err(|error| error.to_string())?;
                 match tag {
                     1 => body_from(body).map(Self::Hello),
-                    2 => body_from(body).map(Self::Call),
+                    2 => match Call::read(body) {
+                        Some(call) => Ok(Self::Call(call)),
+                        None => body_from(body).map(Self::Call),
+                    },
                     3 => body_from(body).map(Self::Subscribe),
                     4 => body_from(body).map(Self::Unsubscribe),
                     5 => body_from(body).map(Self::Query),
@@ -186,6 +189,28 @@ impl<'a> ClientMessage<'a> {
             Self::Ping(body) => put_tagged(6, body, out),
             Self::Auth(body) => put_tagged(7, body, out),
             Self::SetParams(body) => put_tagged(8, body, out),
+        }
+    }
+}
+
+impl<'a> Call<'a> {
+    /// Reads the usual form of a call in less than half the time: the hot path. `None` for anything else,
+    /// be it unusual or wrong, which [`body_from`] tells apart.
+    fn read(body: &'a [u8]) -> Option<Self> {
+        let (array, mut rest) = body.split_first()?;
+        let id = rmp::decode::read_int(&mut rest).ok()?;
+        let (reducer, mut rest) = rmp::decode::read_str_from_slice(rest).ok()?;
+        let len = rmp::decode::read_bin_len(&mut rest).ok()?;
+        let (args, rest) = rest.split_at_checked(usize::try_from(len).ok()?)?;
+        // Three fields, or four of which the reserved one is nil.
+        match (array, rest) {
+            (0x93, []) | (0x94, [0xc0]) => Some(Self {
+                id,
+                reducer: Cow::Borrowed(reducer),
+                args: Args::Packed(Cow::Borrowed(args)),
+                idempotency_key: None,
+            }),
+            _ => None,
         }
     }
 }

@@ -10,6 +10,9 @@ mod server;
 pub mod text;
 mod text_read;
 
+#[cfg(test)]
+mod tests;
+
 pub use client::{
     Args, Auth, Call, ClientMessage, Delivery, Hello, Ping, Query, SetParams, Subscribe,
     Unsubscribe,
