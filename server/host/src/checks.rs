@@ -9,6 +9,23 @@ use crate::imports::SIGNATURES;
 /// A page of linear memory.
 const PAGE_BYTES: u64 = 64 << 10;
 
+/// What a core module begins with, and a component.
+const MODULE_HEADER: &[u8] = b"\0asm\x01\0\0\0";
+const COMPONENT_HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
+
+/// The bytes are meant to be a core module.
+pub(crate) fn header(wasm: &[u8]) -> Result<(), LoadError> {
+    if wasm.starts_with(MODULE_HEADER) {
+        return Ok(());
+    }
+    let problem = if wasm.starts_with(COMPONENT_HEADER) {
+        "it is a component"
+    } else {
+        "it does not begin with the magic bytes and version 1"
+    };
+    Err(LoadError::Invalid(problem.into()))
+}
+
 /// Every import is a host function, with the signature it has.
 pub(crate) fn imports(module: &Module) -> Result<(), LoadError> {
     for import in module.imports() {

@@ -40,15 +40,16 @@ pub(crate) fn unpack(ptr_and_len: u64) -> (u32, u32) {
     ((ptr_and_len >> 32) as u32, ptr_and_len as u32)
 }
 
-/// At most `max` bytes of text, cut between characters; what is not UTF-8 is replaced.
+/// At most `max` bytes of text, and an ellipsis if it was longer; what is not UTF-8 is replaced.
 pub(crate) fn text(bytes: &[u8], max: usize) -> String {
-    let is_cut = bytes.len() > max;
-    let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(max)]).into_owned();
-    if is_cut {
-        // A character cut in half became a replacement character, which may be longer than its half.
-        while text.ends_with(char::REPLACEMENT_CHARACTER) || text.len() > max {
-            text.pop();
-        }
+    let kept = &bytes[..bytes.len().min(max)];
+    let mut text = String::from_utf8_lossy(kept).into_owned();
+    if bytes.len() > max && text.ends_with(char::REPLACEMENT_CHARACTER) {
+        // Most likely a character that was cut in half.
+        text.pop();
+    }
+    if bytes.len() > max || text.len() > max {
+        text.truncate(text.floor_char_boundary(max));
         text.push('…');
     }
     text

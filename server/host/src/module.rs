@@ -56,6 +56,7 @@ impl Host {
         if wasm.len() > MODULE_BYTES_MAX {
             return Err(LoadError::TooLarge { bytes: wasm.len() });
         }
+        checks::header(wasm)?;
         let compiled = wasmtime::Module::from_binary(&self.engine, wasm)
             .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
         checks::imports(&compiled)?;
