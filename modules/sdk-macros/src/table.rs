@@ -1,0 +1,467 @@
+//! `#[table]`: what is written, checked.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, Error, Field, Fields, FieldsNamed, Ident, ItemStruct, LitStr, Meta, Token,
+    parenthesized,
+};
+
+use crate::derive::{merge, refuse_generics};
+use crate::names::{plain, snake_case};
+
+/// Columns of a key that the SDK's traits go up to.
+const KEY_COLUMNS_MAX: usize = 4;
+/// Methods that every table's handle has: an index of that name would hide one.
+const METHODS: [&str; 10] = [
+    "insert", "find", "contains", "update", "upsert", "delete", "clear", "iter", "count", "deref",
+];
+
+/// A checked table.
+pub(crate) struct Table {
+    pub(crate) name: String,
+    /// For the method on `Db`, with the span of what named it.
+    pub(crate) accessor: Ident,
+    pub(crate) public: bool,
+    pub(crate) primary_key: Vec<usize>,
+    pub(crate) auto_increment: Option<usize>,
+    pub(crate) indexes: Vec<Index>,
+}
+
+/// A checked secondary index.
+pub(crate) struct Index {
+    pub(crate) name: Ident,
+    pub(crate) columns: Vec<usize>,
+    pub(crate) ordered: bool,
+    pub(crate) unique: bool,
+}
+
+pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+    let Ok(mut input) = syn::parse2::<ItemStruct>(item.clone()) else {
+        return Error::new_spanned(item, "#[table] goes before a struct").into_compile_error();
+    };
+    let marks = take_marks(&mut input);
+    let table = marks.and_then(|marks| check(args, &input, &marks));
+    let expansion = table.and_then(|(table, fields)| crate::expand::table(&input, &fields, &table));
+    let expansion = expansion.unwrap_or_else(Error::into_compile_error);
+    quote!(#input #expansion)
+}
+
+/// What stands before a field.
+#[derive(Default)]
+struct Marks {
+    primary_key: Option<Attribute>,
+    auto_increment: Option<Attribute>,
+    unique: Option<Attribute>,
+    index: Option<(Attribute, Kind)>,
+}
+
+/// Takes the attributes that are ours off the fields.
+fn take_marks(input: &mut ItemStruct) -> Result<Vec<Marks>, Error> {
+    let mut wrong = None;
+    let mut all = Vec::new();
+    for field in &mut input.fields {
+        let mut marks = Marks::default();
+        for attribute in core::mem::take(&mut field.attrs) {
+            let name = attribute.path().get_ident().map(plain).unwrap_or_default();
+            let slot = match name.as_str() {
+                "primary_key" => &mut marks.primary_key,
+                "auto_increment" => &mut marks.auto_increment,
+                "unique" => &mut marks.unique,
+                "index" => {
+                    match attribute.parse_args::<Kind>() {
+                        Ok(_) if marks.index.is_some() => {
+                            merge(&mut wrong, Err(twice(&attribute)));
+                        }
+                        Ok(kind) => marks.index = Some((attribute, kind)),
+                        Err(_) => {
+                            let message = "expected `#[index(hash)]` or `#[index(ordered)]`; an index of \
+                                           several columns goes into `#[table(index(..))]`";
+                            merge(&mut wrong, Err(Error::new_spanned(&attribute, message)));
+                        }
+                    }
+                    continue;
+                }
+                _ => {
+                    field.attrs.push(attribute);
+                    continue;
+                }
+            };
+            if !matches!(attribute.meta, Meta::Path(_)) {
+                let message = format!("`#[{name}]` takes no arguments");
+                merge(&mut wrong, Err(Error::new_spanned(&attribute, message)));
+            } else if slot.is_some() {
+                merge(&mut wrong, Err(twice(&attribute)));
+            } else {
+                *slot = Some(attribute);
+            }
+        }
+        all.push(marks);
+    }
+    wrong.map_or(Ok(all), Err)
+}
+
+fn twice(what: &impl ToTokens) -> Error {
+    Error::new_spanned(what, "this is said twice")
+}
+
+/// `hash` or `ordered`.
+#[derive(Clone, Copy)]
+struct Kind {
+    ordered: bool,
+}
+
+impl Parse for Kind {
+    fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
+        let kind: Ident = input.parse()?;
+        match plain(&kind).as_str() {
+            "hash" => Ok(Self { ordered: false }),
+            "ordered" => Ok(Self { ordered: true }),
+            _ => Err(Error::new(kind.span(), "an index is `hash` or `ordered`")),
+        }
+    }
+}
+
+/// An argument of `#[table(..)]`.
+enum Argument {
+    Public(Ident),
+    Name(Ident, Ident),
+    PrimaryKey(Ident, Vec<Ident>),
+    Index(IndexArgument),
+}
+
+struct IndexArgument {
+    keyword: Ident,
+    ordered: bool,
+    unique: bool,
+    name: Option<Ident>,
+    columns: Vec<Ident>,
+}
+
+/// A name, written as an identifier or in quotes.
+fn parse_name(input: ParseStream<'_>) -> Result<Ident, Error> {
+    input.parse::<Token![=]>()?;
+    if input.peek(LitStr) {
+        input.parse::<LitStr>()?.parse()
+    } else {
+        input.parse()
+    }
+}
+
+fn parse_columns(input: ParseStream<'_>) -> Result<Vec<Ident>, Error> {
+    let content;
+    parenthesized!(content in input);
+    let columns = Punctuated::<Ident, Token![,]>::parse_terminated(&content)?;
+    if columns.is_empty() {
+        return Err(content.error("expected the names of columns"));
+    }
+    Ok(columns.into_iter().collect())
+}
+
+impl Parse for Argument {
+    fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
+        let keyword: Ident = input.parse()?;
+        match plain(&keyword).as_str() {
+            "public" => Ok(Self::Public(keyword)),
+            "name" => Ok(Self::Name(keyword, parse_name(input)?)),
+            "primary_key" => Ok(Self::PrimaryKey(keyword, parse_columns(input)?)),
+            "index" => parse_index(keyword, input).map(Self::Index),
+            _ => Err(Error::new(
+                keyword.span(),
+                "expected `public`, `name = ..`, `primary_key(..)` or `index(..)` in #[table(..)]",
+            )),
+        }
+    }
+}
+
+fn parse_index(keyword: Ident, input: ParseStream<'_>) -> Result<IndexArgument, Error> {
+    let content;
+    parenthesized!(content in input);
+    let (mut ordered, mut unique, mut name, mut columns) = (None, false, None, None);
+    while !content.is_empty() {
+        let part: Ident = content.fork().parse()?;
+        match plain(&part).as_str() {
+            "hash" | "ordered" if ordered.is_none() => {
+                ordered = Some(content.parse::<Kind>()?.ordered);
+            }
+            "unique" if !unique => {
+                content.parse::<Ident>()?;
+                unique = true;
+            }
+            "name" if name.is_none() => {
+                content.parse::<Ident>()?;
+                name = Some(parse_name(&content)?);
+            }
+            "columns" if columns.is_none() => {
+                content.parse::<Ident>()?;
+                columns = Some(parse_columns(&content)?);
+            }
+            "hash" | "ordered" | "unique" | "name" | "columns" => return Err(twice(&part)),
+            _ => {
+                let message = "expected `hash` or `ordered`, `unique`, `name = ..`, `columns(..)`";
+                return Err(Error::new(part.span(), message));
+            }
+        }
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    let Some(ordered) = ordered else {
+        return Err(Error::new(
+            keyword.span(),
+            "say whether the index is `hash` or `ordered`",
+        ));
+    };
+    let Some(columns) = columns else {
+        return Err(Error::new(
+            keyword.span(),
+            "say which columns: `columns(a, b)`",
+        ));
+    };
+    Ok(IndexArgument {
+        keyword,
+        ordered,
+        unique,
+        name,
+        columns,
+    })
+}
+
+/// The arguments, each kind gathered.
+#[derive(Default)]
+struct Arguments {
+    public: bool,
+    name: Option<Ident>,
+    primary_key: Option<(Ident, Vec<Ident>)>,
+    indexes: Vec<IndexArgument>,
+}
+
+impl Parse for Arguments {
+    fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
+        let mut arguments = Self::default();
+        for argument in Punctuated::<Argument, Token![,]>::parse_terminated(input)? {
+            match argument {
+                Argument::Public(keyword) if arguments.public => return Err(twice(&keyword)),
+                Argument::Public(_) => arguments.public = true,
+                Argument::Name(keyword, _) if arguments.name.is_some() => {
+                    return Err(twice(&keyword));
+                }
+                Argument::Name(_, name) => arguments.name = Some(name),
+                Argument::PrimaryKey(keyword, _) if arguments.primary_key.is_some() => {
+                    return Err(twice(&keyword));
+                }
+                Argument::PrimaryKey(keyword, columns) => {
+                    arguments.primary_key = Some((keyword, columns));
+                }
+                Argument::Index(index) => arguments.indexes.push(index),
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+fn check(
+    args: TokenStream,
+    input: &ItemStruct,
+    marks: &[Marks],
+) -> Result<(Table, FieldsNamed), Error> {
+    let arguments: Arguments = syn::parse2(args)?;
+    refuse_generics(&input.generics)?;
+    let Fields::Named(fields) = &input.fields else {
+        return Err(Error::new(
+            input.ident.span(),
+            "a table is a struct with named fields",
+        ));
+    };
+    let mut wrong = None;
+    let accessor = arguments.name.clone().unwrap_or_else(|| {
+        let snake = snake_case(&plain(&input.ident));
+        // A struct `Type` makes a table `type`, whose method is `r#type`.
+        match syn::parse_str::<Ident>(&snake) {
+            Ok(_) => Ident::new(&snake, input.ident.span()),
+            Err(_) => Ident::new_raw(&snake, input.ident.span()),
+        }
+    });
+    let primary_key = primary_key(&arguments, input, fields, marks).unwrap_or_else(|error| {
+        merge(&mut wrong, Err(error));
+        Vec::new()
+    });
+    let auto_increment = auto_increment(marks).unwrap_or_else(|error| {
+        merge(&mut wrong, Err(error));
+        None
+    });
+    let indexes = indexes(&arguments, fields, marks, &primary_key).unwrap_or_else(|error| {
+        merge(&mut wrong, Err(error));
+        Vec::new()
+    });
+    if let Some(error) = wrong {
+        return Err(error);
+    }
+    let table = Table {
+        name: plain(&accessor),
+        accessor,
+        public: arguments.public,
+        primary_key,
+        auto_increment,
+        indexes,
+    };
+    Ok((table, fields.clone()))
+}
+
+fn position(fields: &FieldsNamed, column: &Ident) -> Result<usize, Error> {
+    let is_it = |field: &Field| field.ident.as_ref() == Some(column);
+    fields.named.iter().position(is_it).ok_or_else(|| {
+        let names: Vec<_> = fields
+            .named
+            .iter()
+            .filter_map(|field| field.ident.as_ref())
+            .map(plain)
+            .collect();
+        let message = format!(
+            "there is no column `{column}`; there are {}",
+            names.join(", ")
+        );
+        Error::new(column.span(), message)
+    })
+}
+
+/// Positions of the columns of a key, each at most once.
+fn key_columns(fields: &FieldsNamed, columns: &[Ident]) -> Result<Vec<usize>, Error> {
+    let mut positions = Vec::new();
+    for column in columns {
+        let position = position(fields, column)?;
+        if positions.contains(&position) {
+            return Err(twice(column));
+        }
+        positions.push(position);
+    }
+    if let Some(beyond) = columns.get(KEY_COLUMNS_MAX) {
+        let message = format!("a key has at most {KEY_COLUMNS_MAX} columns");
+        return Err(Error::new(beyond.span(), message));
+    }
+    Ok(positions)
+}
+
+fn primary_key(
+    arguments: &Arguments,
+    input: &ItemStruct,
+    fields: &FieldsNamed,
+    marks: &[Marks],
+) -> Result<Vec<usize>, Error> {
+    let marked: Vec<_> = (0..)
+        .zip(marks)
+        .filter_map(|(i, m)| Some((i, m.primary_key.as_ref()?)))
+        .collect();
+    match (&arguments.primary_key, marked.as_slice()) {
+        (Some((_, columns)), []) => key_columns(fields, columns),
+        (None, [(position, _)]) => Ok(vec![*position]),
+        (Some((keyword, _)), [..]) => Err(Error::new(
+            keyword.span(),
+            "the primary key is either `primary_key(..)` here or `#[primary_key]` before one column",
+        )),
+        (None, [_, (_, second), ..]) => Err(Error::new_spanned(
+            second,
+            "for a key of several columns write `#[table(primary_key(a, b))]`, which says their order",
+        )),
+        (None, []) => Err(Error::new(
+            input.ident.span(),
+            "a table needs a primary key: `#[primary_key]` before a column, or \
+             `#[table(primary_key(a, b))]`",
+        )),
+    }
+}
+
+fn auto_increment(marks: &[Marks]) -> Result<Option<usize>, Error> {
+    let mut marked = (0..)
+        .zip(marks)
+        .filter_map(|(i, m)| Some((i, m.auto_increment.as_ref()?)));
+    let first = marked.next();
+    match marked.next() {
+        Some((_, second)) => Err(Error::new_spanned(
+            second,
+            "a table has at most one auto-increment column",
+        )),
+        None => Ok(first.map(|(position, _)| position)),
+    }
+}
+
+fn indexes(
+    arguments: &Arguments,
+    fields: &FieldsNamed,
+    marks: &[Marks],
+    primary_key: &[usize],
+) -> Result<Vec<Index>, Error> {
+    let mut wrong = None;
+    let mut indexes: Vec<Index> = Vec::new();
+    for (column, (marks, field)) in marks.iter().zip(&fields.named).enumerate() {
+        let ordered = marks.index.as_ref().is_some_and(|(_, kind)| kind.ordered);
+        let Some(mark) = marks
+            .unique
+            .as_ref()
+            .or(marks.index.as_ref().map(|(mark, _)| mark))
+        else {
+            continue;
+        };
+        if primary_key == [column] && (marks.unique.is_some() || !ordered) {
+            let message = "the primary key is unique and can be found by already; only \
+                           `#[index(ordered)]` adds something to it";
+            merge(&mut wrong, Err(Error::new_spanned(mark, message)));
+            continue;
+        }
+        let name = default_name(fields, &[column], field.span());
+        let unique = marks.unique.is_some();
+        indexes.push(Index {
+            name,
+            columns: vec![column],
+            ordered,
+            unique,
+        });
+    }
+    for argument in &arguments.indexes {
+        match key_columns(fields, &argument.columns) {
+            Ok(columns) => {
+                let span = argument.keyword.span();
+                let name = argument.name.clone();
+                let name = name.unwrap_or_else(|| default_name(fields, &columns, span));
+                let IndexArgument {
+                    ordered, unique, ..
+                } = *argument;
+                indexes.push(Index {
+                    name,
+                    columns,
+                    ordered,
+                    unique,
+                });
+            }
+            Err(error) => merge(&mut wrong, Err(error)),
+        }
+    }
+    for (position, index) in indexes.iter().enumerate() {
+        let name = plain(&index.name);
+        if indexes[..position]
+            .iter()
+            .any(|other| plain(&other.name) == name)
+        {
+            let message = format!("there are two indexes `{name}`: give one a `name = ..`");
+            merge(&mut wrong, Err(Error::new(index.name.span(), message)));
+        }
+        if METHODS.contains(&name.as_str()) {
+            let message = format!("an index cannot be named `{name}`: the table has that method");
+            merge(&mut wrong, Err(Error::new(index.name.span(), message)));
+        }
+    }
+    wrong.map_or(Ok(indexes), Err)
+}
+
+/// `by_` and the columns.
+fn default_name(fields: &FieldsNamed, columns: &[usize], span: proc_macro2::Span) -> Ident {
+    let mut name = "by".to_owned();
+    for &column in columns {
+        name.push('_');
+        name.extend(fields.named[column].ident.as_ref().map(plain));
+    }
+    Ident::new(&name, span)
+}

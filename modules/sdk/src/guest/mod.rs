@@ -1,0 +1,12 @@
+//! The guest's side of the module ABI, from the imports up to what a reducer is handed.
+
+#[cfg(target_arch = "wasm32")]
+#[path = "wasm.rs"]
+pub(crate) mod host;
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "native.rs"]
+pub(crate) mod host;
+
+pub(crate) mod context;
+pub(crate) mod outcome;
+pub(crate) mod registry;

@@ -1,0 +1,39 @@
+//! The host functions outside wasm: those of the test database that is running a reducer in this thread.
+
+use crate::testing::with_running as running;
+
+pub(crate) fn find(table: u32, index: u32, key: &[u8], out: &mut [u8]) -> i64 {
+    running(|tables| tables.find(table, index, key, out))
+}
+
+pub(crate) fn insert(table: u32, row: &[u8], assigned: &mut [u8; 16]) -> i64 {
+    running(|tables| tables.insert(table, row, assigned))
+}
+
+pub(crate) fn update(table: u32, row: &[u8]) -> i64 {
+    running(|tables| tables.update(table, row))
+}
+
+pub(crate) fn delete(table: u32, key: &[u8]) -> i64 {
+    running(|tables| tables.delete(table, key))
+}
+
+pub(crate) fn scan_open(table: u32, index: u32, flags: u32, bounds: &[u8], out: &mut [u8]) -> i64 {
+    running(|tables| tables.scan_open(table, index, flags, bounds, out))
+}
+
+pub(crate) fn scan_next(cursor: u32, out: &mut [u8]) -> i64 {
+    running(|tables| tables.scan_next(cursor, out))
+}
+
+pub(crate) fn scan_close(cursor: u32) {
+    running(|tables| tables.scan_close(cursor));
+}
+
+pub(crate) fn count(table: u32) -> i64 {
+    running(|tables| tables.count(table))
+}
+
+pub(crate) fn log(level: u32, line: &str) {
+    running(|tables| tables.log(level, line));
+}
