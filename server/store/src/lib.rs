@@ -8,6 +8,10 @@
 //!
 //! Nothing here knows a clock, randomness or a thread; only `disk` opens files.
 
+mod index;
+mod page;
+mod pages;
+
 pub mod database;
 pub mod disk;
 pub mod schema;
@@ -15,8 +19,8 @@ pub mod table;
 pub mod transaction;
 pub mod view;
 
-pub use database::{Database, StoreError};
+pub use database::{Database, Recovery, StoreError};
 pub use schema::{DatabaseSchema, SchemaDifference, SchemaError};
-pub use table::{IndexId, Rows, Table};
-pub use transaction::{ScanChunk, ScanError, ScanPosition, Transaction, WriteError};
+pub use table::{IndexId, Rows, Table, WriteError};
+pub use transaction::{ScanChunk, ScanError, ScanPosition, Transaction};
 pub use view::ReadView;

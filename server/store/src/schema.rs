@@ -22,9 +22,9 @@ pub struct DatabaseSchema {
 /// One thing that a new schema would change about data that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaDifference {
-    /// The table that differs.
+    /// The table that differs; empty if the schema itself is wrong.
     pub table: String,
-    /// What differs, as a clause that begins with the table's name.
+    /// What differs, as a clause that names the place.
     pub text: String,
 }
 
@@ -56,6 +56,12 @@ pub enum SchemaError {
 impl std::fmt::Display for SchemaDifference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+impl SchemaDifference {
+    pub(crate) fn gone(table: &TableDef) -> Self {
+        difference(table, "is gone")
     }
 }
 
@@ -95,7 +101,7 @@ impl DatabaseSchema {
         module_hash: [u8; 32],
         clear_data: bool,
     ) -> Result<Arc<Self>, Vec<SchemaDifference>> {
-        let mut differences: Vec<_> = new.tables.iter().flat_map(unsound).collect();
+        let mut differences = Vec::new();
         let mut next_table_id = self.next_table_id;
         let mut table_ids = Vec::with_capacity(new.tables.len());
         for table in &new.tables {
@@ -105,7 +111,11 @@ impl DatabaseSchema {
                 if !clear_data {
                     differences.extend(found);
                 }
-                same.then(|| self.table_ids[position])
+                if same {
+                    self.table_ids.get(position).copied()
+                } else {
+                    None
+                }
             });
             table_ids.push(kept.unwrap_or_else(|| {
                 next_table_id += 1;
@@ -118,18 +128,45 @@ impl DatabaseSchema {
                 .tables
                 .iter()
                 .filter(|old| new.table(&old.name).is_none());
-            differences.extend(gone.map(|old| difference(old, "is gone")));
-        }
-        if !differences.is_empty() {
-            return Err(differences);
+            differences.extend(gone.map(SchemaDifference::gone));
         }
         let module_hash = Some(module_hash);
-        Ok(Arc::new(Self {
+        let evolved = Self {
             module: new,
             table_ids,
             next_table_id,
             module_hash,
-        }))
+        };
+        differences.extend(evolved.check().err());
+        if differences.is_empty() {
+            Ok(Arc::new(evolved))
+        } else {
+            Err(differences)
+        }
+    }
+
+    /// Whether it is a schema that a database can have at all.
+    pub(crate) fn check(&self) -> Result<(), SchemaDifference> {
+        let problem = |text: String| {
+            Err(SchemaDifference {
+                table: String::new(),
+                text,
+            })
+        };
+        if let Err(error) = self.module.validate() {
+            return problem(error.to_string());
+        }
+        let mut ids = self.table_ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        let is_own = |id: &TableId| (TableId::FIRST_USER.0..self.next_table_id).contains(&id.0);
+        if ids.len() != self.module.tables.len() || ids.len() != self.table_ids.len() {
+            return problem("it does not have one id for each table".to_owned());
+        }
+        if !ids.iter().all(is_own) {
+            return problem("it has a table id that was never assigned".to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -161,45 +198,6 @@ fn difference(table: &TableDef, what: impl std::fmt::Display) -> SchemaDifferenc
         table: table.name.clone(),
         text: format!("table `{}` {what}", table.name),
     }
-}
-
-/// What this store relies on in a definition and does not find.
-fn unsound(table: &TableDef) -> Vec<SchemaDifference> {
-    let mut found = Vec::new();
-    let known = |columns: &[u16]| {
-        !columns.is_empty()
-            && columns
-                .iter()
-                .all(|&c| usize::from(c) < table.columns.len())
-    };
-    if table.name == connections().name {
-        found.push(difference(table, "has a name that belongs to the system"));
-    }
-    if !known(&table.primary_key) {
-        found.push(difference(
-            table,
-            "has a primary key without columns or of unknown columns",
-        ));
-    }
-    for index in &table.indexes {
-        if !known(&index.columns) {
-            let name = &index.name;
-            found.push(difference(
-                table,
-                format_args!("has an index `{name}` without columns or of unknown columns"),
-            ));
-        }
-    }
-    if let Some(column) = table.auto_increment {
-        let column = table.columns.get(usize::from(column));
-        if !column.is_some_and(|column| column.ty.is_integer()) {
-            found.push(difference(
-                table,
-                "has an auto_increment column that is no integer",
-            ));
-        }
-    }
-    found
 }
 
 /// What differs between two definitions of a table beyond gained indexes and the `public` mark.
@@ -292,3 +290,8 @@ fn describe(table: &TableDef, index: &syncline_protocol::IndexDef) -> String {
     };
     format!("{unique}{kind} ({})", names(table, &index.columns))
 }
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;

@@ -1,72 +1,62 @@
 //! A table: rows, and how to find them.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use syncline_protocol::packed::Reader;
-use syncline_protocol::{IndexKind, RowLayout, TableDef, TableId, key};
+use syncline_protocol::{RowLayout, TableDef, TableId};
 
-/// An index of a table: 0 is the primary key, `i + 1` is `indexes[i]` of the definition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IndexId(pub u16);
+mod auto_increment;
+mod error;
+mod evolve;
+mod rows;
+mod write;
 
-impl IndexId {
-    /// The primary key.
-    pub const PRIMARY: Self = Self(0);
+pub use error::{IndexId, WriteError};
+pub use rows::Rows;
 
-    /// The index at this position of the definition's `indexes`.
-    #[must_use]
-    pub const fn secondary(position: usize) -> Self {
-        Self(position as u16 + 1)
-    }
-}
+use crate::index::{HashIndex, Heap, KeyBuffer, KeyColumns, KeyHasher, Matches, Secondary};
+use crate::pages::{Pages, PagesView};
+use auto_increment::AutoIncrement;
 
-/// Packed rows, one after the other.
-pub struct Rows<'a>(Box<dyn Iterator<Item = &'a [u8]> + 'a>);
-
-impl Rows<'_> {
-    /// No rows.
-    #[must_use]
-    pub fn none() -> Self {
-        Self(Box::new(std::iter::empty()))
-    }
-}
-
-impl<'a> Iterator for Rows<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        self.0.next()
-    }
-}
-
-/// The rows of one table and its indexes.
-#[derive(Clone, Debug)]
+/// The rows of one table and its indexes. Every row is valid for the layout, canonical, within the
+/// limits, and in every index.
+#[derive(Debug)]
 pub struct Table {
     id: TableId,
     def: Arc<TableDef>,
-    layout: Arc<RowLayout>,
-    pub(crate) rows: BTreeMap<Vec<u8>, Vec<u8>>,
-    pub(crate) auto_increment: u128,
+    heap: Heap,
+    primary: HashIndex,
+    /// In the order of the definition.
+    secondary: Vec<Secondary>,
+    auto_increment: Option<AutoIncrement>,
+    /// Length of every row if any bytes of that length are a row.
+    plain_len: Option<usize>,
+    /// The row before an update, for the indexes.
+    old_row: Vec<u8>,
 }
 
 impl Table {
-    pub(crate) fn new(id: TableId, def: Arc<TableDef>) -> Self {
+    /// A table without rows. The definition is valid.
+    pub(crate) fn new(id: TableId, def: Arc<TableDef>, hash_seed: u64) -> Self {
         let layout = Arc::new(def.layout());
         Self {
             id,
+            primary: HashIndex::default(),
+            secondary: def
+                .indexes
+                .iter()
+                .map(|index| Secondary::new(index, &layout))
+                .collect(),
+            auto_increment: AutoIncrement::new(&def),
+            plain_len: write::plain_len(layout.types()),
+            heap: Heap {
+                primary_key: KeyColumns::new(&def.primary_key, &layout),
+                layout,
+                pages: Pages::default(),
+                hasher: KeyHasher::new(hash_seed),
+            },
             def,
-            layout,
-            rows: BTreeMap::new(),
-            auto_increment: 0,
-        }
-    }
-
-    pub(crate) fn with_def(&self, def: Arc<TableDef>) -> Self {
-        Self {
-            def,
-            ..self.clone()
+            old_row: Vec::new(),
         }
     }
 
@@ -86,57 +76,106 @@ impl Table {
 
     /// Where its columns lie.
     pub fn layout(&self) -> &RowLayout {
-        &self.layout
+        &self.heap.layout
     }
 
     pub(crate) fn shared_layout(&self) -> &Arc<RowLayout> {
-        &self.layout
+        &self.heap.layout
+    }
+
+    pub(crate) fn pages(&self) -> &PagesView {
+        self.heap.pages.view()
     }
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.pages().len()
     }
 
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
     }
 
-    /// High-water mark of the auto_increment column: the next row that asks gets one more.
+    /// High-water mark of the auto_increment column: the next row that asks gets one more. 0 if there
+    /// is no such column.
     pub fn auto_increment(&self) -> u128 {
-        self.auto_increment
+        self.auto_increment.map_or(0, |column| column.high_water)
+    }
+
+    pub(crate) fn auto_increment_column(&self) -> Option<&AutoIncrement> {
+        self.auto_increment.as_ref()
+    }
+
+    pub(crate) fn set_auto_increment(&mut self, high_water: u128) {
+        if let Some(column) = &mut self.auto_increment {
+            column.high_water = high_water;
+        }
+    }
+
+    fn secondary(&self, index: IndexId) -> Option<&Secondary> {
+        self.secondary.get(index.position()?)
+    }
+
+    /// Columns of an index.
+    pub(crate) fn columns(&self, index: IndexId) -> Option<&KeyColumns> {
+        match index {
+            IndexId::PRIMARY => Some(&self.heap.primary_key),
+            _ => Some(self.secondary(index)?.columns()),
+        }
     }
 
     /// Whether the index is ordered, so that [`Self::range`] works on it.
     pub fn is_ordered(&self, index: IndexId) -> bool {
-        let secondary = usize::from(index.0).checked_sub(1);
-        let def = secondary.and_then(|position| self.def.indexes.get(position));
-        def.is_some_and(|def| def.kind == IndexKind::Ordered)
+        self.secondary(index)
+            .is_some_and(|index| index.ordered().is_some())
     }
 
     /// The row with this key in the primary key or a unique index. The key is the packed columns of
-    /// the index, concatenated. A key with a NULL identifies no row.
+    /// the index, concatenated. A key with a NULL identifies no row, nor does any key of an index that
+    /// is not unique.
     pub fn find(&self, index: IndexId, packed_key: &[u8]) -> Option<&[u8]> {
-        self.matching(index, packed_key).next()
-    }
-
-    /// The rows with this packed key, all columns of the index given.
-    pub fn matching(&self, index: IndexId, packed_key: &[u8]) -> Rows<'_> {
-        let Some(columns) = self.def.index_columns(usize::from(index.0)) else {
-            return Rows::none();
+        let mut buffer = KeyBuffer::new();
+        let columns = self.columns(index)?;
+        let key = columns.canonical(self.layout(), packed_key, &mut buffer);
+        let Some(index) = self.secondary(index) else {
+            return self.locate_key(key).1.map(|at| self.row(at));
         };
-        let wanted = packed_key.to_vec();
-        Rows(Box::new(self.rows().filter(move |row| {
-            let mut own = Vec::new();
-            self.layout.project(row, columns, &mut own);
-            own == wanted
-        })))
+        if !index.def().unique || columns.is_nullable() && columns.is_null_key(self.layout(), key) {
+            return None;
+        }
+        index
+            .matching(&self.heap, key)
+            .next()
+            .map(|at| self.row(at))
     }
 
-    /// How many rows have this packed key.
+    /// The rows with this packed key, all columns of the index given: in page order if the index is a
+    /// hash index, in the order of their primary keys if it is ordered.
+    pub fn matching(&self, index: IndexId, packed_key: &[u8]) -> Rows<'_> {
+        Rows::at(self.pages(), self.matches(index, packed_key))
+    }
+
+    pub(crate) fn matches(&self, index: IndexId, packed_key: &[u8]) -> Matches<'_> {
+        let mut buffer = KeyBuffer::new();
+        let Some(columns) = self.columns(index) else {
+            return Matches::One(None);
+        };
+        let key = columns.canonical(self.layout(), packed_key, &mut buffer);
+        match self.secondary(index) {
+            None => Matches::One(self.locate_key(key).1),
+            Some(index) => index.matching(&self.heap, key),
+        }
+    }
+
+    /// How many rows have this packed key. Constant time in a hash index, linear in the result in an
+    /// ordered one.
     pub fn matching_len(&self, index: IndexId, packed_key: &[u8]) -> usize {
-        self.matching(index, packed_key).count()
+        let found = self.matches(index, packed_key);
+        match found.size_hint() {
+            (len, Some(exact)) if len == exact => len,
+            _ => found.count(),
+        }
     }
 
     /// The rows between two memcomparable keys (`protocol::key`) of an ordered index, prefixes
@@ -149,87 +188,32 @@ impl Table {
         upper: Bound<&[u8]>,
         reverse: bool,
     ) -> Rows<'_> {
-        if !self.is_ordered(index) {
-            return Rows::none();
+        match self.secondary(index) {
+            None => Rows::none(),
+            Some(index) => Rows::at(self.pages(), index.range(lower, upper, reverse)),
         }
-        let columns = self
-            .def
-            .index_columns(usize::from(index.0))
-            .unwrap_or_default();
-        let mut found: Vec<_> = self
-            .rows()
-            .map(|row| (self.memcomparable(row, columns), row))
-            .filter(|(key, _)| {
-                std::ops::RangeBounds::<[u8]>::contains(&(lower, upper), key.as_slice())
-            })
-            .collect();
-        found.sort_by_cached_key(|(key, row)| {
-            (key.clone(), self.memcomparable(row, &self.def.primary_key))
-        });
-        if reverse {
-            found.reverse();
-        }
-        Rows(Box::new(found.into_iter().map(|(_, row)| row)))
     }
 
-    fn memcomparable(&self, row: &[u8], columns: &[u16]) -> Vec<u8> {
-        let mut out = Vec::new();
-        for &column in columns {
-            let column = usize::from(column);
-            let mut reader = Reader::new(self.layout.column(row, column));
-            key::encode(&self.layout.types()[column], &mut reader, &mut out)
-                .expect("rows are validated where they enter");
-        }
-        out
+    pub(crate) fn ordered(&self, index: IndexId) -> Option<&crate::index::OrderedIndex> {
+        self.secondary(index)?.ordered()
     }
 
     /// All rows in page order, which is a function of the table's history.
     pub fn rows(&self) -> Rows<'_> {
-        Rows(Box::new(self.rows.values().map(Vec::as_slice)))
+        Rows::all(self.pages())
     }
 
-    pub(crate) fn primary_key(&self, row: &[u8]) -> Vec<u8> {
-        let mut key = Vec::new();
-        self.layout.project(row, &self.def.primary_key, &mut key);
-        key
+    /// Whether a row has this packed key.
+    pub(crate) fn has_key(&self, row: &[u8], index: IndexId, packed_key: &[u8]) -> bool {
+        let mut buffer = KeyBuffer::new();
+        self.columns(index).is_some_and(|columns| {
+            let key = columns.canonical(self.layout(), packed_key, &mut buffer);
+            columns.is_key_of(self.layout(), row, key)
+        })
     }
 
-    pub(crate) fn index_key(&self, row: &[u8], columns: &[u16]) -> Option<Vec<u8>> {
-        let mut key = Vec::new();
-        for &column in columns {
-            let bytes = self.layout.column(row, usize::from(column));
-            let nullable = matches!(
-                self.layout.types()[usize::from(column)],
-                syncline_protocol::Type::Option(_)
-            );
-            if nullable && bytes[0] == 1 {
-                return None;
-            }
-            key.extend_from_slice(bytes);
-        }
-        Some(key)
-    }
-
-    /// The unique index in which another row than that with `primary_key` has the key of `row`.
-    pub(crate) fn unique_conflict(&self, row: &[u8], primary_key: &[u8]) -> Option<IndexId> {
-        for (position, index) in self
-            .def
-            .indexes
-            .iter()
-            .enumerate()
-            .filter(|(_, i)| i.unique)
-        {
-            let Some(wanted) = self.index_key(row, &index.columns) else {
-                continue;
-            };
-            let other = self.rows.iter().find(|(key, other)| {
-                key.as_slice() != primary_key
-                    && self.index_key(other, &index.columns).as_ref() == Some(&wanted)
-            });
-            if other.is_some() {
-                return Some(IndexId::secondary(position));
-            }
-        }
-        None
+    /// The row that has the primary key of `row` now.
+    pub(crate) fn current(&self, row: &[u8]) -> Option<&[u8]> {
+        self.locate(row).1.map(|at| self.row(at))
     }
 }

@@ -1,157 +1,119 @@
 //! The one transaction that may be open on a database.
 
-use syncline_protocol::limits::{
-    CALL_ROWS_MAX, CALL_WRITE_BYTES_MAX, KEY_BYTES_MAX, ROW_BYTES_MAX,
-};
-use syncline_protocol::{ChangeSet, CodecError, TableId, Type};
+use std::sync::Arc;
 
-use crate::database::Database;
-use crate::table::{IndexId, Table};
+use syncline_protocol::{ChangeSet, TableId};
+
+use crate::database::{Database, Inner, Undo};
+use crate::schema::DatabaseSchema;
+use crate::table::{IndexId, Table, WriteError};
 
 mod scan;
 
 pub use scan::{ScanChunk, ScanError, ScanPosition};
 
 /// Writes in place and sees its own writes, until [`Self::commit`] or [`Self::rollback`] give the
-/// database back. A write that fails changed nothing.
+/// database back. A write that fails changed nothing but, perhaps, the caller's `row`.
 #[derive(Debug)]
 #[must_use = "a transaction owns the database: commit it or roll it back"]
 pub struct Transaction {
-    database: Database,
-    before: Database,
-    touched: Vec<(TableId, Vec<u8>)>,
-    written_bytes: usize,
+    inner: Box<Inner>,
 }
 
-/// Why a row was not written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum WriteError {
-    /// Another row has the same key.
-    #[error("another row has the same key")]
-    Unique {
-        /// The index in which it has.
-        index: IndexId,
-    },
-    /// No row has this primary key.
-    #[error("no row has this primary key")]
-    NotFound,
-    /// The row is malformed.
-    #[error("the row is malformed: {0}")]
-    Codec(#[from] CodecError),
-    /// The row is over `row_bytes_max`.
-    #[error("the row has more than {ROW_BYTES_MAX} bytes")]
-    RowTooLarge,
-    /// A key of the row is over `key_bytes_max`.
-    #[error("a key of the row has more than {KEY_BYTES_MAX} bytes")]
-    KeyTooLarge,
-    /// The auto_increment column has no values left.
-    #[error("the auto_increment column has no values left")]
-    Exhausted,
-    /// The transaction changes more than `call_rows_max` rows.
-    #[error("the transaction changes more than {CALL_ROWS_MAX} rows")]
-    TooManyRows,
-    /// The transaction writes more than `call_write_bytes_max`.
-    #[error("the transaction writes more than {CALL_WRITE_BYTES_MAX} bytes")]
-    TooManyBytes,
-    /// The table takes no more pages.
-    #[error("the table is full")]
-    TableFull,
-    /// No table has this id.
-    #[error("no table has this id")]
-    NoTable,
+impl Database {
+    /// Starts the one transaction that may be open; commit or rollback give the database back.
+    pub fn begin(self) -> Transaction {
+        debug_assert!(
+            self.inner.undo.entries.is_empty(),
+            "the last transaction has ended"
+        );
+        Transaction { inner: self.inner }
+    }
 }
 
 impl Transaction {
-    pub(crate) fn new(database: Database) -> Self {
-        let before = database.backup();
-        Self {
-            database,
-            before,
-            touched: Vec::new(),
-            written_bytes: 0,
-        }
+    /// The schema that is installed.
+    pub fn schema(&self) -> &Arc<DatabaseSchema> {
+        self.inner.schema()
     }
 
     /// A table, with the writes of this transaction.
+    #[inline]
     pub fn table(&self, id: TableId) -> Option<&Table> {
-        self.database.table(id)
+        self.inner.table(id)
     }
 
     /// Inserts a row; its floats become canonical in `row`. A 0 in the auto_increment column is
     /// replaced, in `row` too, by the next value, which is returned.
-    pub fn insert(&mut self, id: TableId, row: &mut Vec<u8>) -> Result<Option<u128>, WriteError> {
-        let table = self.database.table(id).ok_or(WriteError::NoTable)?;
-        check(table, row)?;
-        let (assigned, mark) = auto_increment(table, row)?;
-        let key = table.primary_key(row);
-        if table.rows.contains_key(&key) {
+    pub fn insert(&mut self, id: TableId, row: &mut [u8]) -> Result<Option<u128>, WriteError> {
+        let (number, table, undo) = self.open(id)?;
+        table.check(row)?;
+        let assigned = match table.auto_increment_column() {
+            Some(column) => column.fill(table.layout(), row)?,
+            None => None,
+        };
+        let (hash, found) = table.locate(row);
+        if found.is_some() {
             return Err(WriteError::Unique {
                 index: IndexId::PRIMARY,
             });
         }
-        if let Some(index) = table.unique_conflict(row, &key) {
+        if let Some(index) = table.unique_conflict(row, None) {
             return Err(WriteError::Unique { index });
         }
-        self.touch(id, &key, row.len())?;
-        let table = self.database.table_mut(id).ok_or(WriteError::NoTable)?;
-        table.auto_increment = mark;
-        table.rows.insert(key, row.clone());
+        let entry = undo.find_gone(number, table, hash, row);
+        undo.check_room(entry, row.len())?;
+        let at = table.put(hash, row).ok_or(WriteError::TableFull)?;
+        match entry {
+            Some(entry) => undo.entries[entry].now = Some(at),
+            None => {
+                undo.push(number, hash, None, Some(at));
+            }
+        }
+        undo.written_bytes += row.len();
+        raise_mark(number, table, undo, row);
         Ok(assigned)
     }
 
     /// Replaces the row that has the primary key of `row`; its floats become canonical in `row`.
     pub fn update(&mut self, id: TableId, row: &mut [u8]) -> Result<(), WriteError> {
-        let table = self.database.table(id).ok_or(WriteError::NoTable)?;
-        check(table, row)?;
-        let key = table.primary_key(row);
-        let old_len = table.rows.get(&key).ok_or(WriteError::NotFound)?.len();
-        if let Some(index) = table.unique_conflict(row, &key) {
+        let (number, table, undo) = self.open(id)?;
+        table.check(row)?;
+        let (hash, found) = table.locate(row);
+        let at = found.ok_or(WriteError::NotFound)?;
+        if let Some(index) = table.unique_conflict(row, Some(at)) {
             return Err(WriteError::Unique { index });
         }
-        let mut probe = row.to_vec();
-        let mark = match auto_increment(table, &mut probe) {
-            Ok((None, mark)) => mark,
-            _ => table.auto_increment,
-        };
-        self.touch(id, &key, row.len().max(old_len))?;
-        let table = self.database.table_mut(id).ok_or(WriteError::NoTable)?;
-        table.auto_increment = mark;
-        table.rows.insert(key, row.to_vec());
+        let entry = undo.find(number, hash, at);
+        let old = table.row(at);
+        let bytes = row.len().max(old.len());
+        undo.check_room(entry, bytes)?;
+        let entry = entry.unwrap_or_else(|| undo.push(number, hash, Some(old), Some(at)));
+        let now = table.replace(hash, at, row).ok_or(WriteError::TableFull)?;
+        undo.entries[entry].now = Some(now);
+        undo.written_bytes += bytes;
+        raise_mark(number, table, undo, row);
         Ok(())
     }
 
     /// Deletes the row with this packed primary key; `false` if there is none.
     pub fn delete(&mut self, id: TableId, packed_primary_key: &[u8]) -> Result<bool, WriteError> {
-        let table = self.database.table(id).ok_or(WriteError::NoTable)?;
-        let Some(old) = table.rows.get(packed_primary_key) else {
-            return Ok(false);
-        };
-        self.touch(id, packed_primary_key, old.len())?;
-        let table = self.database.table_mut(id).ok_or(WriteError::NoTable)?;
-        Ok(table.rows.remove(packed_primary_key).is_some())
-    }
-
-    fn touch(&mut self, id: TableId, key: &[u8], bytes: usize) -> Result<(), WriteError> {
-        if self.written_bytes + bytes > CALL_WRITE_BYTES_MAX {
-            return Err(WriteError::TooManyBytes);
-        }
-        if !self
-            .touched
-            .iter()
-            .any(|(table, own)| *table == id && own == key)
-        {
-            if self.touched.len() == CALL_ROWS_MAX {
-                return Err(WriteError::TooManyRows);
-            }
-            self.touched.push((id, key.to_vec()));
-        }
-        self.written_bytes += bytes;
-        Ok(())
+        let (number, table, undo) = self.open(id)?;
+        let (hash, found) = table.locate_any_key(packed_primary_key);
+        let Some(at) = found else { return Ok(false) };
+        let entry = undo.find(number, hash, at);
+        let old = table.row(at);
+        let bytes = old.len();
+        undo.check_room(entry, bytes)?;
+        let entry = entry.unwrap_or_else(|| undo.push(number, hash, Some(old), Some(at)));
+        table.take(hash, at);
+        undo.entries[entry].now = None;
+        undo.written_bytes += bytes;
+        Ok(true)
     }
 
     /// Appends rows of a scan to `out`, each a u32 length and the row, up to `cap_bytes` in all, and
-    /// moves `scan` on. Rows are as they are now.
+    /// moves `scan` on. Rows are as they are now. A scan of another table is over.
     pub fn scan_chunk(
         &self,
         id: TableId,
@@ -163,98 +125,84 @@ impl Transaction {
             .map_or(ScanChunk::Done, |table| scan.fill(table, cap_bytes, out))
     }
 
-    /// Tables whose auto_increment mark this transaction raised, with the mark.
+    /// The tables whose auto_increment mark this transaction raised, with the mark: what the log has
+    /// to record beside the changes.
     pub fn high_water(&self) -> impl Iterator<Item = (TableId, u128)> {
-        let marks = self
-            .database
-            .tables()
-            .map(|table| (table.id(), table.auto_increment()));
-        marks.filter(|&(id, mark)| mark != self.before.auto_increment(id))
+        self.inner.undo.marks.iter().map(|&(number, _)| {
+            let table = &self.inner.tables[number as usize];
+            (table.id(), table.auto_increment())
+        })
     }
 
     /// Keeps the writes. `changes` is cleared and filled with what they changed, net.
-    pub fn commit(self, changes: &mut ChangeSet) -> Database {
+    #[must_use]
+    pub fn commit(mut self, changes: &mut ChangeSet) -> Database {
         changes.clear();
-        let mut touched = self.touched;
-        touched.sort_by_key(|(id, _)| *id);
-        for (id, key) in &touched {
-            let row = |database: &'_ Database| {
-                database
-                    .table(*id)
-                    .and_then(|table| table.rows.get(key).cloned())
-            };
-            let (old, new) = (row(&self.before), row(&self.database));
+        let Inner { tables, undo, .. } = &mut *self.inner;
+        undo.group();
+        for entry in &undo.entries {
+            let table = &tables[entry.table as usize];
+            let old = undo.old(entry);
+            let new = entry.now.map(|at| table.row(at));
             if old != new {
-                changes.push(*id, old.as_deref(), new.as_deref());
+                changes.push(table.id(), old, new);
             }
         }
-        self.database
+        undo.clear();
+        Database { inner: self.inner }
     }
 
-    /// Undoes the writes, auto_increment too.
+    /// Undoes the writes, auto_increment too. Rows that had to move may lie elsewhere than before.
     #[must_use]
-    pub fn rollback(self) -> Database {
-        self.before
+    pub fn rollback(mut self) -> Database {
+        const ROOM: &str = "a table that had this row has room for it";
+        let Inner { tables, undo, .. } = &mut *self.inner;
+        for entry in undo.entries.iter().rev() {
+            let table = &mut tables[entry.table as usize];
+            match (undo.old(entry), entry.now) {
+                (Some(old), Some(at)) if table.row(at) != old => {
+                    table.replace(entry.hash, at, old).expect(ROOM);
+                }
+                (Some(old), None) => {
+                    table.put(entry.hash, old).expect(ROOM);
+                }
+                (None, Some(at)) => table.take(entry.hash, at),
+                (Some(_), Some(_)) | (None, None) => {}
+            }
+        }
+        for &(number, mark) in &undo.marks {
+            tables[number as usize].set_auto_increment(mark);
+        }
+        undo.clear();
+        Database { inner: self.inner }
     }
 
-    /// Rows that it has written so far.
+    /// Primary keys that it has written so far.
     pub fn written_rows(&self) -> usize {
-        self.touched.len()
+        self.inner.undo.entries.len()
     }
 
-    /// Bytes that it has written so far: of new rows, and of old ones where they were larger.
+    /// Bytes that it has written so far: of new rows, or of the old ones where those were larger.
     pub fn written_bytes(&self) -> usize {
-        self.written_bytes
+        self.inner.undo.written_bytes
+    }
+
+    #[inline]
+    fn open(&mut self, id: TableId) -> Result<(u32, &mut Table, &mut Undo), WriteError> {
+        let inner = &mut *self.inner;
+        let number = inner.position(id).ok_or(WriteError::NoTable)?;
+        Ok((number as u32, &mut inner.tables[number], &mut inner.undo))
     }
 }
 
-/// Limits and form of a row; makes its floats canonical.
-fn check(table: &Table, row: &mut [u8]) -> Result<(), WriteError> {
-    if row.len() > ROW_BYTES_MAX {
-        return Err(WriteError::RowTooLarge);
+/// Raises the auto_increment mark to the value of a row that was written.
+fn raise_mark(number: u32, table: &mut Table, undo: &mut Undo, row: &[u8]) {
+    let before = table.auto_increment();
+    table.raise_auto_increment(row);
+    if table.auto_increment() != before {
+        undo.note_mark(number, before);
     }
-    table.layout().canonicalize(row)?;
-    let indexes = table.def().indexes.iter().map(|index| &index.columns);
-    for columns in indexes.chain([&table.def().primary_key]) {
-        let lens = columns
-            .iter()
-            .map(|&c| table.layout().column(row, usize::from(c)).len());
-        if lens.sum::<usize>() > KEY_BYTES_MAX {
-            return Err(WriteError::KeyTooLarge);
-        }
-    }
-    Ok(())
 }
 
-/// Fills the auto_increment column if it is 0: the value it got, and the mark after the write.
-fn auto_increment(table: &Table, row: &mut [u8]) -> Result<(Option<u128>, u128), WriteError> {
-    let mark = table.auto_increment;
-    let Some(column) = table.def().auto_increment else {
-        return Ok((None, mark));
-    };
-    let column = usize::from(column);
-    let signed = matches!(
-        table.layout().types()[column],
-        Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::I128
-    );
-    let mut start = 0;
-    for before in 0..column {
-        start += table.layout().column(row, before).len();
-    }
-    let len = table.layout().column(row, column).len();
-    let bytes = &mut row[start..start + len];
-    let mut wide = [0; 16];
-    wide[..len].copy_from_slice(bytes);
-    let value = u128::from_le_bytes(wide);
-    if value == 0 {
-        let max = u128::MAX >> (128 - len * 8 + usize::from(signed));
-        if mark >= max {
-            return Err(WriteError::Exhausted);
-        }
-        let next = mark + 1;
-        bytes.copy_from_slice(&next.to_le_bytes()[..len]);
-        return Ok((Some(next), next));
-    }
-    let negative = signed && bytes[len - 1] >> 7 == 1;
-    Ok((None, if negative { mark } else { mark.max(value) }))
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! Ordered index: places of rows by memcomparable key.
+
+use std::collections::{BTreeMap, btree_map};
+use std::ops::Bound;
+
+use super::columns::KeyBuffer;
+use super::key::OrderedKey;
+use crate::pages::RowRef;
+
+/// Rows by (key, primary key), both memcomparable and concatenated, so that rows of one key are in the
+/// order of their primary keys and no two entries are equal. No key is a prefix of another one.
+#[derive(Debug, Default)]
+pub(crate) struct OrderedIndex {
+    entries: BTreeMap<OrderedKey, RowRef>,
+}
+
+/// Entries of a range, from either end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OrderedRefs<'a> {
+    entries: Option<btree_map::Range<'a, OrderedKey, RowRef>>,
+}
+
+impl OrderedIndex {
+    /// Builds the index of rows given in any order.
+    pub(crate) fn build(mut entries: Vec<(OrderedKey, RowRef)>) -> Self {
+        entries.sort_unstable();
+        Self {
+            entries: entries.into_iter().collect(),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, key: &[u8], at: RowRef) {
+        let replaced = self.entries.insert(key.into(), at);
+        debug_assert!(replaced.is_none(), "a primary key is in the index once");
+    }
+
+    /// # Panics
+    /// If the row is not in the index: the table is inconsistent.
+    pub(crate) fn remove(&mut self, key: &[u8]) {
+        self.entries
+            .remove(key)
+            .expect("a row that goes is in every index");
+    }
+
+    /// The row of this key moved to another place.
+    ///
+    /// # Panics
+    /// If the row is not in the index: the table is inconsistent.
+    pub(crate) fn relocate(&mut self, key: &[u8], to: RowRef) {
+        *self
+            .entries
+            .get_mut(key)
+            .expect("a row that moves is in every index") = to;
+    }
+
+    /// The entries between two bounds; none if they are the wrong way round.
+    pub(crate) fn range(&self, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> OrderedRefs<'_> {
+        if is_empty(lower, upper) {
+            return OrderedRefs { entries: None };
+        }
+        OrderedRefs {
+            entries: Some(self.entries.range::<[u8], _>((lower, upper))),
+        }
+    }
+
+    /// The entries whose key starts with `prefix`.
+    pub(crate) fn prefixed(&self, prefix: &mut KeyBuffer) -> OrderedRefs<'_> {
+        let start = prefix.clone();
+        let upper = match advance(prefix) {
+            true => Bound::Excluded(&prefix[..]),
+            false => Bound::Unbounded,
+        };
+        self.range(Bound::Included(&start), upper)
+    }
+}
+
+/// Turns a prefix into the smallest key that is greater than all keys that start with it. `false`,
+/// and `prefix` is left over, if there is none.
+pub(crate) fn advance(prefix: &mut KeyBuffer) -> bool {
+    while let Some(last) = prefix.pop() {
+        if last != 0xff {
+            prefix.push(last + 1);
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether no key can lie between the bounds: what `BTreeMap::range` panics at, and a bit more.
+fn is_empty(lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> bool {
+    match (lower, upper) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        (Bound::Included(lower), Bound::Included(upper)) => lower > upper,
+        (
+            Bound::Included(lower) | Bound::Excluded(lower),
+            Bound::Included(upper) | Bound::Excluded(upper),
+        ) => lower >= upper,
+    }
+}
+
+impl<'a> Iterator for OrderedRefs<'a> {
+    type Item = (&'a OrderedKey, RowRef);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, &at) = self.entries.as_mut()?.next()?;
+        Some((key, at))
+    }
+}
+
+impl DoubleEndedIterator for OrderedRefs<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let (key, &at) = self.entries.as_mut()?.next_back()?;
+        Some((key, at))
+    }
+}
+
+#[cfg(test)]
+mod tests;
