@@ -1,1 +1,36 @@
 //! One database: commands in, effects out.
+//!
+//! [`Engine::open`] recovers a database from its folder; [`Engine::step`] runs a batch of
+//! [`Command`]s and hands out [`Effects`]. Nothing here waits, sleeps, spawns or reads a clock: the
+//! gateway drives production with it, tests and simulations drive the very same function.
+
+mod command;
+mod connections;
+mod counters;
+mod effect;
+mod engine;
+mod fanout;
+mod lifecycle;
+mod module_log;
+mod open;
+mod publish;
+mod reply;
+mod requests;
+#[cfg(test)]
+mod tests;
+
+pub use command::{
+    CallArgs, Command, ConnKey, Connect, Inspect, Origin, Publish, QueryText, Ticket,
+};
+pub use counters::Counters;
+pub use effect::{Answer, EffectRef, Effects, Published};
+pub use engine::{Engine, SchemaText};
+pub use module_log::LogEntry;
+pub use reply::put as put_message;
+pub use open::{OpenError, Opened, Settings};
+
+// What the gateway needs of the floors below, so that it depends on this one alone.
+pub use syncline_host::{Host, HostError, LoadError, Module, RunLimits, TICK_MS};
+pub use syncline_store::{
+    Catalog, DiscardDisk, Disk, LogWriter, MemoryDisk, OpenReport, Options, RealDisk,
+};

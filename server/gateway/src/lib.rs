@@ -1,1 +1,44 @@
 //! Sockets, HTTP, auth and metrics around the engine; the library one embeds.
+//!
+//! ```no_run
+//! use syncline_server::{Config, Data, Server};
+//! let config = Config { listen: ([127, 0, 0, 1], 0).into(), data: Data::Memory, ..Config::default() };
+//! let server = Server::start(config)?;
+//! println!("listening on {}", server.url());
+//! server.shut_down();
+//! # Ok::<(), syncline_server::StartError>(())
+//! ```
+//!
+//! [`Server::start`] opens every database of the data folder and gives each to a home thread, which
+//! runs its engine and all its sockets; its commit log has a thread of its own. HTTP runs on a runtime
+//! beside them: it upgrades WebSockets and hands them to the database's home.
+
+mod auth;
+mod config;
+mod connection;
+mod database;
+mod files;
+mod home;
+mod http;
+mod metrics;
+mod outbox;
+mod requests;
+mod server;
+mod shared;
+mod tickets;
+mod websocket;
+
+pub use auth::{AuthError, Authenticated, Authority};
+pub use config::{Config, DEFAULT_PORT, Data};
+pub use server::{Server, StartError};
+
+/// Microseconds since the Unix epoch.
+pub(crate) fn now_us() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| now.as_micros() as i64)
+}
+
+/// Seconds since the Unix epoch.
+pub(crate) fn now_s() -> u64 {
+    (now_us() / 1_000_000).unsigned_abs()
+}

@@ -1,0 +1,180 @@
+//! Everything that can happen to a database.
+
+use bytes::Bytes;
+use syncline_host::Module;
+use syncline_protocol::message::{Delivery, Encoding};
+use syncline_protocol::param::Param;
+use syncline_protocol::{ConnectionId, Identity};
+
+/// A connection as gateway and engine name it. Gateway reuses an index with the next generation, so
+/// what was held for a connection that is gone never reaches the one that took its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnKey {
+    /// Small and dense.
+    pub index: u32,
+    /// Counts the uses of the index.
+    pub generation: u32,
+}
+
+/// A request that came without a connection (over HTTP) and waits for an [`crate::Answer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// Who asks, and where the answer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A connection that has said Hello; the engine knows its identity.
+    Connection {
+        /// The connection.
+        conn: ConnKey,
+        /// Its id of the request.
+        id: u32,
+    },
+    /// A request without a connection.
+    Ticket {
+        /// Names the answer.
+        ticket: Ticket,
+        /// Who asks.
+        identity: Identity,
+        /// Sees private tables.
+        admin: bool,
+    },
+}
+
+/// Arguments of a call, owned.
+#[derive(Clone, Debug)]
+pub enum CallArgs {
+    /// Packed, in the order of the parameters.
+    Packed(Bytes),
+    /// An array by position, or an object by name.
+    Json(serde_json::Value),
+}
+
+/// The closed list of what an engine reacts to.
+#[derive(Debug)]
+pub enum Command {
+    /// A connection has said Hello.
+    Connect(Box<Connect>),
+    /// A connection is gone.
+    Disconnect(ConnKey),
+    /// Run a reducer.
+    Call {
+        /// Who calls.
+        origin: Origin,
+        /// Name of the reducer, UTF-8.
+        reducer: Bytes,
+        /// Its arguments.
+        args: CallArgs,
+    },
+    /// Start a live query.
+    Subscribe {
+        /// The connection.
+        conn: ConnKey,
+        /// Its id of the subscription.
+        id: u32,
+        /// The query.
+        query: Box<QueryText>,
+    },
+    /// End a live query.
+    Unsubscribe {
+        /// The connection.
+        conn: ConnKey,
+        /// Its id of this request.
+        id: u32,
+        /// Its id of the subscription.
+        subscription: u32,
+    },
+    /// Evaluate a query once.
+    Query {
+        /// Who asks.
+        origin: Origin,
+        /// The query.
+        query: Box<QueryText>,
+    },
+    /// Say how far the stream is.
+    Ping {
+        /// The connection.
+        conn: ConnKey,
+        /// Its id of the request.
+        id: u32,
+    },
+    /// Answer a request that gateway has dealt with itself, at its place in the stream.
+    Reply {
+        /// The connection.
+        conn: ConnKey,
+        /// Its id of the request.
+        id: u32,
+        /// Nothing, or why not.
+        outcome: Result<(), Box<syncline_protocol::WireError>>,
+    },
+    /// Swap the module.
+    Publish(Box<Publish>),
+    /// Tell about the database.
+    Inspect {
+        /// Names the answer.
+        ticket: Ticket,
+        /// What to tell.
+        what: Inspect,
+    },
+    /// The log's durable Lsn has moved (or the log has failed): release what waited for it.
+    DurableAdvanced,
+}
+
+/// A connection that has said Hello.
+#[derive(Debug)]
+pub struct Connect {
+    /// The connection.
+    pub conn: ConnKey,
+    /// Its public id.
+    pub connection: ConnectionId,
+    /// Who it is.
+    pub identity: Identity,
+    /// Sees private tables.
+    pub admin: bool,
+    /// How its messages are written.
+    pub encoding: Encoding,
+    /// When it is told of transactions.
+    pub delivery: Delivery,
+    /// A token for its Welcome.
+    pub token: Option<String>,
+    /// Hex hash of the schema that it has.
+    pub schema_hash: Option<String>,
+}
+
+/// A query as it came.
+#[derive(Debug)]
+pub struct QueryText {
+    /// SELECT statement.
+    pub sql: String,
+    /// Values of its parameters.
+    pub params: Vec<(String, Param)>,
+}
+
+/// A new module for the database.
+#[derive(Debug)]
+pub struct Publish {
+    /// Names the answer.
+    pub ticket: Ticket,
+    /// Who publishes; the caller of `init`.
+    pub identity: Identity,
+    /// Compiled.
+    pub module: Module,
+    /// As it came, to be stored.
+    pub wasm: Bytes,
+    /// Throw the data away if the schema does not fit it.
+    pub clear_data: bool,
+}
+
+/// What can be told about a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inspect {
+    /// Its schema.
+    Schema,
+    /// Lines that its module logged after this sequence number, the newest `limit` of them.
+    Logs {
+        /// Sequence number of the last line that is known.
+        after: u64,
+        /// At most so many.
+        limit: usize,
+    },
+}

@@ -1,0 +1,169 @@
+//! What a step wants done: messages to send and requests to answer, all bytes in one buffer.
+
+use syncline_protocol::{Lsn, WireError};
+
+use crate::command::{ConnKey, Ticket};
+use crate::module_log::LogEntry;
+
+/// Effects of a step, in order. Reused from step to step.
+#[derive(Debug, Default)]
+pub struct Effects {
+    bytes: Vec<u8>,
+    targets: Vec<ConnKey>,
+    list: Vec<Effect>,
+    answers: Vec<(Ticket, Answer)>,
+}
+
+/// One effect; ranges point into the buffers of its [`Effects`].
+#[derive(Clone, Debug)]
+enum Effect {
+    Send { conn: ConnKey, bytes: (u32, u32), answers: bool },
+    FanOut { targets: (u32, u32), bytes: (u32, u32) },
+    Close { conn: ConnKey, error: Box<WireError> },
+}
+
+/// One effect with its bytes.
+#[derive(Debug)]
+pub enum EffectRef<'a> {
+    /// Send a message to a connection.
+    Send {
+        /// The receiver.
+        conn: ConnKey,
+        /// The message.
+        message: &'a [u8],
+        /// It answers a request, which is then no longer in flight.
+        answers: bool,
+    },
+    /// Send one message to many connections.
+    FanOut {
+        /// The receivers.
+        targets: &'a [ConnKey],
+        /// The message.
+        message: &'a [u8],
+    },
+    /// Tell a connection why and close it.
+    Close {
+        /// The connection.
+        conn: ConnKey,
+        /// Why.
+        error: &'a WireError,
+    },
+}
+
+/// Answer to a request without a connection.
+#[derive(Debug)]
+pub enum Answer {
+    /// A call went well: its Lsn and its value as JSON.
+    Called(Lsn, serde_json::Value),
+    /// The rows of a query as JSON: `{"lsn", "columns", "key", "order", "rows"}`.
+    Rows(Box<serde_json::Value>),
+    /// A module was published: what it changed, for people.
+    Published(Box<Published>),
+    /// The schema as JSON text, and its hash.
+    Schema(String, String),
+    /// Lines of the module's log.
+    Logs(Vec<LogEntry>),
+    /// The request failed.
+    Failed(Box<WireError>),
+}
+
+/// What a publish did.
+#[derive(Debug)]
+pub struct Published {
+    /// Its place in the log.
+    pub lsn: Lsn,
+    /// Hex hash of the wasm.
+    pub module_hash: String,
+    /// Names of tables that are new.
+    pub tables_added: Vec<String>,
+    /// Names of indexes that are new, as `table.index`.
+    pub indexes_added: Vec<String>,
+    /// Names of reducers that are new.
+    pub reducers_added: Vec<String>,
+    /// Names of reducers that are gone.
+    pub reducers_removed: Vec<String>,
+    /// All rows were thrown away.
+    pub data_cleared: bool,
+}
+
+impl Effects {
+    /// Nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.answers.is_empty()
+    }
+
+    /// Bytes of all messages.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets everything and keeps the memory, unless it has grown large.
+    pub fn clear(&mut self) {
+        const KEPT_BYTES_MAX: usize = 1 << 20;
+        self.bytes.clear();
+        if self.bytes.capacity() > KEPT_BYTES_MAX {
+            self.bytes.shrink_to(KEPT_BYTES_MAX);
+        }
+        self.targets.clear();
+        self.list.clear();
+        self.answers.clear();
+    }
+
+    /// The messages and closes in order.
+    pub fn iter(&self) -> impl Iterator<Item = EffectRef<'_>> {
+        let bytes = |(start, end): (u32, u32)| &self.bytes[start as usize..end as usize];
+        self.list.iter().map(move |effect| match effect {
+            Effect::Send { conn, bytes: range, answers } => {
+                EffectRef::Send { conn: *conn, message: bytes(*range), answers: *answers }
+            }
+            Effect::FanOut { targets: (start, end), bytes: range } => EffectRef::FanOut {
+                targets: &self.targets[*start as usize..*end as usize],
+                message: bytes(*range),
+            },
+            Effect::Close { conn, error } => EffectRef::Close { conn: *conn, error },
+        })
+    }
+
+    /// Takes the answers out.
+    pub fn take_answers(&mut self) -> impl Iterator<Item = (Ticket, Answer)> + '_ {
+        self.answers.drain(..)
+    }
+
+    /// Adds a message that `write` appends to the buffer it is given.
+    pub(crate) fn send(&mut self, conn: ConnKey, answers: bool, write: impl FnOnce(&mut Vec<u8>)) {
+        let bytes = self.write(write);
+        self.list.push(Effect::Send { conn, bytes, answers });
+    }
+
+    /// Adds a message that goes to all `targets`; none if there are no targets.
+    pub(crate) fn fan_out(
+        &mut self,
+        targets: impl Iterator<Item = ConnKey>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let start = self.targets.len() as u32;
+        self.targets.extend(targets);
+        let end = self.targets.len() as u32;
+        if start < end {
+            let bytes = self.write(write);
+            self.list.push(Effect::FanOut { targets: (start, end), bytes });
+        }
+    }
+
+    pub(crate) fn close(&mut self, conn: ConnKey, error: WireError) {
+        self.list.push(Effect::Close { conn, error: Box::new(error) });
+    }
+
+    pub(crate) fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        self.answers.push((ticket, answer));
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> (u32, u32) {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        let end = u32::try_from(self.bytes.len()).expect("a step's messages are far below 4 GiB");
+        (start as u32, end)
+    }
+}

@@ -1,0 +1,387 @@
+//! The engine: one database, commands in, effects out, in an order that only this file knows.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use sha2::{Digest, Sha256};
+use syncline_host::{CallContext, LogLine, Runner};
+use syncline_protocol::limits::STEP_COMMANDS_MAX;
+use syncline_protocol::message::Delivery;
+use syncline_protocol::{
+    ChangeSet, ConnectionId, Epoch, ErrorCode, Identity, Lsn, ReducerKind, TableId, WireError,
+};
+use syncline_query::{Deltas, LiveQueries};
+use syncline_store::{Database, LogAppender, TransactionRecord};
+
+use crate::command::{Command, ConnKey, Origin};
+use crate::connections::{Connections, Subscribers};
+use crate::counters::Counters;
+use crate::effect::{Answer, Effects};
+use crate::fanout::{FanOut, Queues};
+use crate::module_log::ModuleLog;
+use crate::reply;
+
+/// Bytes of messages after which a step stops taking commands.
+const STEP_BYTES_MAX: usize = 64 << 20;
+
+/// One database: its tables, its module, its live queries, its log and its connections.
+///
+/// A state machine without threads, clock, sockets or randomness: [`Engine::step`] is given
+/// commands and the time, and hands out effects. Effects of confirmed connections are held until
+/// everything they depend on is durable, so nobody is told what a crash could take back.
+pub struct Engine {
+    /// `None` only while a transaction has it.
+    pub(crate) database: Option<Database>,
+    pub(crate) runner: Option<Runner>,
+    /// Ids of the module's tables, by position.
+    pub(crate) tables: Vec<TableId>,
+    pub(crate) reducers: HashMap<Box<str>, usize, FixedState>,
+    pub(crate) schema_text: Arc<SchemaText>,
+    pub(crate) live: LiveQueries,
+    pub(crate) log: LogAppender,
+    pub(crate) epoch: Epoch,
+    pub(crate) connections: Connections,
+    pub(crate) subscribers: Subscribers,
+    pub(crate) module_log: ModuleLog,
+    pub(crate) counters: Counters,
+    pub(crate) now: i64,
+    pub(crate) secret: [u8; 32],
+    calls: u64,
+    changes: ChangeSet,
+    deltas: Deltas,
+    fan_out: FanOut,
+    lines: Vec<LogLine>,
+    /// Effects of the running step for confirmed connections and tickets.
+    pub(crate) confirmed: Effects,
+    /// Effects of the running step for unconfirmed connections.
+    pub(crate) unconfirmed: Effects,
+    /// Effects of earlier steps, and the Lsn that must be durable before they are let out.
+    held: VecDeque<(Lsn, Effects)>,
+    spare: Vec<Effects>,
+    poison_told: bool,
+}
+
+/// The schema as it travels.
+#[derive(Debug, Default)]
+pub struct SchemaText {
+    /// Lower-case hex.
+    pub hash: String,
+    /// JSON.
+    pub json: String,
+}
+
+/// Who a reducer runs for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) identity: Identity,
+    pub(crate) connection: ConnectionId,
+    pub(crate) admin: bool,
+}
+
+/// A change of a system table that belongs to the transaction of a lifecycle reducer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SystemChange {
+    None,
+    Connected(ConnectionId),
+    Disconnected(ConnectionId),
+}
+
+impl Engine {
+    /// Assembles an engine around a database that was opened. Call [`Engine::recover`] before the
+    /// first step.
+    pub(crate) fn assemble(
+        database: Database,
+        log: LogAppender,
+        epoch: Epoch,
+        now: i64,
+        secret: [u8; 32],
+    ) -> Self {
+        Self {
+            database: Some(database),
+            runner: None,
+            tables: Vec::new(),
+            reducers: HashMap::with_hasher(FixedState::default()),
+            schema_text: Arc::default(),
+            live: LiveQueries::new(),
+            log,
+            epoch,
+            connections: Connections::default(),
+            subscribers: Subscribers::default(),
+            module_log: ModuleLog::default(),
+            counters: Counters::default(),
+            now,
+            secret,
+            calls: 0,
+            changes: ChangeSet::new(),
+            deltas: Deltas::default(),
+            fan_out: FanOut::default(),
+            lines: Vec::new(),
+            confirmed: Effects::default(),
+            unconfirmed: Effects::default(),
+            held: VecDeque::new(),
+            spare: Vec::new(),
+            poison_told: false,
+        }
+    }
+
+    /// Takes commands off the front of the inbox (all of them, unless they are very many or make very
+    /// long answers), runs them in order, hands what they wrote to the log, and lets out every effect
+    /// that need not wait any longer. `now` is microseconds since the Unix epoch.
+    pub fn step(
+        &mut self,
+        inbox: &mut VecDeque<Command>,
+        now: i64,
+        out: &mut dyn FnMut(&mut Effects),
+    ) {
+        // Commit time never goes back, whatever the clock does.
+        self.now = self.now.max(now);
+        for _ in 0..STEP_COMMANDS_MAX {
+            let bytes = self.confirmed.byte_len() + self.unconfirmed.byte_len();
+            if bytes > STEP_BYTES_MAX {
+                break;
+            }
+            let Some(command) = inbox.pop_front() else { break };
+            self.run(command);
+        }
+        self.log.flush();
+        self.release(out);
+    }
+
+    fn run(&mut self, command: Command) {
+        match command {
+            Command::Call { origin, reducer, args } => self.call(origin, &reducer, &args),
+            Command::Subscribe { conn, id, query } => self.subscribe(conn, id, &query),
+            Command::Unsubscribe { conn, id, subscription } => {
+                self.unsubscribe(conn, id, subscription);
+            }
+            Command::Query { origin, query } => self.query(origin, &query),
+            Command::Ping { conn, id } => self.pong(conn, id),
+            Command::Reply { conn, id, outcome } => {
+                self.reply(Origin::Connection { conn, id }, None, outcome.map_err(|error| *error));
+            }
+            Command::Connect(connect) => self.connect(*connect),
+            Command::Disconnect(conn) => self.disconnect(conn),
+            Command::Publish(publish) => self.publish(*publish),
+            Command::Inspect { ticket, what } => self.inspect(ticket, what),
+            Command::DurableAdvanced => {}
+        }
+    }
+
+    /// Lets out what is durable; after the log has failed, lets nothing out any more but the news.
+    fn release(&mut self, out: &mut dyn FnMut(&mut Effects)) {
+        if self.log.is_poisoned() {
+            return self.release_poison(out);
+        }
+        if !self.unconfirmed.is_empty() {
+            out(&mut self.unconfirmed);
+            self.unconfirmed.clear();
+        }
+        if !self.confirmed.is_empty() {
+            let next = self.spare.pop().unwrap_or_default();
+            let effects = std::mem::replace(&mut self.confirmed, next);
+            self.held.push_back((self.log.last(), effects));
+        }
+        let durable = self.log.durable();
+        while self.held.front().is_some_and(|(lsn, _)| *lsn <= durable) {
+            let (_, mut effects) = self.held.pop_front().expect("it was just looked at");
+            out(&mut effects);
+            effects.clear();
+            if self.spare.len() < 8 {
+                self.spare.push(effects);
+            }
+        }
+    }
+
+    /// Whether what was in flight took effect is not known: a restart will tell. Connections are closed,
+    /// so that their clients learn just that.
+    fn release_poison(&mut self, out: &mut dyn FnMut(&mut Effects)) {
+        let unknown = || {
+            WireError::new(ErrorCode::OutcomeUnknown, "the disk failed before the call was durable")
+                .hint("restart the server; it recovers everything that was confirmed")
+        };
+        let mut news = Effects::default();
+        for (_, mut effects) in self.held.drain(..) {
+            for (ticket, _) in effects.take_answers() {
+                news.answer(ticket, Answer::Failed(Box::new(unknown())));
+            }
+        }
+        for (ticket, _) in self.confirmed.take_answers() {
+            news.answer(ticket, Answer::Failed(Box::new(poisoned())));
+        }
+        self.confirmed.clear();
+        self.unconfirmed.clear();
+        if !self.poison_told || self.connections.len() > 0 {
+            self.poison_told = true;
+            let keys: Vec<_> = self.connections.iter().map(|connection| connection.key).collect();
+            for key in keys {
+                news.close(key, poisoned());
+                self.forget(key);
+            }
+        }
+        if !news.is_empty() {
+            out(&mut news);
+        }
+    }
+
+    /// Nothing waits for the disk.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// The log has failed: reads and writes are refused until the database is opened again.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.log.is_poisoned()
+    }
+
+    /// The database, outside of a transaction.
+    pub(crate) fn database(&self) -> &Database {
+        self.database.as_ref().expect("no transaction is open between two commands")
+    }
+
+    /// Runs one transaction: a system change, then a reducer (if there is one), then commit, log, live
+    /// queries and fan-out. On an error nothing has happened.
+    pub(crate) fn transact(
+        &mut self,
+        caller: Caller,
+        system: SystemChange,
+        reducer: Option<(usize, &str)>,
+        args: &[u8],
+    ) -> Result<(Lsn, Vec<u8>), WireError> {
+        self.log.reserve(args.len()).map_err(|error| refusal(&error))?;
+        let database = self.database.take().expect("no transaction is open between two commands");
+        let mut transaction = database.begin();
+        system.apply(caller.identity, self.now, &mut transaction);
+        let context = self.call_context(caller.identity, caller.connection);
+        let mut outcome = Ok(Vec::new());
+        if let Some((index, name)) = reducer {
+            let runner = self.runner.as_mut().expect("a reducer has a module");
+            let result;
+            (transaction, result) = runner.call(
+                transaction,
+                &self.tables,
+                index,
+                &context,
+                args,
+                &mut self.lines,
+            );
+            for line in self.lines.drain(..) {
+                self.module_log.push(self.now, line.level_name(), name, line.text);
+            }
+            outcome = result.map_err(|error| reply::call_error(name, &error));
+        }
+        let value = match outcome {
+            Ok(value) => value,
+            Err(error) => {
+                self.database = Some(transaction.rollback());
+                self.counters.calls_failed += 1;
+                return Err(error);
+            }
+        };
+        let database = transaction.commit(&mut self.changes);
+        let database = self.database.insert(database);
+        if self.changes.is_empty() {
+            return Ok((self.log.last(), value));
+        }
+        let record = TransactionRecord {
+            time: self.now,
+            caller: caller.identity,
+            connection: caller.connection,
+            reducer: reducer.map_or("", |(_, name)| name),
+            args,
+            seed: context.seed,
+        };
+        let lsn = self.log.append(&record, database, &self.changes);
+        self.counters.transactions += 1;
+        self.counters.rows_changed += self.changes.len() as u64;
+        self.notify(lsn);
+        Ok((lsn, value))
+    }
+
+    /// What a reducer gets to know, with a seed that no other call has had.
+    pub(crate) fn call_context(
+        &mut self,
+        caller: Identity,
+        connection: ConnectionId,
+    ) -> CallContext {
+        self.calls += 1;
+        let seed = seed(&self.secret, self.log.last(), self.calls);
+        CallContext { caller, connection, time: self.now, seed }
+    }
+
+    /// Tells the subscribers what the transaction in `self.changes` changed for them.
+    fn notify(&mut self, lsn: Lsn) {
+        let database = self.database.as_ref().expect("the transaction gave it back");
+        self.live.step(database, &self.changes, &mut self.deltas);
+        if self.deltas.is_empty() {
+            return;
+        }
+        let mut queues =
+            Queues { confirmed: &mut self.confirmed, unconfirmed: &mut self.unconfirmed };
+        let (live, subscribers) = (&self.live, &self.subscribers);
+        let sent = self.fan_out.run(lsn, &self.deltas, live, subscribers, &mut queues);
+        self.counters.deltas += self.deltas.len() as u64;
+        self.counters.commits_sent += sent as u64;
+    }
+
+    /// Position of the lifecycle reducer of this kind and its name.
+    pub(crate) fn lifecycle(&self, kind: ReducerKind) -> Option<(usize, String)> {
+        let schema = &self.database().schema().module;
+        let index = schema.lifecycle(kind)?;
+        Some((index, schema.reducers[index].name.clone()))
+    }
+
+    /// Where messages to this connection go, if it is still there.
+    pub(crate) fn queue(&mut self, conn: ConnKey) -> Option<&mut Effects> {
+        let delivery = self.connections.get(conn)?.delivery;
+        Some(match delivery {
+            Delivery::Confirmed => &mut self.confirmed,
+            Delivery::Unconfirmed => &mut self.unconfirmed,
+        })
+    }
+
+    /// Counters since the database was opened, and sizes now.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        counters.lsn = self.log.last().0;
+        counters.durable = self.log.durable().0;
+        counters.connections = self.connections.len() as u64;
+        counters
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("lsn", &self.log.last()).finish_non_exhaustive()
+    }
+}
+
+/// The seed of a call is a pseudo-random function of a secret, so that clients cannot choose it.
+fn seed(secret: &[u8; 32], last: Lsn, calls: u64) -> [u8; 32] {
+    let mut block = [0; 48];
+    block[..32].copy_from_slice(secret);
+    block[32..40].copy_from_slice(&last.0.to_le_bytes());
+    block[40..].copy_from_slice(&calls.to_le_bytes());
+    Sha256::digest(block).into()
+}
+
+pub(crate) fn poisoned() -> WireError {
+    WireError::new(ErrorCode::Poisoned, "the disk failed; the database refuses work")
+        .hint("restart the server; it recovers everything that was confirmed")
+}
+
+/// Why the log takes no transaction now.
+pub(crate) fn refusal(error: &syncline_store::LogError) -> WireError {
+    use syncline_store::LogError;
+    match error {
+        LogError::DiskFull => WireError::new(ErrorCode::DiskFull, "no room on the disk for writes")
+            .hint("reads go on; free some space, nothing needs a restart"),
+        LogError::Busy => WireError::new(ErrorCode::Overloaded, "the disk cannot keep up")
+            .hint("try again a little later"),
+        _ => poisoned(),
+    }
+}

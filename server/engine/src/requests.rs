@@ -1,0 +1,366 @@
+//! Calls, subscriptions and queries.
+
+use syncline_protocol::message::{Delivery, ResultDescription, Rows, ServerMessage, Snapshot};
+use syncline_protocol::limits::{SNAPSHOT_CHUNK_BYTES, SUBSCRIPTIONS_PER_CONNECTION_MAX};
+use syncline_protocol::{
+    ConnectionId, ErrorCode, Lsn, ReducerDef, ReducerKind, Type, WireError,
+};
+use syncline_query::Caller as QueryCaller;
+
+use crate::command::{CallArgs, ConnKey, Inspect, Origin, QueryText, Ticket};
+use crate::effect::Answer;
+use crate::engine::{Caller, Engine, SystemChange, poisoned};
+use crate::reply;
+
+impl Engine {
+    pub(crate) fn call(&mut self, origin: Origin, reducer: &[u8], args: &CallArgs) {
+        let Some(caller) = self.caller(origin) else { return };
+        let (returns, outcome) = match self.find_reducer(reducer, args) {
+            Err(error) => (None, Err(error)),
+            Ok((index, name, packed, returns)) => {
+                let args = packed.as_deref().unwrap_or(match args {
+                    CallArgs::Packed(bytes) => bytes,
+                    CallArgs::Json(_) => &[],
+                });
+                let reducer = Some((index, &*name));
+                (returns, self.transact(caller, SystemChange::None, reducer, args))
+            }
+        };
+        match origin {
+            Origin::Connection { conn, id } => {
+                let last = self.log.last();
+                let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else { return };
+                let Some(queue) = self.queue(conn) else { return };
+                queue.send(conn, true, |out| match &outcome {
+                    Ok((lsn, value)) => {
+                        reply::put_value(encoding, id, *lsn, returns.as_ref(), value, out);
+                    }
+                    Err(error) => reply::put_error(encoding, id, last, error, out),
+                });
+            }
+            Origin::Ticket { ticket, .. } => {
+                let answer = match outcome {
+                    Ok((lsn, value)) => Answer::Called(lsn, reply::json(returns.as_ref(), &value)),
+                    Err(error) => Answer::Failed(Box::new(error)),
+                };
+                self.confirmed.answer(ticket, answer);
+            }
+        }
+    }
+
+    /// Position, name, packed arguments if they came as JSON, and result type.
+    #[expect(clippy::type_complexity, reason = "four things that are used once, right above")]
+    fn find_reducer(
+        &self,
+        name: &[u8],
+        args: &CallArgs,
+    ) -> Result<(usize, Box<str>, Option<Vec<u8>>, Option<Type>), WireError> {
+        let name = core::str::from_utf8(name)
+            .map_err(|_| WireError::new(ErrorCode::BadMessage, "the reducer's name is not UTF-8"))?;
+        if self.runner.is_none() {
+            return Err(WireError::new(ErrorCode::NoModule, "the database has no module yet")
+                .hint("publish one: syncline publish"));
+        }
+        let Some((key, &index)) = self.reducers.get_key_value(name) else {
+            return Err(self.no_reducer(name));
+        };
+        let def = &self.database().schema().module.reducers[index];
+        if def.kind != ReducerKind::Call {
+            let message = format!("{name} is a lifecycle reducer, which only the server calls");
+            return Err(WireError::new(ErrorCode::LifecycleReducer, message));
+        }
+        let packed = match args {
+            CallArgs::Packed(bytes) => {
+                check_args(def, bytes)?;
+                None
+            }
+            CallArgs::Json(json) => {
+                let packed = syncline_protocol::json::args_to_packed(&def.params, json);
+                Some(packed.map_err(|reason| bad_args(def, &reason))?)
+            }
+        };
+        Ok((index, key.clone(), packed, def.returns.clone()))
+    }
+
+    fn no_reducer(&self, name: &str) -> WireError {
+        let reducers = &self.database().schema().module.reducers;
+        let callable = reducers.iter().filter(|def| def.kind == ReducerKind::Call);
+        let error = WireError::new(ErrorCode::NoReducer, format!("no reducer named {name}"));
+        let nearest = callable
+            .map(|def| (strsim::osa_distance(name, &def.name), &def.name))
+            .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
+            .min();
+        match nearest {
+            Some((_, candidate)) => error.hint(format!("did you mean {candidate}?")),
+            None => error.hint("GET /v1/databases/{name}/schema lists the reducers"),
+        }
+    }
+
+    pub(crate) fn subscribe(&mut self, conn: ConnKey, id: u32, query: &QueryText) {
+        let Some(connection) = self.connections.get(conn) else { return };
+        let (encoding, delivery) = (connection.encoding, connection.delivery);
+        let handle = match self.start_subscription(conn, id, query) {
+            Ok(handle) => handle,
+            Err(error) => return self.reply(Origin::Connection { conn, id }, None, Err(error)),
+        };
+        self.counters.snapshots += 1;
+        let lsn = self.log.last();
+        let database = self.database.as_ref().expect("no transaction is open between two commands");
+        let queue = match delivery {
+            Delivery::Confirmed => &mut self.confirmed,
+            Delivery::Unconfirmed => &mut self.unconfirmed,
+        };
+        let described = self.live.description(handle).expect("it was just subscribed to").clone();
+        let mut chunks = Chunks::new(&described, |description, rows, row_count, last| {
+            let snapshot = ServerMessage::Snapshot(Snapshot {
+                id,
+                handle,
+                lsn,
+                description,
+                rows: std::mem::take(rows).into(),
+                row_count,
+                last,
+            });
+            queue.send(conn, last, |out| {
+                reply::put_rows(encoding, &snapshot, &described, out);
+            });
+        });
+        let result = self.live.rows(database, handle, &mut |row| chunks.push(row));
+        match result {
+            Ok(()) => chunks.finish(),
+            Err(error) => {
+                // Chunks that were sent are invisible, since the last one never comes.
+                drop(chunks);
+                self.end_subscription(conn, id);
+                let error = error.to_wire();
+                self.reply(Origin::Connection { conn, id }, None, Err(error));
+            }
+        }
+    }
+
+    fn start_subscription(
+        &mut self,
+        conn: ConnKey,
+        id: u32,
+        query: &QueryText,
+    ) -> Result<u64, WireError> {
+        if self.log.is_poisoned() {
+            return Err(poisoned());
+        }
+        let connection = self.connections.get(conn).expect("the caller has looked");
+        if connection.subscriptions.len() >= SUBSCRIPTIONS_PER_CONNECTION_MAX {
+            let message = format!(
+                "a connection has at most {SUBSCRIPTIONS_PER_CONNECTION_MAX} subscriptions"
+            );
+            return Err(WireError::new(ErrorCode::TooManySubscriptions, message)
+                .hint("end some, or ask one query for more rows"));
+        }
+        if connection.subscriptions.iter().any(|(known, _)| *known == id) {
+            let message = format!("subscription {id} is there already");
+            return Err(WireError::new(ErrorCode::DuplicateId, message)
+                .hint("count the ids up over all requests of a connection"));
+        }
+        let caller = QueryCaller { identity: connection.identity, admin: connection.admin };
+        let database = self.database.as_ref().expect("no transaction is open between two commands");
+        let subscribed = self
+            .live
+            .subscribe(database, &query.sql, &query.params, &caller)
+            .map_err(|error| error.to_wire())?;
+        let handle = subscribed.handle;
+        let connection = self.connections.get_mut(conn).expect("the caller has looked");
+        let shared = connection.subscriptions.iter().any(|(_, known)| *known == handle);
+        connection.subscriptions.push((id, handle));
+        self.subscribers.add(handle, connection, shared);
+        self.counters.subscriptions += 1;
+        Ok(handle)
+    }
+
+    /// Ends one subscription; false if there is none of this id.
+    fn end_subscription(&mut self, conn: ConnKey, subscription: u32) -> bool {
+        let Some(connection) = self.connections.get_mut(conn) else { return false };
+        let known = connection.subscriptions.iter().position(|(id, _)| *id == subscription);
+        let Some(at) = known else { return false };
+        let (_, handle) = connection.subscriptions.swap_remove(at);
+        self.subscribers.remove(handle, conn);
+        self.live.unsubscribe(handle);
+        self.counters.subscriptions -= 1;
+        true
+    }
+
+    pub(crate) fn unsubscribe(&mut self, conn: ConnKey, id: u32, subscription: u32) {
+        let outcome = if self.end_subscription(conn, subscription) {
+            Ok(())
+        } else {
+            let message = format!("no subscription {subscription} on this connection");
+            Err(WireError::new(ErrorCode::NoSubscription, message))
+        };
+        self.reply(Origin::Connection { conn, id }, None, outcome);
+    }
+
+    pub(crate) fn query(&mut self, origin: Origin, query: &QueryText) {
+        let Some(caller) = self.caller(origin) else { return };
+        if self.log.is_poisoned() {
+            return self.reply(origin, None, Err(poisoned()));
+        }
+        self.counters.queries += 1;
+        let caller = QueryCaller { identity: caller.identity, admin: caller.admin };
+        let database = self.database();
+        let mut rows = Vec::new();
+        let mut ends = Vec::new();
+        let result = syncline_query::query_once(
+            database,
+            &query.sql,
+            &query.params,
+            &caller,
+            &mut |row: &[u8]| {
+                rows.extend_from_slice(row);
+                ends.push(rows.len());
+            },
+        );
+        match result {
+            Ok(description) => self.answer_query(origin, &description, &rows, &ends),
+            Err(error) => self.reply(origin, None, Err(error.to_wire())),
+        }
+    }
+
+    fn answer_query(
+        &mut self,
+        origin: Origin,
+        description: &ResultDescription,
+        rows: &[u8],
+        ends: &[usize],
+    ) {
+        let lsn = self.log.last();
+        let conn = match origin {
+            Origin::Ticket { ticket, .. } => {
+                let json = reply::rows_json(lsn, description, rows, ends);
+                return self.confirmed.answer(ticket, Answer::Rows(Box::new(json)));
+            }
+            Origin::Connection { conn, .. } => conn,
+        };
+        let Origin::Connection { id, .. } = origin else { return };
+        let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else { return };
+        let Some(queue) = self.queue(conn) else { return };
+        let mut chunks = Chunks::new(description, |first, rows, row_count, last| {
+            let message = ServerMessage::Rows(Rows {
+                id,
+                lsn,
+                description: first,
+                rows: std::mem::take(rows).into(),
+                row_count,
+                last,
+            });
+            queue.send(conn, last, |out| reply::put_rows(encoding, &message, description, out));
+        });
+        let mut start = 0;
+        for &end in ends {
+            chunks.push(&rows[start..end]);
+            start = end;
+        }
+        chunks.finish();
+    }
+
+    pub(crate) fn pong(&mut self, conn: ConnKey, id: u32) {
+        let lsn = self.log.last();
+        let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else { return };
+        let Some(queue) = self.queue(conn) else { return };
+        queue.send(conn, true, |out| reply::put_pong(encoding, id, lsn, out));
+    }
+
+    pub(crate) fn inspect(&mut self, ticket: Ticket, what: Inspect) {
+        let answer = match what {
+            Inspect::Schema => {
+                Answer::Schema(self.schema_text.json.clone(), self.schema_text.hash.clone())
+            }
+            Inspect::Logs { after, limit } => Answer::Logs(self.module_log.after(after, limit)),
+        };
+        self.confirmed.answer(ticket, answer);
+    }
+
+    /// Answers a request that has no rows: nothing, or an error.
+    pub(crate) fn reply(
+        &mut self,
+        origin: Origin,
+        lsn: Option<Lsn>,
+        outcome: Result<(), WireError>,
+    ) {
+        let lsn = lsn.unwrap_or(self.log.last());
+        match origin {
+            Origin::Ticket { ticket, .. } => {
+                let answer = match outcome {
+                    Ok(()) => Answer::Called(lsn, serde_json::Value::Null),
+                    Err(error) => Answer::Failed(Box::new(error)),
+                };
+                self.confirmed.answer(ticket, answer);
+            }
+            Origin::Connection { conn, id } => {
+                let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else { return };
+                let Some(queue) = self.queue(conn) else { return };
+                queue.send(conn, true, |out| match &outcome {
+                    Ok(()) => reply::put_value(encoding, id, lsn, None, &[], out),
+                    Err(error) => reply::put_error(encoding, id, lsn, error, out),
+                });
+            }
+        }
+    }
+
+    fn caller(&self, origin: Origin) -> Option<Caller> {
+        Some(match origin {
+            Origin::Connection { conn, .. } => {
+                let connection = self.connections.get(conn)?;
+                Caller {
+                    identity: connection.identity,
+                    connection: connection.id,
+                    admin: connection.admin,
+                }
+            }
+            Origin::Ticket { identity, admin, .. } => {
+                Caller { identity, connection: ConnectionId::default(), admin }
+            }
+        })
+    }
+}
+
+fn check_args(def: &ReducerDef, bytes: &[u8]) -> Result<(), WireError> {
+    syncline_protocol::packed::validate(def.params.iter().map(|param| &param.ty), bytes)
+        .map_err(|error| bad_args(def, &error.to_string()))
+}
+
+fn bad_args(def: &ReducerDef, reason: &str) -> WireError {
+    let params: Vec<_> =
+        def.params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
+    WireError::new(ErrorCode::BadArguments, reason)
+        .hint(format!("the reducer is {}({})", def.name, params.join(", ")))
+}
+
+/// Cuts rows into chunks. The description goes with the first.
+struct Chunks<F: FnMut(Option<ResultDescription>, &mut Vec<u8>, u32, bool)> {
+    description: Option<ResultDescription>,
+    rows: Vec<u8>,
+    count: u32,
+    send: F,
+}
+
+impl<F: FnMut(Option<ResultDescription>, &mut Vec<u8>, u32, bool)> Chunks<F> {
+    fn new(description: &ResultDescription, send: F) -> Self {
+        Self { description: Some(description.clone()), rows: Vec::new(), count: 0, send }
+    }
+
+    fn push(&mut self, row: &[u8]) {
+        self.rows.extend_from_slice(row);
+        self.count += 1;
+        if self.rows.len() >= SNAPSHOT_CHUNK_BYTES {
+            self.flush(false);
+        }
+    }
+
+    fn finish(mut self) {
+        self.flush(true);
+    }
+
+    fn flush(&mut self, last: bool) {
+        (self.send)(self.description.take(), &mut self.rows, self.count, last);
+        self.rows.clear();
+        self.count = 0;
+    }
+}

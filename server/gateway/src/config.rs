@@ -1,0 +1,56 @@
+//! How a server is set up.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use syncline_protocol::limits;
+
+/// Where the data is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// In memory: gone with the process. For tests and throw-away servers.
+    Memory,
+    /// In a folder that this process alone may open.
+    Folder(PathBuf),
+}
+
+/// Settings of a server. The default listens on 127.0.0.1:4510 with its data in memory.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address of HTTP and WebSockets; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the data is.
+    pub data: Data,
+    /// Origins of pages that may connect, as `https://host`, beside those that the server itself serves
+    /// and, when it listens on a loopback address, those of this machine. `*` allows all.
+    pub allowed_origins: Vec<String>,
+    /// Threads that run databases and their connections.
+    pub home_threads: usize,
+    /// Connections that the server takes at most.
+    pub connections_max: usize,
+    /// Wall time of a call, milliseconds.
+    pub call_ms_max: u64,
+    /// Record caller, reducer and arguments of every transaction in the log.
+    pub audit: bool,
+    /// A database that is served at `/` for pages, named by the landing page.
+    pub default_database: Option<String>,
+}
+
+/// Port of a server that was not told one.
+pub const DEFAULT_PORT: u16 = 4510;
+
+impl Default for Config {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
+            data: Data::Memory,
+            allowed_origins: Vec::new(),
+            home_threads: cores.saturating_sub(1).clamp(1, 8),
+            connections_max: limits::CONNECTIONS_MAX,
+            call_ms_max: limits::CALL_MS_MAX,
+            audit: true,
+            default_database: None,
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! One WebSocket connection: reads everything that is there, decodes, hands over; writes what the
+//! database has put into its outbox.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use syncline_engine::ConnKey;
+use syncline_protocol::limits::{FRAME_BYTES_MAX, OUTBOX_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX};
+use syncline_protocol::message::{Encoding, ErrorMessage, ServerMessage};
+use syncline_protocol::{ConnectionId, ErrorCode, Identity, WireError};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+use crate::database::DatabaseTask;
+use crate::outbox::Outbox;
+use crate::requests::{self, Received};
+use crate::shared::Permit;
+use crate::websocket::{Assembler, Incoming, Opcode, put_close, put_frame};
+
+/// Bytes in the outbox above which a connection is not read: who does not listen is not heard.
+const UNREAD_REPLIES_BYTES_MAX: usize = 256 << 10;
+
+/// How long a connection may take to take leave.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing but a Hello is expected, until this moment.
+    Greeting(Instant),
+    /// The engine knows it.
+    Open,
+    /// A close frame is in the outbox; what still arrives is thrown away. Cut at this moment.
+    Closing(Instant),
+}
+
+/// A connection, shared by its task and its database on one thread.
+pub(crate) struct Connection {
+    pub(crate) key: ConnKey,
+    pub(crate) id: ConnectionId,
+    pub(crate) encoding: Encoding,
+    pub(crate) phase: Cell<Phase>,
+    /// The engine has been told of it and not yet of its end.
+    pub(crate) is_known: Cell<bool>,
+    pub(crate) identity: Cell<Identity>,
+    /// Seconds since the Unix epoch at which its token ends.
+    pub(crate) expires: Cell<Option<u64>>,
+    /// Waits for the database to write what is in its outbox.
+    pub(crate) is_dirty: Cell<bool>,
+    pub(crate) heard: Cell<Instant>,
+    in_flight: Cell<usize>,
+    outbox: RefCell<Outbox>,
+    waker: RefCell<Option<Waker>>,
+    socket: OwnedWriteHalf,
+    _permit: Permit,
+}
+
+/// The half that only the connection's task has.
+pub(crate) struct Reader {
+    assembler: Assembler,
+    /// The beginning of a frame whose end has not arrived.
+    partial: Vec<u8>,
+    incoming: Vec<Incoming>,
+}
+
+impl Reader {
+    /// Starts with bytes that were read before.
+    pub(crate) fn new(leftover: Vec<u8>) -> Self {
+        let assembler = Assembler::new(FRAME_BYTES_MAX);
+        Self { assembler, partial: leftover, incoming: Vec::new() }
+    }
+}
+
+impl Connection {
+    pub(crate) fn new(
+        key: ConnKey,
+        id: ConnectionId,
+        encoding: Encoding,
+        socket: OwnedWriteHalf,
+        permit: Permit,
+        greeting: Duration,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            key,
+            id,
+            encoding,
+            phase: Cell::new(Phase::Greeting(now + greeting)),
+            is_known: Cell::new(false),
+            identity: Cell::default(),
+            expires: Cell::default(),
+            is_dirty: Cell::new(false),
+            heard: Cell::new(now),
+            in_flight: Cell::new(0),
+            outbox: RefCell::default(),
+            waker: RefCell::default(),
+            socket,
+            _permit: permit,
+        }
+    }
+
+    /// Runs until the connection is over.
+    pub(crate) async fn run(
+        self: Rc<Self>,
+        mut socket: OwnedReadHalf,
+        database: Rc<DatabaseTask>,
+        leftover: Vec<u8>,
+    ) {
+        let mut reader = Reader::new(leftover);
+        if !reader.partial.is_empty() {
+            self.take_partial(&database, &mut reader);
+        }
+        let drive = |cx: &mut Context<'_>| self.drive(cx, &mut socket, &database, &mut reader);
+        if let Err(error) = std::future::poll_fn(drive).await {
+            tracing::debug!(connection = %self.id, %error, "connection lost");
+        }
+        database.leave(&self);
+    }
+
+    /// Makes all progress that is possible now.
+    fn drive(
+        &self,
+        cx: &mut Context<'_>,
+        socket: &mut OwnedReadHalf,
+        database: &DatabaseTask,
+        reader: &mut Reader,
+    ) -> Poll<io::Result<()>> {
+        self.remember(cx.waker());
+        loop {
+            self.write(cx, database)?;
+            if let Phase::Closing(deadline) = self.phase.get()
+                && Instant::now() >= deadline
+            {
+                return Poll::Ready(Ok(()));
+            }
+            if self.is_paused() || !database.has_room(cx.waker()) {
+                return Poll::Pending;
+            }
+            let mut scratch = database.scratch.borrow_mut();
+            let mut buffer = ReadBuf::new(&mut scratch);
+            ready!(Pin::new(&mut *socket).poll_read(cx, &mut buffer))?;
+            let count = buffer.filled().len();
+            if count == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            self.heard.set(Instant::now());
+            database.received(count);
+            if matches!(self.phase.get(), Phase::Closing(_)) {
+                continue;
+            }
+            if reader.partial.is_empty() {
+                let bytes = &mut scratch[..count];
+                let taken = self.feed(database, reader, bytes);
+                reader.partial.extend_from_slice(&bytes[taken..]);
+            } else {
+                reader.partial.extend_from_slice(&scratch[..count]);
+                drop(scratch);
+                self.take_partial(database, reader);
+            }
+        }
+    }
+
+    /// Writes what is in the outbox; if the socket is full, this task is woken when it is not.
+    fn write(&self, cx: &mut Context<'_>, database: &DatabaseTask) -> io::Result<()> {
+        let mut outbox = self.outbox.borrow_mut();
+        while !outbox.is_empty() {
+            database.sent(outbox.flush(self.socket.as_ref())?);
+            if outbox.is_empty() || self.socket.as_ref().poll_write_ready(cx)?.is_pending() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Feeds the bytes of a frame that arrived in parts.
+    fn take_partial(&self, database: &DatabaseTask, reader: &mut Reader) {
+        let mut bytes = std::mem::take(&mut reader.partial);
+        let taken = self.feed(database, reader, &mut bytes);
+        if taken < bytes.len() {
+            bytes.drain(..taken);
+            reader.partial = bytes;
+        }
+    }
+
+    /// Turns bytes into commands; returns how many bytes were used. Unmasking happens in place, so the
+    /// rest must be kept exactly as it is then: it holds no whole frame, and only whole ones are unmasked.
+    fn feed(&self, database: &DatabaseTask, reader: &mut Reader, bytes: &mut [u8]) -> usize {
+        let mut incoming = std::mem::take(&mut reader.incoming);
+        let result = reader.assembler.feed(bytes, &mut incoming);
+        let taken = *result.as_ref().unwrap_or(&bytes.len());
+        // One copy for all messages of a read: each command then holds a slice of it.
+        let shared = Bytes::copy_from_slice(&bytes[..taken]);
+        for item in incoming.drain(..) {
+            if matches!(self.phase.get(), Phase::Closing(_)) {
+                break;
+            }
+            match item {
+                Incoming::Message { text, payload } => {
+                    self.message(database, text, shared.slice(payload));
+                }
+                Incoming::Assembled { text, payload } => {
+                    self.message(database, text, payload.into());
+                }
+                Incoming::Ping(payload) => self.push(Opcode::Pong, &shared[payload], database),
+                Incoming::Close(_) => self.close(None, 1000, "bye", database),
+            }
+        }
+        reader.incoming = incoming;
+        if let Err(error) = result
+            && !matches!(self.phase.get(), Phase::Closing(_))
+        {
+            let code = match error.close_code() {
+                1009 => ErrorCode::FrameTooLarge,
+                _ => ErrorCode::BadFrame,
+            };
+            let wire = WireError::new(code, error.to_string());
+            self.close(Some(&wire), error.close_code(), code.as_str(), database);
+        }
+        taken
+    }
+
+    fn message(&self, database: &DatabaseTask, text: bool, payload: Bytes) {
+        if text != (self.encoding == Encoding::Json) {
+            let wire = WireError::new(ErrorCode::BadMessage, "text and binary frames are mixed up")
+                .hint("the msgpack subprotocol sends binary frames, the json one text frames");
+            return self.close_with(&wire, database);
+        }
+        match requests::receive(self, database, &payload) {
+            Ok(Received { command, in_flight }) => {
+                self.in_flight.set(self.in_flight.get() + usize::from(in_flight));
+                database.push(command);
+            }
+            Err(error) => self.close_with(&error, database),
+        }
+    }
+
+    /// Appends a frame, unless the client is leaving or has become too slow.
+    pub(crate) fn push(&self, opcode: Opcode, payload: &[u8], database: &DatabaseTask) {
+        if matches!(self.phase.get(), Phase::Closing(_)) {
+            return;
+        }
+        let mut outbox = self.outbox.borrow_mut();
+        if outbox.len() + payload.len() > OUTBOX_BYTES_MAX {
+            drop(outbox);
+            return self.give_up(database);
+        }
+        put_frame(opcode, payload, outbox.buffer());
+        drop(outbox);
+        database.mark_dirty(self);
+    }
+
+    /// Appends a frame that others get as well.
+    pub(crate) fn push_frame(&self, frame: &[u8], database: &DatabaseTask) {
+        if matches!(self.phase.get(), Phase::Closing(_)) {
+            return;
+        }
+        let mut outbox = self.outbox.borrow_mut();
+        if outbox.len() + frame.len() > OUTBOX_BYTES_MAX {
+            drop(outbox);
+            return self.give_up(database);
+        }
+        outbox.buffer().extend_from_slice(frame);
+        drop(outbox);
+        database.mark_dirty(self);
+    }
+
+    /// The client does not read. What waits for it is dropped: it must start anew anyway, and the memory
+    /// is for the others.
+    fn give_up(&self, database: &DatabaseTask) {
+        self.outbox.borrow_mut().cut_to_frame();
+        database.note_slow();
+        let error = WireError::new(ErrorCode::SlowClient, "the client does not read fast enough")
+            .hint("read messages as they come, or subscribe to less");
+        self.close_with(&error, database);
+    }
+
+    /// The opcode of messages in this connection's encoding.
+    pub(crate) fn opcode(&self) -> Opcode {
+        match self.encoding {
+            Encoding::MessagePack => Opcode::Binary,
+            Encoding::Json => Opcode::Text,
+        }
+    }
+
+    /// One request less is waited for.
+    pub(crate) fn answered(&self) {
+        let was_paused = self.is_paused();
+        self.in_flight.set(self.in_flight.get().saturating_sub(1));
+        if was_paused {
+            self.wake();
+        }
+    }
+
+    /// Tells the client what is wrong and takes leave.
+    pub(crate) fn close_with(&self, error: &WireError, database: &DatabaseTask) {
+        self.close(Some(error), requests::close_code(error), &error.code, database);
+    }
+
+    pub(crate) fn close(
+        &self,
+        error: Option<&WireError>,
+        code: u16,
+        reason: &str,
+        database: &DatabaseTask,
+    ) {
+        if matches!(self.phase.get(), Phase::Closing(_)) {
+            return;
+        }
+        self.phase.set(Phase::Closing(Instant::now() + CLOSING));
+        {
+            let mut outbox = self.outbox.borrow_mut();
+            if let Some(error) = error {
+                let message = ServerMessage::Error(ErrorMessage { error: error.clone() });
+                let mut bytes = Vec::new();
+                syncline_engine::put_message(self.encoding, &message, &mut bytes);
+                put_frame(self.opcode(), &bytes, outbox.buffer());
+            }
+            put_close(code, reason, outbox.buffer());
+        }
+        database.forget(self);
+        database.mark_dirty(self);
+        self.wake();
+    }
+
+    /// Writes what the socket takes; the rest is for the connection's own task.
+    pub(crate) fn flush(&self, database: &DatabaseTask) {
+        let mut outbox = self.outbox.borrow_mut();
+        match outbox.flush(self.socket.as_ref()) {
+            Ok(count) => database.sent(count),
+            Err(_) => {
+                // The reading side finds out as well, and ends the connection.
+                outbox.clear();
+            }
+        }
+        if !outbox.is_empty() || matches!(self.phase.get(), Phase::Closing(_)) {
+            drop(outbox);
+            self.wake();
+        }
+    }
+
+    /// Lets the connection's task run.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    fn remember(&self, waker: &Waker) {
+        let mut slot = self.waker.borrow_mut();
+        match &mut *slot {
+            Some(known) => known.clone_from(waker),
+            None => *slot = Some(waker.clone()),
+        }
+    }
+
+    fn is_paused(&self) -> bool {
+        if matches!(self.phase.get(), Phase::Closing(_)) {
+            return false;
+        }
+        self.in_flight.get() >= REQUESTS_IN_FLIGHT_MAX
+            || self.outbox.borrow().len() > UNREAD_REPLIES_BYTES_MAX
+    }
+}

@@ -1,0 +1,339 @@
+//! A database on its home thread: the engine, its connections, and the loop that drives them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use syncline_engine::{Command, ConnKey, EffectRef, Effects, Engine};
+use syncline_protocol::limits::{HELLO_MS_MAX, INBOX_COMMANDS_MAX};
+use syncline_protocol::{ConnectionId, ErrorCode, WireError};
+use tokio::sync::oneshot;
+
+use crate::auth::{Authority, random};
+use crate::connection::{Connection, Phase};
+use crate::shared::{Outside, Shared, Socket, Stats};
+use crate::tickets::Tickets;
+use crate::websocket::{Opcode, put_frame};
+
+/// How often connections are looked after: greetings that take too long, tokens that end, silence.
+const LOOK: Duration = Duration::from_secs(1);
+/// A client that was not heard for so long is sent a WebSocket ping.
+const QUIET: Duration = Duration::from_secs(30);
+/// And is cut after this.
+const SILENT: Duration = Duration::from_secs(90);
+
+/// What connections and the loop of a database share, on one thread.
+pub(crate) struct DatabaseTask {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) authority: Arc<Authority>,
+    /// Where sockets are read into; one for all connections of the thread.
+    pub(crate) scratch: Rc<RefCell<Vec<u8>>>,
+    inbox: RefCell<VecDeque<Command>>,
+    late: RefCell<Vec<Command>>,
+    /// Connections that wait for room in the inbox.
+    waiting: RefCell<Vec<Waker>>,
+    slots: RefCell<Vec<Slot>>,
+    free: RefCell<Vec<u32>>,
+    dirty: RefCell<Vec<ConnKey>>,
+    tickets: RefCell<Tickets>,
+    stats: Cell<Stats>,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    connection: Option<Rc<Connection>>,
+}
+
+impl DatabaseTask {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        authority: Arc<Authority>,
+        scratch: Rc<RefCell<Vec<u8>>>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            shared,
+            authority,
+            scratch,
+            inbox: RefCell::default(),
+            late: RefCell::default(),
+            waiting: RefCell::default(),
+            slots: RefCell::default(),
+            free: RefCell::default(),
+            dirty: RefCell::default(),
+            tickets: RefCell::default(),
+            stats: Cell::default(),
+        })
+    }
+
+    /// Drives the engine until the database is shut down.
+    pub(crate) async fn run(self: Rc<Self>, mut engine: Engine) {
+        let mut outside = Vec::new();
+        let mut next_look = Instant::now() + LOOK;
+        loop {
+            let wait = next_look.saturating_duration_since(Instant::now());
+            // Elapsed is as good as rung: both mean that there may be something to do.
+            let _ = tokio::time::timeout(wait, self.shared.bell.notified()).await;
+            loop {
+                self.shared.take(&mut outside);
+                for item in outside.drain(..) {
+                    if let Some(done) = self.admit(&engine, item) {
+                        self.shut_down(&mut engine).await;
+                        // The end of its log: the writer stops when everything is written.
+                        drop(engine);
+                        // Nobody who waits for this has gone away, or it does not matter.
+                        let _ = done.send(());
+                        return;
+                    }
+                }
+                self.step(&mut engine);
+                if self.inbox.borrow().is_empty() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            if Instant::now() >= next_look {
+                self.look();
+                next_look = Instant::now() + LOOK;
+            }
+        }
+    }
+
+    fn step(&self, engine: &mut Engine) {
+        {
+            let mut inbox = self.inbox.borrow_mut();
+            engine.step(&mut inbox, crate::now_us(), &mut |effects| self.apply(effects));
+            inbox.extend(self.late.borrow_mut().drain(..));
+        }
+        if self.inbox.borrow().len() < INBOX_COMMANDS_MAX {
+            for waker in self.waiting.borrow_mut().drain(..) {
+                waker.wake();
+            }
+        }
+        self.flush();
+    }
+
+    /// Takes in what came from another thread; a request to shut down is for the caller.
+    fn admit(self: &Rc<Self>, engine: &Engine, item: Outside) -> Option<oneshot::Sender<()>> {
+        match item {
+            Outside::Socket(socket) => self.adopt(socket),
+            Outside::Request { make, answer } => {
+                let ticket = self.tickets.borrow_mut().add(answer);
+                self.inbox.borrow_mut().push_back(make(ticket));
+            }
+            Outside::Stats(answer) => {
+                let mut stats = self.stats.get();
+                stats.engine = engine.counters();
+                stats.inbox = self.inbox.borrow().len() as u64;
+                // A scrape that was given up needs no answer.
+                let _ = answer.send(stats);
+            }
+            Outside::Shutdown(done) => return Some(done),
+        }
+        None
+    }
+
+    fn adopt(self: &Rc<Self>, socket: Socket) {
+        let Socket { stream, leftover, encoding, permit } = socket;
+        let stream = match tokio::net::TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a socket could not be adopted");
+                return;
+            }
+        };
+        let (read, write) = stream.into_split();
+        let key = self.reserve();
+        let id = ConnectionId(random());
+        let greeting = Duration::from_millis(HELLO_MS_MAX);
+        let connection = Rc::new(Connection::new(key, id, encoding, write, permit, greeting));
+        self.slots.borrow_mut()[key.index as usize].connection = Some(connection.clone());
+        self.count(|stats| stats.sockets += 1);
+        tokio::task::spawn_local(connection.run(read, self.clone(), leftover));
+    }
+
+    fn reserve(&self) -> ConnKey {
+        let mut slots = self.slots.borrow_mut();
+        let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
+            slots.push(Slot::default());
+            (slots.len() - 1) as u32
+        });
+        let slot = &mut slots[index as usize];
+        slot.generation = slot.generation.wrapping_add(1);
+        ConnKey { index, generation: slot.generation }
+    }
+
+    /// The connection's task is over.
+    pub(crate) fn leave(&self, connection: &Connection) {
+        self.forget(connection);
+        let index = connection.key.index;
+        self.slots.borrow_mut()[index as usize].connection = None;
+        self.free.borrow_mut().push(index);
+        self.count(|stats| stats.sockets -= 1);
+    }
+
+    /// Tells the engine that a connection is gone, once. Not bounded by the inbox: it frees memory.
+    pub(crate) fn forget(&self, connection: &Connection) {
+        if connection.is_known.replace(false) {
+            self.push(Command::Disconnect(connection.key));
+        }
+    }
+
+    /// Queues a command. While a step runs the inbox is the engine's: what happens then (a connection is
+    /// closed for being slow) comes after it.
+    pub(crate) fn push(&self, command: Command) {
+        match self.inbox.try_borrow_mut() {
+            Ok(mut inbox) => inbox.push_back(command),
+            Err(_) => self.late.borrow_mut().push(command),
+        }
+        self.shared.bell.notify_one();
+    }
+
+    /// Whether a connection may be read; if not, it is woken when it may.
+    pub(crate) fn has_room(&self, waker: &Waker) -> bool {
+        let has_room = self.inbox.borrow().len() < INBOX_COMMANDS_MAX;
+        if !has_room {
+            self.waiting.borrow_mut().push(waker.clone());
+        }
+        has_room
+    }
+
+    fn apply(&self, effects: &mut Effects) {
+        let mut frame = Vec::new();
+        for effect in effects.iter() {
+            match effect {
+                EffectRef::Send { conn, message, answers } => {
+                    let Some(connection) = self.connection(conn) else { continue };
+                    connection.push(connection.opcode(), message, self);
+                    if answers {
+                        connection.answered();
+                    }
+                }
+                EffectRef::FanOut { targets, message } => {
+                    frame.clear();
+                    for &conn in targets {
+                        let Some(connection) = self.connection(conn) else { continue };
+                        if frame.is_empty() {
+                            put_frame(connection.opcode(), message, &mut frame);
+                        }
+                        connection.push_frame(&frame, self);
+                    }
+                }
+                EffectRef::Close { conn, error } => {
+                    if let Some(connection) = self.connection(conn) {
+                        connection.close_with(error, self);
+                    }
+                }
+            }
+        }
+        let mut tickets = self.tickets.borrow_mut();
+        for (ticket, answer) in effects.take_answers() {
+            tickets.answer(ticket, answer);
+        }
+    }
+
+    fn connection(&self, key: ConnKey) -> Option<Rc<Connection>> {
+        let slots = self.slots.borrow();
+        let connection = slots.get(key.index as usize)?.connection.as_ref()?;
+        (connection.key == key).then(|| connection.clone())
+    }
+
+    /// The connection has something to write.
+    pub(crate) fn mark_dirty(&self, connection: &Connection) {
+        if !connection.is_dirty.replace(true) {
+            self.dirty.borrow_mut().push(connection.key);
+        }
+    }
+
+    /// Writes what the step has put into outboxes: one write for each connection.
+    fn flush(&self) {
+        let mut dirty = self.dirty.take();
+        for key in dirty.drain(..) {
+            if let Some(connection) = self.connection(key) {
+                connection.is_dirty.set(false);
+                connection.flush(self);
+            }
+        }
+        let mut slot = self.dirty.borrow_mut();
+        if slot.is_empty() {
+            *slot = dirty;
+        }
+    }
+
+    /// Looks after connections that do nothing themselves.
+    fn look(&self) {
+        let now = Instant::now();
+        let now_s = crate::now_s();
+        let connections: Vec<_> =
+            self.slots.borrow().iter().filter_map(|slot| slot.connection.clone()).collect();
+        for connection in connections {
+            match connection.phase.get() {
+                Phase::Greeting(deadline) if now >= deadline => {
+                    let message = format!("no Hello within {HELLO_MS_MAX} ms");
+                    let error = WireError::new(ErrorCode::HelloExpected, message);
+                    connection.close_with(&error, self);
+                }
+                Phase::Greeting(_) => {}
+                Phase::Closing(deadline) => {
+                    if now >= deadline {
+                        connection.wake();
+                    }
+                }
+                Phase::Open => {
+                    let silence = now.saturating_duration_since(connection.heard.get());
+                    if connection.expires.get().is_some_and(|end| end <= now_s) {
+                        let error = WireError::new(ErrorCode::TokenExpired, "the token's time is over")
+                            .hint("renew it with Auth before it ends");
+                        connection.close_with(&error, self);
+                    } else if silence > SILENT {
+                        connection.close(None, 1001, "silent for too long", self);
+                    } else if silence > QUIET {
+                        connection.push(Opcode::Ping, &[], self);
+                    }
+                }
+            }
+        }
+        self.flush();
+    }
+
+    async fn shut_down(self: &Rc<Self>, engine: &mut Engine) {
+        let error = WireError::new(ErrorCode::ServerShutdown, "the server is going down")
+            .hint("connect again in a moment");
+        let connections: Vec<_> =
+            self.slots.borrow().iter().filter_map(|slot| slot.connection.clone()).collect();
+        for connection in connections {
+            connection.close_with(&error, self);
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            self.step(engine);
+            let idle = self.inbox.borrow().is_empty() && engine.is_settled();
+            let empty = self.slots.borrow().iter().all(|slot| slot.connection.is_none());
+            if (idle && empty) || engine.is_poisoned() || Instant::now() > deadline {
+                break;
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(20), self.shared.bell.notified()).await;
+        }
+    }
+
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.count(|stats| stats.bytes_sent += bytes as u64);
+    }
+
+    pub(crate) fn received(&self, bytes: usize) {
+        self.count(|stats| stats.bytes_received += bytes as u64);
+    }
+
+    pub(crate) fn note_slow(&self) {
+        self.count(|stats| stats.slow_clients += 1);
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Stats)) {
+        let mut stats = self.stats.get();
+        change(&mut stats);
+        self.stats.set(stats);
+    }
+}

@@ -1,0 +1,269 @@
+//! The API under `/v1`: publish, call, query, schema, logs, tokens, health.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State as Shares};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value as Json_, json};
+use syncline_engine::{
+    Answer, CallArgs, Command, Inspect, LogEntry, Origin, Publish, QueryText,
+};
+use syncline_protocol::param::Param;
+use syncline_protocol::{ErrorCode, WireError};
+
+use super::respond::{Answered, Failure, bad_request};
+use crate::auth::Authenticated;
+use crate::server::State;
+
+type Server = Shares<Arc<State>>;
+
+pub(crate) async fn health(Shares(state): Server) -> Response {
+    let body = json!({
+        "status": "ok",
+        "version": env!("CARGO_PKG_VERSION"),
+        "databases": state.all_databases().len(),
+    });
+    Json(body).into_response()
+}
+
+pub(crate) async fn databases(Shares(state): Server, headers: HeaderMap) -> Answered {
+    require_admin(&state, &headers)?;
+    let names: Vec<_> = state.all_databases().iter().map(|shared| shared.name.clone()).collect();
+    Ok(Json(json!({ "databases": names })).into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct PublishOptions {
+    #[serde(default)]
+    clear_data: bool,
+}
+
+pub(crate) async fn publish(
+    Shares(state): Server,
+    Path(name): Path<String>,
+    options: Query<PublishOptions>,
+    headers: HeaderMap,
+    wasm: Bytes,
+) -> Answered {
+    let admin = require_admin(&state, &headers)?;
+    let clear_data = options.clear_data;
+    // Compiling and opening block: not on a thread that serves others.
+    let (host, code) = (state.host.clone(), wasm.clone());
+    let loaded = tokio::task::spawn_blocking(move || host.load(&code)).await;
+    let module = loaded.map_err(|error| internal(&error))?.map_err(|error| error.to_wire())?;
+    let opened = tokio::task::spawn_blocking(move || state.database_or_create(&name)).await;
+    let shared = opened.map_err(|error| internal(&error))??;
+    let identity = admin.identity;
+    let answer = shared
+        .request(move |ticket| {
+            Command::Publish(Box::new(Publish { ticket, identity, module, wasm, clear_data }))
+        })
+        .await?;
+    let Answer::Published(published) = answer else { return Err(unexpected()) };
+    Ok(Json(json!({
+        "lsn": published.lsn,
+        "module_hash": published.module_hash,
+        "tables_added": published.tables_added,
+        "indexes_added": published.indexes_added,
+        "reducers_added": published.reducers_added,
+        "reducers_removed": published.reducers_removed,
+        "data_cleared": published.data_cleared,
+    }))
+    .into_response())
+}
+
+pub(crate) async fn call(
+    Shares(state): Server,
+    Path((name, reducer)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answered {
+    let shared = state.database(&name)?;
+    let who = authenticate(&state, &name, &headers)?;
+    let args = if body.is_empty() {
+        json!([])
+    } else {
+        serde_json::from_slice(&body)
+            .map_err(|error| bad_request(format!("the body is not JSON: {error}")))?
+    };
+    let (identity, admin) = (who.identity, who.admin);
+    let answer = shared
+        .request(move |ticket| Command::Call {
+            origin: Origin::Ticket { ticket, identity, admin },
+            reducer: reducer.into(),
+            args: CallArgs::Json(args),
+        })
+        .await?;
+    let Answer::Called(lsn, value) = answer else { return Err(unexpected()) };
+    Ok(with_token(&who, Json(json!({ "lsn": lsn, "value": value }))))
+}
+
+#[derive(Deserialize)]
+struct QueryBody {
+    sql: String,
+    /// An object by name.
+    #[serde(default)]
+    params: std::collections::BTreeMap<String, Param>,
+}
+
+pub(crate) async fn query(
+    Shares(state): Server,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answered {
+    let shared = state.database(&name)?;
+    let who = authenticate(&state, &name, &headers)?;
+    let body: QueryBody = serde_json::from_slice(&body).map_err(|error| {
+        bad_request(format!("the body is not {{\"sql\": .., \"params\": {{..}}}}: {error}"))
+    })?;
+    let (identity, admin) = (who.identity, who.admin);
+    let answer = shared
+        .request(move |ticket| Command::Query {
+            origin: Origin::Ticket { ticket, identity, admin },
+            query: Box::new(QueryText { sql: body.sql, params: body.params.into_iter().collect() }),
+        })
+        .await?;
+    let Answer::Rows(rows) = answer else { return Err(unexpected()) };
+    Ok(with_token(&who, Json(*rows)))
+}
+
+pub(crate) async fn schema(Shares(state): Server, Path(name): Path<String>) -> Answered {
+    let shared = state.database(&name)?;
+    let answer =
+        shared.request(|ticket| Command::Inspect { ticket, what: Inspect::Schema }).await?;
+    let Answer::Schema(text, hash) = answer else { return Err(unexpected()) };
+    let schema: Json_ = serde_json::from_str(&text).map_err(|error| internal(&error))?;
+    Ok(Json(json!({ "hash": hash, "schema": schema })).into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct LogOptions {
+    #[serde(default)]
+    follow: bool,
+    #[serde(default = "hundred")]
+    limit: usize,
+}
+
+fn hundred() -> usize {
+    100
+}
+
+/// Lines of the module's log as JSON, one object a line; with `follow` the response does not end.
+pub(crate) async fn logs(
+    Shares(state): Server,
+    Path(name): Path<String>,
+    Query(options): Query<LogOptions>,
+    headers: HeaderMap,
+) -> Answered {
+    require_admin(&state, &headers)?;
+    let shared = state.database(&name)?;
+    let start = (0, options.limit, false);
+    let lines = futures_util::stream::unfold(start, move |(after, limit, waits)| {
+        let shared = shared.clone();
+        async move {
+            if waits {
+                if !options.follow {
+                    return None;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            }
+            let what = Inspect::Logs { after, limit };
+            let answer = shared.request(move |ticket| Command::Inspect { ticket, what }).await;
+            let Ok(Answer::Logs(lines)) = answer else { return None };
+            let last = lines.last().map_or(after, |line| line.sequence);
+            let text: String = lines.iter().map(line_json).collect();
+            Some((Ok::<_, std::io::Error>(text), (last, usize::MAX, true)))
+        }
+    });
+    let headers = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    Ok((headers, Body::from_stream(lines)).into_response())
+}
+
+fn line_json(line: &LogEntry) -> String {
+    let json = json!({
+        "sequence": line.sequence,
+        "time": line.time.to_string(),
+        "level": line.level,
+        "reducer": line.reducer,
+        "text": line.text,
+    });
+    format!("{json}\n")
+}
+
+#[derive(Deserialize)]
+struct TokenBody {
+    subject: String,
+    ttl_s: Option<u64>,
+}
+
+pub(crate) async fn tokens(
+    Shares(state): Server,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answered {
+    require_admin(&state, &headers)?;
+    state.database(&name)?;
+    let body: TokenBody = serde_json::from_slice(&body).map_err(|error| {
+        bad_request(format!("the body is not {{\"subject\": .., \"ttl_s\": ..}}: {error}"))
+    })?;
+    let now = crate::now_s();
+    let token = state.authority.issue(&name, &body.subject, now, body.ttl_s)?;
+    let who = state.authority.authenticate(&name, Some(&token), now)?;
+    Ok(Json(json!({ "token": token, "identity": who.identity })).into_response())
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn authenticate(
+    state: &State,
+    database: &str,
+    headers: &HeaderMap,
+) -> Result<Authenticated, WireError> {
+    state.authority.authenticate(database, bearer(headers), crate::now_s())
+}
+
+fn require_admin(state: &State, headers: &HeaderMap) -> Result<Authenticated, WireError> {
+    match bearer(headers) {
+        Some(token) if state.authority.is_admin(token) => {
+            state.authority.authenticate("", Some(token), crate::now_s())
+        }
+        _ => Err(WireError::new(ErrorCode::AdminRequired, "this needs the admin token")
+            .hint("send it as `Authorization: Bearer ..`; it is in admin.token of the data folder")),
+    }
+}
+
+/// Who came without a token gets the one of its new identity in a header, to come back with.
+fn with_token(who: &Authenticated, body: Json<Json_>) -> Response {
+    let mut response = body.into_response();
+    if let Some(token) = who.token.as_deref().and_then(|token| token.parse().ok()) {
+        response.headers_mut().insert("syncline-token", token);
+    }
+    response
+}
+
+fn internal(error: &dyn std::fmt::Display) -> Failure {
+    tracing::error!(%error, "a request failed inside the server");
+    Failure(WireError::new(ErrorCode::Internal, "the server failed; its log has more"))
+}
+
+fn unexpected() -> Failure {
+    internal(&"the engine gave an answer of another kind")
+}
+
+/// For requests that match nothing.
+pub(crate) fn not_found(path: &str) -> Response {
+    let error = WireError::new(ErrorCode::NotFound, format!("nothing at {path}"))
+        .hint("the API is under /v1/databases/{name}/");
+    let mut response = Failure(error).into_response();
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}

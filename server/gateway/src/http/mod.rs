@@ -1,0 +1,56 @@
+//! HTTP: the API for programs, the upgrade to WebSockets, metrics, and the pages that are built in.
+
+mod api;
+mod assets;
+mod origin;
+mod respond;
+mod upgrade;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{any, get, post};
+use axum::serve::ListenerExt;
+use syncline_protocol::limits::{FRAME_BYTES_MAX, MODULE_BYTES_MAX};
+use tokio::sync::oneshot;
+
+use crate::server::State;
+
+/// Serves until told to stop; requests that run are finished.
+pub(crate) async fn serve(
+    listener: std::net::TcpListener,
+    state: Arc<State>,
+    stopped: oneshot::Receiver<()>,
+) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
+        // Answers are small and wanted at once. A socket that is gone already needs nothing.
+        let _ = stream.set_nodelay(true);
+    });
+    let stop = async {
+        // A dropped sender means the same.
+        let _ = stopped.await;
+    };
+    axum::serve(listener, router(state)).with_graceful_shutdown(stop).await
+}
+
+fn router(state: Arc<State>) -> Router {
+    let database = Router::new()
+        .route("/publish", post(api::publish).layer(DefaultBodyLimit::max(MODULE_BYTES_MAX)))
+        .route("/call/{reducer}", post(api::call))
+        .route("/query", post(api::query))
+        .route("/schema", get(api::schema))
+        .route("/logs", get(api::logs))
+        .route("/tokens", post(api::tokens))
+        .route("/connect", any(upgrade::connect))
+        .layer(DefaultBodyLimit::max(FRAME_BYTES_MAX));
+    Router::new()
+        .route("/v1/health", get(api::health))
+        .route("/v1/databases", get(api::databases))
+        .nest("/v1/databases/{name}", database)
+        .route("/metrics", get(crate::metrics::page))
+        .fallback(assets::page)
+        .layer(axum::middleware::from_fn_with_state(state.clone(), origin::check))
+        .layer(origin::cors(&state))
+        .with_state(state)
+}

@@ -1,0 +1,63 @@
+//! How errors and answers become HTTP responses.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use syncline_protocol::{ErrorCode, WireError};
+
+/// A [`WireError`] as a response: `{"error": {"code", "message", "hint"}}` and a fitting status.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) WireError);
+
+/// What handlers return.
+pub(crate) type Answered = Result<Response, Failure>;
+
+impl From<WireError> for Failure {
+    fn from(error: WireError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (status(&self.0), Json(json!({ "error": self.0 }))).into_response()
+    }
+}
+
+fn status(error: &WireError) -> StatusCode {
+    use ErrorCode as Code;
+    match error.known_code() {
+        Some(Code::NoDatabase | Code::NoReducer | Code::NotFound | Code::NoModule) => {
+            StatusCode::NOT_FOUND
+        }
+        Some(Code::BadToken | Code::TokenExpired | Code::AdminRequired) => StatusCode::UNAUTHORIZED,
+        Some(Code::OriginRefused | Code::LifecycleReducer) => StatusCode::FORBIDDEN,
+        Some(Code::SchemaConflict) => StatusCode::CONFLICT,
+        Some(Code::FrameTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+        Some(
+            Code::ReducerError
+            | Code::ReducerPanic
+            | Code::ReducerTrap
+            | Code::CallDeadline
+            | Code::CallLimit
+            | Code::InitFailed
+            | Code::ModuleInvalid
+            | Code::ModuleAbi
+            | Code::ModuleSchema,
+        ) => StatusCode::UNPROCESSABLE_ENTITY,
+        Some(Code::TooManyConnections | Code::Overloaded | Code::ServerShutdown) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        Some(Code::DiskFull) => StatusCode::INSUFFICIENT_STORAGE,
+        Some(Code::Internal | Code::Poisoned | Code::OutcomeUnknown) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// A body that is no JSON of the expected shape.
+pub(crate) fn bad_request(message: impl Into<String>) -> Failure {
+    Failure(WireError::new(ErrorCode::BadRequest, message))
+}

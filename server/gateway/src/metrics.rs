@@ -1,0 +1,67 @@
+//! The page that Prometheus scrapes. Databases count for themselves without any metrics library on the
+//! hot path; a scrape asks each for its numbers and writes them down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State as Shares;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use metrics::{counter, gauge};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::sync::oneshot;
+
+use crate::server::State;
+use crate::shared::{Outside, Stats};
+
+/// How long a scrape waits for a database that is busy.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(crate) async fn page(Shares(state): Shares<Arc<State>>) -> Response {
+    let mut all = Vec::new();
+    for shared in state.all_databases() {
+        let (answer, receiver) = oneshot::channel();
+        if shared.send(Outside::Stats(answer)).is_err() {
+            continue;
+        }
+        if let Ok(Ok(stats)) = tokio::time::timeout(PATIENCE, receiver).await {
+            all.push((shared.name.clone(), stats));
+        }
+    }
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    metrics::with_local_recorder(&recorder, || {
+        for (name, stats) in &all {
+            write(name, stats);
+        }
+    });
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
+}
+
+fn write(name: &str, stats: &Stats) {
+    let engine = &stats.engine;
+    for (metric, value) in [
+        ("syncline_transactions_total", engine.transactions),
+        ("syncline_calls_failed_total", engine.calls_failed),
+        ("syncline_rows_changed_total", engine.rows_changed),
+        ("syncline_deltas_total", engine.deltas),
+        ("syncline_commits_sent_total", engine.commits_sent),
+        ("syncline_snapshots_total", engine.snapshots),
+        ("syncline_queries_total", engine.queries),
+        ("syncline_received_bytes_total", stats.bytes_received),
+        ("syncline_sent_bytes_total", stats.bytes_sent),
+        ("syncline_slow_clients_total", stats.slow_clients),
+    ] {
+        counter!(metric, "database" => name.to_owned()).absolute(value);
+    }
+    for (metric, value) in [
+        ("syncline_lsn", engine.lsn),
+        ("syncline_durable_lsn", engine.durable),
+        ("syncline_connections", engine.connections),
+        ("syncline_sockets", stats.sockets),
+        ("syncline_subscriptions", engine.subscriptions),
+        ("syncline_inbox_commands", stats.inbox),
+    ] {
+        gauge!(metric, "database" => name.to_owned()).set(value as f64);
+    }
+}

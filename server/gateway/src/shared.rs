@@ -1,0 +1,119 @@
+//! What other threads see of a database: a queue into its home thread, and a bell.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use syncline_engine::{Answer, Command, Counters, Ticket};
+use syncline_protocol::limits::INBOX_COMMANDS_MAX;
+use syncline_protocol::message::Encoding;
+use syncline_protocol::{ErrorCode, WireError};
+use tokio::sync::{Notify, oneshot};
+
+/// Makes a command once the ticket that names its answer is known.
+pub(crate) type MakeCommand = Box<dyn FnOnce(Ticket) -> Command + Send>;
+
+/// What comes to a database from other threads.
+pub(crate) enum Outside {
+    /// A socket after its upgrade.
+    Socket(Socket),
+    /// A request over HTTP.
+    Request { make: MakeCommand, answer: oneshot::Sender<Answer> },
+    /// A question about its counters.
+    Stats(oneshot::Sender<Stats>),
+    /// End: close the connections, settle, and say so.
+    Shutdown(oneshot::Sender<()>),
+}
+
+/// A socket that speaks WebSocket from here on.
+pub(crate) struct Socket {
+    pub(crate) stream: std::net::TcpStream,
+    /// Bytes that were read together with the upgrade request.
+    pub(crate) leftover: Vec<u8>,
+    pub(crate) encoding: Encoding,
+    pub(crate) permit: Permit,
+}
+
+/// Numbers of a database for the metrics page.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stats {
+    pub(crate) engine: Counters,
+    pub(crate) sockets: u64,
+    pub(crate) bytes_received: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) inbox: u64,
+    pub(crate) slow_clients: u64,
+}
+
+/// A database as other threads know it.
+pub(crate) struct Shared {
+    pub(crate) name: String,
+    queue: Mutex<VecDeque<Outside>>,
+    /// Rung by whoever gives the database something to do: connections, the log thread, other threads.
+    pub(crate) bell: Notify,
+}
+
+impl Shared {
+    pub(crate) fn new(name: &str) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            queue: Mutex::default(),
+            bell: Notify::new(),
+        })
+    }
+
+    /// Queues something, unless the queue is full.
+    pub(crate) fn send(&self, item: Outside) -> Result<(), WireError> {
+        {
+            let mut queue = self.queue.lock();
+            if queue.len() >= INBOX_COMMANDS_MAX {
+                return Err(WireError::new(ErrorCode::Overloaded, "the database has too much to do")
+                    .hint("try again a little later"));
+            }
+            queue.push_back(item);
+        }
+        self.bell.notify_one();
+        Ok(())
+    }
+
+    /// Takes everything that is queued.
+    pub(crate) fn take(&self, into: &mut Vec<Outside>) {
+        into.extend(self.queue.lock().drain(..));
+    }
+
+    /// Asks and waits for the answer.
+    pub(crate) async fn request(
+        &self,
+        make: impl FnOnce(Ticket) -> Command + Send + 'static,
+    ) -> Result<Answer, WireError> {
+        let (answer, receiver) = oneshot::channel();
+        self.send(Outside::Request { make: Box::new(make), answer })?;
+        match receiver.await {
+            Ok(Answer::Failed(error)) => Err(*error),
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(WireError::new(ErrorCode::ServerShutdown, "the server is going down")),
+        }
+    }
+}
+
+/// One of the places for connections that a server has; given back when dropped.
+pub(crate) struct Permit {
+    open: Arc<AtomicUsize>,
+}
+
+impl Permit {
+    /// A place, if there is one.
+    pub(crate) fn take(open: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
+        let taken = open.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
+            (count < max).then_some(count + 1)
+        });
+        taken.ok().map(|_| Self { open: open.clone() })
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
