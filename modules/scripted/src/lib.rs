@@ -1,1 +1,17 @@
-//! Example module scripted.
+//! What the test corpus runs on (`tests/corpus`): tables of every shape, reducers that write any row into them,
+//! and reducers that misbehave.
+//!
+//! - [`tables`]: a column of every type; keys and indexes of every kind.
+//! - [`rows`]: `insert_..`, `update_..` and `delete_..` for each table.
+//! - [`answers`]: what reducers return: values of every type, the context, sums over tables.
+//! - [`presence`]: `connected` and `disconnected`, counted in a public table.
+//! - [`trouble`]: errors, panics, traps and every limit.
+
+mod answers;
+mod presence;
+mod rows;
+mod tables;
+mod trouble;
+
+#[cfg(test)]
+mod tests;
