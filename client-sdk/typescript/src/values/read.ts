@@ -93,7 +93,7 @@ const SCALARS: Record<Extract<Type, string>, Reader> = {
   f32: (c) => c.view.getFloat32(c.skip(4), true),
   f64: (c) => c.view.getFloat64(c.skip(8), true),
   string: (c) => readText(c.sized()),
-  bytes: (c) => c.sized().slice(),
+  bytes: (c) => new Uint8Array(c.sized()),
   identity: id(32),
   connection_id: id(16),
   timestamp: i64,

@@ -4,6 +4,7 @@
  */
 
 import { typeName, type Field, type ScalarType, type Type } from "./types.js";
+import { GrowingBytes } from "./growing-bytes.js";
 import { fromHex } from "./text.js";
 
 /** A value is not of its type. `path` leads to it. */
@@ -22,62 +23,37 @@ function show(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
-/** Bytes that grow. */
-export class PackedBuffer {
-  private data = new Uint8Array(64);
-  private view = new DataView(this.data.buffer);
-  private length = 0;
-
-  /** Makes room for `length` bytes and returns where they start. */
-  private room(length: number): number {
-    const start = this.length;
-    this.length = start + length;
-    if (this.length > this.data.length) {
-      const grown = new Uint8Array(Math.max(this.length, this.data.length * 2));
-      grown.set(this.data);
-      this.data = grown;
-      this.view = new DataView(grown.buffer);
-    }
-    return start;
-  }
-
-  u8(value: number): void {
-    this.data[this.room(1)] = value;
-  }
-
+/** Packed values, one after the other. */
+export class PackedBuffer extends GrowingBytes {
   u16(value: number): void {
-    this.view.setUint16(this.room(2), value, true);
+    const at = this.room(2);
+    this.view.setUint16(at, value, true);
   }
 
   u32(value: number): void {
-    this.view.setUint32(this.room(4), value, true);
+    const at = this.room(4);
+    this.view.setUint32(at, value, true);
   }
 
   /** The low 64 bits of a bigint, in two's complement. */
   u64(value: bigint): void {
-    this.view.setBigUint64(this.room(8), BigInt.asUintN(64, value), true);
+    const at = this.room(8);
+    this.view.setBigUint64(at, BigInt.asUintN(64, value), true);
   }
 
   f32(value: number): void {
-    this.view.setFloat32(this.room(4), value, true);
+    const at = this.room(4);
+    this.view.setFloat32(at, value, true);
   }
 
   f64(value: number): void {
-    this.view.setFloat64(this.room(8), value, true);
-  }
-
-  raw(bytes: Uint8Array): void {
-    this.data.set(bytes, this.room(bytes.length));
+    const at = this.room(8);
+    this.view.setFloat64(at, value, true);
   }
 
   sized(bytes: Uint8Array): void {
     this.u32(bytes.length);
     this.raw(bytes);
-  }
-
-  /** What was written. */
-  finish(): Uint8Array {
-    return this.data.slice(0, this.length);
   }
 }
 

@@ -1,8 +1,9 @@
 /**
  * The part of MessagePack that the protocol uses. Reading takes every format but extensions; writing
- * makes nil, booleans, numbers, bigints of 64 bits, text, bytes and arrays, each in its shortest form.
+ * makes nil, booleans, numbers, bigints of 64 bits, text, bytes and arrays.
  */
 
+import { GrowingBytes } from "../values/growing-bytes.js";
 import { readText } from "../values/read.js";
 
 /** Arrays and maps nest at most this deep. */
@@ -116,14 +117,10 @@ export function encodeMessagePack(value: unknown): Uint8Array<ArrayBuffer> {
   return encoder.finish();
 }
 
-class Encoder {
-  private data = new Uint8Array(128);
-  private view = new DataView(this.data.buffer);
-  private length = 0;
-
+class Encoder extends GrowingBytes {
   put(value: unknown): void {
-    if (value == null) this.head(0xc0);
-    else if (typeof value === "boolean") this.head(value ? 0xc3 : 0xc2);
+    if (value == null) this.u8(0xc0);
+    else if (typeof value === "boolean") this.u8(value ? 0xc3 : 0xc2);
     else if (typeof value === "number") this.number(value);
     else if (typeof value === "bigint") this.bigint(value);
     else if (typeof value === "string") this.text(UTF8.encode(value));
@@ -132,78 +129,64 @@ class Encoder {
     else throw new TypeError(`a message cannot hold ${Object.prototype.toString.call(value)}`);
   }
 
-  finish(): Uint8Array<ArrayBuffer> {
-    return this.data.subarray(0, this.length);
-  }
-
-  private room(length: number): number {
-    const start = this.length;
-    this.length = start + length;
-    if (this.length > this.data.length) {
-      const grown = new Uint8Array(Math.max(this.length, this.data.length * 2));
-      grown.set(this.data);
-      this.data = grown;
-      this.view = new DataView(grown.buffer);
-    }
-    return start;
-  }
-
-  private head(byte: number): void {
-    this.data[this.room(1)] = byte;
-  }
-
   private number(value: number): void {
     if (Number.isSafeInteger(value) && !Object.is(value, -0)) {
-      if (value >= 0 && value < 0x80) this.head(value);
-      else if (value < 0 && value >= -0x20) this.head(value + 0x100);
-      else if (value >= 0 && value <= 0xffff_ffff) this.length4(0xcc, value);
+      if (value >= 0 && value < 0x80) this.u8(value);
+      else if (value < 0 && value >= -0x20) this.u8(value + 0x100);
+      else if (value >= 0 && value <= 0xffff_ffff) this.head(0xcc, value);
       else this.bigint(BigInt(value));
       return;
     }
-    this.head(0xcb);
-    this.view.setFloat64(this.room(8), value);
+    this.u8(0xcb);
+    const at = this.room(8);
+    this.view.setFloat64(at, value);
   }
 
   private bigint(value: bigint): void {
-    if (value >= 0n && BigInt.asUintN(64, value) === value) this.head(0xcf);
-    else if (BigInt.asIntN(64, value) === value) this.head(0xd3);
+    if (value >= 0n && BigInt.asUintN(64, value) === value) this.u8(0xcf);
+    else if (BigInt.asIntN(64, value) === value) this.u8(0xd3);
     else throw new RangeError("an integer of a message has at most 64 bits");
-    this.view.setBigUint64(this.room(8), BigInt.asUintN(64, value));
+    const at = this.room(8);
+    this.view.setBigUint64(at, BigInt.asUintN(64, value));
   }
 
-  /** A head of a group of three, then a number in one, two or four bytes. */
-  private length4(group: number, value: number): void {
+  /** The first, second or third format of a group, then a number in one, two or four bytes. */
+  private head(group: number, value: number): void {
     if (value <= 0xff) {
-      this.head(group);
-      this.head(value);
+      this.u8(group);
+      this.u8(value);
     } else if (value <= 0xffff) {
-      this.head(group + 1);
-      this.view.setUint16(this.room(2), value);
+      this.u8(group + 1);
+      const at = this.room(2);
+      this.view.setUint16(at, value);
     } else {
-      this.head(group + 2);
-      this.view.setUint32(this.room(4), value);
+      this.u8(group + 2);
+      const at = this.room(4);
+      this.view.setUint32(at, value);
     }
   }
 
   private sized(group: number, bytes: Uint8Array): void {
-    this.length4(group, bytes.length);
-    this.data.set(bytes, this.room(bytes.length));
+    this.head(group, bytes.length);
+    this.raw(bytes);
   }
 
   private text(bytes: Uint8Array): void {
     if (bytes.length >= 0x20) return this.sized(0xd9, bytes);
-    this.head(0xa0 | bytes.length);
-    this.data.set(bytes, this.room(bytes.length));
+    this.u8(0xa0 | bytes.length);
+    this.raw(bytes);
   }
 
   private array(items: readonly unknown[]): void {
-    if (items.length < 0x10) this.head(0x90 | items.length);
+    if (items.length < 0x10) this.u8(0x90 | items.length);
     else if (items.length <= 0xffff) {
-      this.head(0xdc);
-      this.view.setUint16(this.room(2), items.length);
+      this.u8(0xdc);
+      const at = this.room(2);
+      this.view.setUint16(at, items.length);
     } else {
-      this.head(0xdd);
-      this.view.setUint32(this.room(4), items.length);
+      this.u8(0xdd);
+      const at = this.room(4);
+      this.view.setUint32(at, items.length);
     }
     for (const item of items) this.put(item);
   }
