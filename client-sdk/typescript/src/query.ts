@@ -22,7 +22,7 @@ export interface Table<R> extends Query<R> {
 
 /** The descriptor of a table whose rows have the type `R`. */
 export function table<R>(name: string): Table<R> {
-  const sql = `SELECT * FROM ${name}`;
+  const sql = `SELECT * FROM "${name}"`;
   return { name, sql, where: (condition) => query<R>(`${sql} WHERE ${condition}`) };
 }
 
