@@ -44,7 +44,16 @@ pub(crate) fn check(ty: &Type) -> Result<(), Error> {
         }
         _ => return Ok(()),
     };
-    let spelled = quote::quote!(#ty).to_string().replace(' ', "");
+    let mut spelled = quote::quote!(#ty).to_string();
+    for (loose, tight) in [
+        (" < ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        ("& ", "&"),
+        (" :: ", "::"),
+    ] {
+        spelled = spelled.replace(loose, tight);
+    }
     Err(Error::new(
         ty.span(),
         format!("`{spelled}` is not a Syncline type: {hint}"),

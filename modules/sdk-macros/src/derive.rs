@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Data, DataEnum, DeriveInput, Error, Fields, FieldsNamed, Generics, Ident, Variant};
 
 use crate::column_type;
-use crate::names::plain;
+use crate::names::{checked, plain};
 
 /// `syncline_protocol::Type` numbers variants with a u8.
 const VARIANTS_MAX: usize = 256;
@@ -59,20 +59,18 @@ pub(crate) fn packed_struct(name: &Ident, fields: &FieldsNamed) -> Result<TokenS
     if fields.named.is_empty() {
         return Err(Error::new(name.span(), "a struct has at least one field"));
     }
-    let mut wrong = None;
-    for field in &fields.named {
-        merge(&mut wrong, column_type::check(&field.ty));
-    }
-    if let Some(error) = wrong {
-        return Err(error);
-    }
-    let text = plain(name);
+    let text = checked(name)?;
+    check_fields(fields)?;
     let entries = entries(fields);
     let (mut puts, mut takes) = (TokenStream::new(), TokenStream::new());
     for field in &fields.named {
         let (ident, ty) = (&field.ident, &field.ty);
-        puts.extend(quote!(::syncline::Packed::put(&self.#ident, out);));
-        takes.extend(quote!(#ident: <#ty as ::syncline::Packed>::take(reader)?,));
+        puts.extend(
+            quote_spanned!(ty.span()=> <#ty as ::syncline::Packed>::put(&self.#ident, out);),
+        );
+        takes.extend(
+            quote_spanned!(ty.span()=> #ident: <#ty as ::syncline::Packed>::take(reader)?,),
+        );
     }
     Ok(quote! {
         #[automatically_derived]
@@ -94,6 +92,17 @@ pub(crate) fn packed_struct(name: &Ident, fields: &FieldsNamed) -> Result<TokenS
             }
         }
     })
+}
+
+fn check_fields(fields: &FieldsNamed) -> Result<(), Error> {
+    let mut wrong = None;
+    for field in &fields.named {
+        merge(&mut wrong, column_type::check(&field.ty));
+        if let Some(ident) = &field.ident {
+            merge(&mut wrong, checked(ident).map(|_name| ()));
+        }
+    }
+    wrong.map_or(Ok(()), Err)
 }
 
 /// `("name", <T as Packed>::ty)` for each field.
@@ -143,11 +152,12 @@ fn packed_enum(name: &Ident, data: &DataEnum) -> Result<TokenStream, Error> {
             format!("an enum has 1 to {VARIANTS_MAX} variants"),
         ));
     }
-    let text = plain(name);
+    let text = checked(name)?;
     let (mut entries, mut puts, mut takes) =
         (TokenStream::new(), TokenStream::new(), TokenStream::new());
     let mut wrong = None;
     for (tag, variant) in (0_u8..=u8::MAX).zip(&data.variants) {
+        merge(&mut wrong, checked(&variant.ident).map(|_name| ()));
         match carried(&text, variant) {
             Ok(carried) => {
                 let (ident, name) = (&variant.ident, plain(&variant.ident));
@@ -223,29 +233,23 @@ fn carried(enum_name: &str, variant: &Variant) -> Result<Carried, Error> {
                     ::core::option::Option::Some(<#ty as ::syncline::Packed>::ty as fn() -> _)
                 },
                 pattern: quote!((#carried)),
-                put: quote!(::syncline::Packed::put(#carried, out);),
-                take: quote!(let #carried = <#ty as ::syncline::Packed>::take(reader)?;),
+                put: put(ty, &carried),
+                take: take(ty, &carried),
             })
         }
         Fields::Named(fields) if !fields.named.is_empty() => {
-            let mut wrong = None;
-            for field in &fields.named {
-                merge(&mut wrong, column_type::check(&field.ty));
-            }
-            if let Some(error) = wrong {
-                return Err(error);
-            }
+            check_fields(fields)?;
             // Fields may be called `out` or `reader`: bind them under names of ours.
             let name = format!("{enum_name}{}", plain(&variant.ident));
             let entries = entries(fields);
-            let (mut pattern, mut put, mut take) =
+            let (mut pattern, mut puts, mut takes) =
                 (TokenStream::new(), TokenStream::new(), TokenStream::new());
             for (position, field) in fields.named.iter().enumerate() {
                 let (ident, ty) = (&field.ident, &field.ty);
                 let bound = format_ident!("field_{position}");
                 pattern.extend(quote!(#ident: #bound,));
-                put.extend(quote!(::syncline::Packed::put(#bound, out);));
-                take.extend(quote!(let #bound = <#ty as ::syncline::Packed>::take(reader)?;));
+                puts.extend(put(ty, &bound));
+                takes.extend(take(ty, &bound));
             }
             Ok(Carried {
                 ty: quote! {
@@ -254,8 +258,8 @@ fn carried(enum_name: &str, variant: &Variant) -> Result<Carried, Error> {
                     )
                 },
                 pattern: quote!({ #pattern }),
-                put,
-                take,
+                put: puts,
+                take: takes,
             })
         }
         Fields::Named(fields) => Err(Error::new(
@@ -267,6 +271,16 @@ fn carried(enum_name: &str, variant: &Variant) -> Result<Carried, Error> {
             "a variant carries nothing, one value, or named fields: `Circle { x: f32, y: f32 }`",
         )),
     }
+}
+
+/// Puts what a variable refers to. An error of the type is told where the type is.
+fn put(ty: &syn::Type, variable: &Ident) -> TokenStream {
+    quote_spanned!(ty.span()=> <#ty as ::syncline::Packed>::put(#variable, out);)
+}
+
+/// Takes a value into a variable.
+fn take(ty: &syn::Type, variable: &Ident) -> TokenStream {
+    quote_spanned!(ty.span()=> let #variable = <#ty as ::syncline::Packed>::take(reader)?;)
 }
 
 /// Collects errors, so that all are reported at once.

@@ -21,6 +21,7 @@ pub(crate) fn table(
     let entry = entry(fields, table);
     let key = types(fields, &table.primary_key);
     let put_keys = put_keys(fields, table);
+    let never_null = never_null(fields, table);
     let set_assigned = set_assigned(fields, table);
     let constructor = constructor(&quote!(::syncline::__private::register_table));
     let handle = handle(input, fields, table);
@@ -28,6 +29,7 @@ pub(crate) fn table(
         #handle
         const _: () = {
             #packed
+            #never_null
             static ENTRY: ::syncline::__private::TableEntry = #entry;
             #[automatically_derived]
             impl ::syncline::Row for #row {
@@ -179,6 +181,23 @@ fn entry(fields: &FieldsNamed, table: &Table) -> TokenStream {
             number: ::syncline::__private::TableNumber::unknown(),
         }
     }
+}
+
+/// A primary key is never null. Only the compiler sees through a type alias.
+fn never_null(fields: &FieldsNamed, table: &Table) -> TokenStream {
+    table
+        .primary_key
+        .iter()
+        .map(|&column| {
+            let ty = &fields.named[column].ty;
+            quote_spanned! {ty.span()=>
+                const _: () = ::core::assert!(
+                    !<#ty as ::syncline::Packed>::IS_OPTION,
+                    "a column of a primary key is never null: it cannot be an Option"
+                );
+            }
+        })
+        .collect()
 }
 
 /// An arm per index that appends its columns.

@@ -7,6 +7,7 @@
 
 use proc_macro::TokenStream;
 
+mod attributes;
 mod column_type;
 mod derive;
 mod expand;

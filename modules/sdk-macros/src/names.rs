@@ -1,11 +1,27 @@
 //! Names: from Rust's to the schema's.
 
-use syn::Ident;
 use syn::ext::IdentExt;
+use syn::{Error, Ident};
 
 /// An identifier without `r#`.
 pub(crate) fn plain(ident: &Ident) -> String {
     ident.unraw().to_string()
+}
+
+/// The identifier as a name in the schema, if it can be one.
+pub(crate) fn checked(ident: &Ident) -> Result<String, Error> {
+    let name = plain(ident);
+    if name.starts_with("__") {
+        return Err(Error::new(
+            ident.span(),
+            "names that start with `__` are reserved",
+        ));
+    }
+    if !name.is_ascii() {
+        let message = "names in the schema have letters from a to z, digits and `_`";
+        return Err(Error::new(ident.span(), message));
+    }
+    Ok(name)
 }
 
 /// `HttpLog` and `HTTPLog` become `http_log`.

@@ -7,7 +7,7 @@ use syn::{Error, FnArg, Ident, ItemFn, Pat, ReturnType, Signature, Type};
 
 use crate::column_type;
 use crate::derive::merge;
-use crate::names::plain;
+use crate::names::{checked, plain};
 use crate::register::constructor;
 
 /// A checked reducer.
@@ -35,6 +35,7 @@ pub(crate) fn expand(args: &TokenStream, item: TokenStream) -> TokenStream {
 fn parse(args: &TokenStream, signature: &Signature) -> Result<Reducer, Error> {
     let kind = kind(args)?;
     let mut wrong = None;
+    merge(&mut wrong, checked(&signature.ident).map(|_name| ()));
     merge(&mut wrong, plain_function(signature));
     let mut inputs = signature.inputs.iter();
     merge(&mut wrong, context_first(inputs.next(), signature));
@@ -132,7 +133,7 @@ fn param(input: &FnArg) -> Result<(String, Type), Error> {
         return Err(Error::new(input.pat.span(), message));
     };
     column_type::check(&input.ty)?;
-    Ok((plain(&pattern.ident), (*input.ty).clone()))
+    Ok((checked(&pattern.ident)?, (*input.ty).clone()))
 }
 
 fn registration(reducer: &Reducer, signature: &Signature) -> TokenStream {
@@ -166,6 +167,9 @@ fn registration(reducer: &Reducer, signature: &Signature) -> TokenStream {
         }
     });
     let returns = quote_spanned!(output_span=> <#output as ::syncline::__private::Outcome>::ty);
+    let write = quote_spanned! {output_span=>
+        <#output as ::syncline::__private::Outcome>::write(outcome, out);
+    };
     let constructor = constructor(&quote!(::syncline::__private::register_reducer));
     quote! {
         const _: () = {
@@ -185,7 +189,7 @@ fn registration(reducer: &Reducer, signature: &Signature) -> TokenStream {
                 #(#takes)*
                 args.finish()?;
                 let outcome: #output = #function(ctx, #(#bound),*);
-                ::syncline::__private::Outcome::write(outcome, out);
+                #write
                 ::core::result::Result::Ok(())
             }
             #constructor

@@ -1,17 +1,13 @@
 //! `#[table]`: what is written, checked.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
-use syn::parse::{Parse, ParseStream};
-use syn::punctuated::Punctuated;
+use quote::quote;
 use syn::spanned::Spanned;
-use syn::{
-    Attribute, Error, Field, Fields, FieldsNamed, Ident, ItemStruct, LitStr, Meta, Token,
-    parenthesized,
-};
+use syn::{Error, Field, Fields, FieldsNamed, Ident, ItemStruct};
 
+use crate::attributes::{Arguments, IndexArgument, Marks, take_marks, twice};
 use crate::derive::{merge, refuse_generics};
-use crate::names::{plain, snake_case};
+use crate::names::{checked, plain, snake_case};
 
 /// Columns of a key that the SDK's traits go up to.
 const KEY_COLUMNS_MAX: usize = 4;
@@ -50,219 +46,6 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     quote!(#input #expansion)
 }
 
-/// What stands before a field.
-#[derive(Default)]
-struct Marks {
-    primary_key: Option<Attribute>,
-    auto_increment: Option<Attribute>,
-    unique: Option<Attribute>,
-    index: Option<(Attribute, Kind)>,
-}
-
-/// Takes the attributes that are ours off the fields.
-fn take_marks(input: &mut ItemStruct) -> Result<Vec<Marks>, Error> {
-    let mut wrong = None;
-    let mut all = Vec::new();
-    for field in &mut input.fields {
-        let mut marks = Marks::default();
-        for attribute in core::mem::take(&mut field.attrs) {
-            let name = attribute.path().get_ident().map(plain).unwrap_or_default();
-            let slot = match name.as_str() {
-                "primary_key" => &mut marks.primary_key,
-                "auto_increment" => &mut marks.auto_increment,
-                "unique" => &mut marks.unique,
-                "index" => {
-                    match attribute.parse_args::<Kind>() {
-                        Ok(_) if marks.index.is_some() => {
-                            merge(&mut wrong, Err(twice(&attribute)));
-                        }
-                        Ok(kind) => marks.index = Some((attribute, kind)),
-                        Err(_) => {
-                            let message = "expected `#[index(hash)]` or `#[index(ordered)]`; an index of \
-                                           several columns goes into `#[table(index(..))]`";
-                            merge(&mut wrong, Err(Error::new_spanned(&attribute, message)));
-                        }
-                    }
-                    continue;
-                }
-                _ => {
-                    field.attrs.push(attribute);
-                    continue;
-                }
-            };
-            if !matches!(attribute.meta, Meta::Path(_)) {
-                let message = format!("`#[{name}]` takes no arguments");
-                merge(&mut wrong, Err(Error::new_spanned(&attribute, message)));
-            } else if slot.is_some() {
-                merge(&mut wrong, Err(twice(&attribute)));
-            } else {
-                *slot = Some(attribute);
-            }
-        }
-        all.push(marks);
-    }
-    wrong.map_or(Ok(all), Err)
-}
-
-fn twice(what: &impl ToTokens) -> Error {
-    Error::new_spanned(what, "this is said twice")
-}
-
-/// `hash` or `ordered`.
-#[derive(Clone, Copy)]
-struct Kind {
-    ordered: bool,
-}
-
-impl Parse for Kind {
-    fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
-        let kind: Ident = input.parse()?;
-        match plain(&kind).as_str() {
-            "hash" => Ok(Self { ordered: false }),
-            "ordered" => Ok(Self { ordered: true }),
-            _ => Err(Error::new(kind.span(), "an index is `hash` or `ordered`")),
-        }
-    }
-}
-
-/// An argument of `#[table(..)]`.
-enum Argument {
-    Public(Ident),
-    Name(Ident, Ident),
-    PrimaryKey(Ident, Vec<Ident>),
-    Index(IndexArgument),
-}
-
-struct IndexArgument {
-    keyword: Ident,
-    ordered: bool,
-    unique: bool,
-    name: Option<Ident>,
-    columns: Vec<Ident>,
-}
-
-/// A name, written as an identifier or in quotes.
-fn parse_name(input: ParseStream<'_>) -> Result<Ident, Error> {
-    input.parse::<Token![=]>()?;
-    if input.peek(LitStr) {
-        input.parse::<LitStr>()?.parse()
-    } else {
-        input.parse()
-    }
-}
-
-fn parse_columns(input: ParseStream<'_>) -> Result<Vec<Ident>, Error> {
-    let content;
-    parenthesized!(content in input);
-    let columns = Punctuated::<Ident, Token![,]>::parse_terminated(&content)?;
-    if columns.is_empty() {
-        return Err(content.error("expected the names of columns"));
-    }
-    Ok(columns.into_iter().collect())
-}
-
-impl Parse for Argument {
-    fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
-        let keyword: Ident = input.parse()?;
-        match plain(&keyword).as_str() {
-            "public" => Ok(Self::Public(keyword)),
-            "name" => Ok(Self::Name(keyword, parse_name(input)?)),
-            "primary_key" => Ok(Self::PrimaryKey(keyword, parse_columns(input)?)),
-            "index" => parse_index(keyword, input).map(Self::Index),
-            _ => Err(Error::new(
-                keyword.span(),
-                "expected `public`, `name = ..`, `primary_key(..)` or `index(..)` in #[table(..)]",
-            )),
-        }
-    }
-}
-
-fn parse_index(keyword: Ident, input: ParseStream<'_>) -> Result<IndexArgument, Error> {
-    let content;
-    parenthesized!(content in input);
-    let (mut ordered, mut unique, mut name, mut columns) = (None, false, None, None);
-    while !content.is_empty() {
-        let part: Ident = content.fork().parse()?;
-        match plain(&part).as_str() {
-            "hash" | "ordered" if ordered.is_none() => {
-                ordered = Some(content.parse::<Kind>()?.ordered);
-            }
-            "unique" if !unique => {
-                content.parse::<Ident>()?;
-                unique = true;
-            }
-            "name" if name.is_none() => {
-                content.parse::<Ident>()?;
-                name = Some(parse_name(&content)?);
-            }
-            "columns" if columns.is_none() => {
-                content.parse::<Ident>()?;
-                columns = Some(parse_columns(&content)?);
-            }
-            "hash" | "ordered" | "unique" | "name" | "columns" => return Err(twice(&part)),
-            _ => {
-                let message = "expected `hash` or `ordered`, `unique`, `name = ..`, `columns(..)`";
-                return Err(Error::new(part.span(), message));
-            }
-        }
-        if !content.is_empty() {
-            content.parse::<Token![,]>()?;
-        }
-    }
-    let Some(ordered) = ordered else {
-        return Err(Error::new(
-            keyword.span(),
-            "say whether the index is `hash` or `ordered`",
-        ));
-    };
-    let Some(columns) = columns else {
-        return Err(Error::new(
-            keyword.span(),
-            "say which columns: `columns(a, b)`",
-        ));
-    };
-    Ok(IndexArgument {
-        keyword,
-        ordered,
-        unique,
-        name,
-        columns,
-    })
-}
-
-/// The arguments, each kind gathered.
-#[derive(Default)]
-struct Arguments {
-    public: bool,
-    name: Option<Ident>,
-    primary_key: Option<(Ident, Vec<Ident>)>,
-    indexes: Vec<IndexArgument>,
-}
-
-impl Parse for Arguments {
-    fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
-        let mut arguments = Self::default();
-        for argument in Punctuated::<Argument, Token![,]>::parse_terminated(input)? {
-            match argument {
-                Argument::Public(keyword) if arguments.public => return Err(twice(&keyword)),
-                Argument::Public(_) => arguments.public = true,
-                Argument::Name(keyword, _) if arguments.name.is_some() => {
-                    return Err(twice(&keyword));
-                }
-                Argument::Name(_, name) => arguments.name = Some(name),
-                Argument::PrimaryKey(keyword, _) if arguments.primary_key.is_some() => {
-                    return Err(twice(&keyword));
-                }
-                Argument::PrimaryKey(keyword, columns) => {
-                    arguments.primary_key = Some((keyword, columns));
-                }
-                Argument::Index(index) => arguments.indexes.push(index),
-            }
-        }
-        Ok(arguments)
-    }
-}
-
 fn check(
     args: TokenStream,
     input: &ItemStruct,
@@ -297,11 +80,21 @@ fn check(
         merge(&mut wrong, Err(error));
         Vec::new()
     });
+    if let (None, Some(column)) = (&wrong, auto_increment) {
+        merge(
+            &mut wrong,
+            unique_alone(fields, column, &primary_key, &indexes),
+        );
+    }
+    let name = checked(&accessor).unwrap_or_else(|error| {
+        merge(&mut wrong, Err(error));
+        String::new()
+    });
     if let Some(error) = wrong {
         return Err(error);
     }
     let table = Table {
-        name: plain(&accessor),
+        name,
         accessor,
         public: arguments.public,
         primary_key,
@@ -388,6 +181,21 @@ fn auto_increment(marks: &[Marks]) -> Result<Option<usize>, Error> {
     }
 }
 
+/// Two rows with the same number would be of no use.
+fn unique_alone(
+    fields: &FieldsNamed,
+    column: usize,
+    primary_key: &[usize],
+    indexes: &[Index],
+) -> Result<(), Error> {
+    let is_unique = |index: &Index| index.unique && index.columns == [column];
+    if primary_key == [column] || indexes.iter().any(is_unique) {
+        return Ok(());
+    }
+    let message = "an auto-increment column is the primary key or has `#[unique]`";
+    Err(Error::new(fields.named[column].span(), message))
+}
+
 fn indexes(
     arguments: &Arguments,
     fields: &FieldsNamed,
@@ -440,6 +248,7 @@ fn indexes(
         }
     }
     for (position, index) in indexes.iter().enumerate() {
+        merge(&mut wrong, checked(&index.name).map(|_name| ()));
         let name = plain(&index.name);
         if indexes[..position]
             .iter()

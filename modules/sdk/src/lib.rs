@@ -53,6 +53,9 @@
 //! crate. A reducer has no clock, no files, no network and no randomness but its seed, so that it does
 //! the same thing every time it is given the same input.
 
+#[cfg(test)]
+extern crate self as syncline;
+
 mod guest;
 mod packed;
 mod random;

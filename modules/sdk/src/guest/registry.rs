@@ -198,3 +198,6 @@ pub fn schema() -> Schema {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //! every row. For tests, where clarity beats speed.
 
 use core::cmp::Ordering;
+use core::ops::Range;
 use std::collections::BTreeMap;
 
 use syncline_protocol::packed::Reader;
@@ -91,11 +92,9 @@ impl Tables {
         if table.rows.contains_key(&key) || table.takes_unique_key(&row, None) {
             return abi::STATUS_UNIQUE;
         }
-        if let Some((value, _)) = filled {
-            table.assigned = value;
-        }
+        table.raise(&row);
         table.rows.insert(key, row);
-        filled.map_or(0, |(_, len)| len as i64)
+        filled.map_or(0, |len| len as i64)
     }
 
     pub(crate) fn update(&mut self, table: u32, row: &[u8]) -> i64 {
@@ -112,6 +111,7 @@ impl Tables {
         if table.takes_unique_key(&row, Some(&key)) {
             return abi::STATUS_UNIQUE;
         }
+        table.raise(&row);
         table.rows.insert(key, row);
         0
     }
@@ -255,31 +255,46 @@ impl Table {
         })
     }
 
-    /// Fills the auto-increment column if it is 0; the value and its length, or a status.
-    fn fill(&self, row: &mut [u8], assigned: &mut [u8; 16]) -> Result<Option<(u128, usize)>, i64> {
-        let Some(column) = self.def.auto_increment.map(usize::from) else {
-            return Ok(None);
-        };
-        let ty = &self.def.columns[column].ty;
+    /// The auto-increment column: where it lies in a row, and the largest number it can hold.
+    fn auto_increment(&self, row: &[u8]) -> Option<(Range<usize>, u128)> {
+        let column = usize::from(self.def.auto_increment?);
         let bytes = self.layout.column(row, column);
-        let len = bytes.len();
-        let offset = bytes.as_ptr().addr() - row.as_ptr().addr();
-        if bytes.iter().any(|&byte| byte != 0) {
-            return Ok(None);
-        }
+        let start = bytes.as_ptr().addr() - row.as_ptr().addr();
         let signed = matches!(
-            ty,
+            self.def.columns[column].ty,
             Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::I128
         );
-        let bits = len as u32 * 8 - u32::from(signed);
-        let value = self
-            .assigned
-            .checked_add(1)
-            .filter(|value| *value <= u128::MAX >> (128 - bits));
+        let bits = bytes.len() as u32 * 8 - u32::from(signed);
+        Some((start..start + bytes.len(), u128::MAX >> (128 - bits)))
+    }
+
+    /// Fills the auto-increment column if it is 0. The length of what was assigned, or a status.
+    fn fill(&self, row: &mut [u8], assigned: &mut [u8; 16]) -> Result<Option<usize>, i64> {
+        let Some((place, max)) = self.auto_increment(row) else {
+            return Ok(None);
+        };
+        if row[place.clone()].iter().any(|&byte| byte != 0) {
+            return Ok(None);
+        }
+        let value = self.assigned.checked_add(1).filter(|value| *value <= max);
         let value = value.ok_or(abi::STATUS_EXHAUSTED)?;
+        let len = place.len();
         assigned[..len].copy_from_slice(&value.to_le_bytes()[..len]);
-        row[offset..offset + len].copy_from_slice(&assigned[..len]);
-        Ok(Some((value, len)))
+        row[place].copy_from_slice(&assigned[..len]);
+        Ok(Some(len))
+    }
+
+    /// Numbers up to that of a row that was written are not assigned any more.
+    fn raise(&mut self, row: &[u8]) {
+        let Some((place, max)) = self.auto_increment(row) else {
+            return;
+        };
+        let mut bytes = [0; 16];
+        bytes[..place.len()].copy_from_slice(&row[place]);
+        let value = u128::from_le_bytes(bytes);
+        if value <= max {
+            self.assigned = self.assigned.max(value);
+        }
     }
 
     /// The bounds of a scan; none for all rows.
