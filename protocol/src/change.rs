@@ -82,11 +82,17 @@ impl ChangeSet {
 
     /// The changes in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Changed<'_>> + Clone {
+        self.rows.iter().map(|entry| self.read(entry))
+    }
+
+    /// The change at a position of the order.
+    #[must_use]
+    pub fn get(&self, position: usize) -> Option<Changed<'_>> {
+        self.rows.get(position).map(|entry| self.read(entry))
+    }
+
+    fn read(&self, entry: &Entry) -> Changed<'_> {
         let row = |(start, end): (u32, u32)| &self.bytes[start as usize..end as usize];
-        self.rows.iter().map(move |entry| Changed {
-            table: entry.table,
-            old: entry.old.map(row),
-            new: entry.new.map(row),
-        })
+        Changed { table: entry.table, old: entry.old.map(row), new: entry.new.map(row) }
     }
 }

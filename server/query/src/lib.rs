@@ -1,1 +1,71 @@
-//! SQL to live queries: parser, planner, router, instances and their deltas.
+//! SQL to live queries: parser, binder, router, instances and their deltas.
+//!
+//! A SQL text is parsed (`parse`), bound against the schema for one caller (`bind`) and becomes a
+//! `plan` of typed expressions (`expr`) over packed rows. [`query_once`] evaluates a plan (`execute`).
+//! [`LiveQueries`] (`live`) lifts a plan's literals into parameters: the plan without them is a
+//! template, a template with its parameters an instance. A router finds the instances that a changed
+//! row may concern by hashing a few of its columns; [`LiveQueries::step`] turns a transaction's change
+//! set into one delta for each affected instance, and does nothing for the others.
+//!
+//! Nothing here knows a socket, a file, a clock or a client.
+//!
+//! ```
+//! use syncline_protocol::{ChangeSet, ColumnDef, Identity, Schema, TableDef, TableId, Type};
+//! use syncline_query::{Caller, Deltas, LiveQueries};
+//! use syncline_store::Database;
+//!
+//! let mut db = Database::new(1);
+//! let column = |name: &str, ty| ColumnDef { name: name.into(), ty };
+//! let table = TableDef {
+//!     name: "pixels".into(),
+//!     columns: vec![column("id", Type::U32), column("color", Type::U8)],
+//!     primary_key: vec![0],
+//!     indexes: vec![],
+//!     auto_increment: None,
+//!     public: true,
+//! };
+//! let schema = Schema { tables: vec![table], reducers: vec![] };
+//! let schema = db.schema().evolve(schema, [0; 32], false).expect("the first schema fits");
+//! db.install(schema).expect("there are no rows");
+//!
+//! let mut live = LiveQueries::new();
+//! let caller = Caller { identity: Identity([7; 32]), admin: false };
+//! let red = live.subscribe(&db, "SELECT * FROM pixels WHERE color = 1", &[], &caller);
+//! let handle = red.expect("the query is live").handle;
+//!
+//! let mut transaction = db.begin();
+//! transaction.insert(TableId::FIRST_USER, &mut vec![9, 0, 0, 0, 1]).expect("the key is free");
+//! let mut changes = ChangeSet::new();
+//! let db = transaction.commit(&mut changes);
+//! let mut deltas = Deltas::new();
+//! live.step(&db, &changes, &mut deltas);
+//! let insert: &[u8] = &[1, 9, 0, 0, 0, 1];
+//! assert_eq!(deltas.iter().collect::<Vec<_>>(), [(handle, insert)]);
+//! ```
+
+mod bind;
+mod error;
+mod execute;
+mod expr;
+mod live;
+mod parse;
+mod plan;
+mod row;
+mod scalar;
+mod syntax;
+
+pub use error::QueryError;
+pub use execute::{RowSink, query_once};
+pub use live::{Counters, Deltas, LiveQueries, Stats, Subscribed};
+pub use syntax::Position;
+
+use syncline_protocol::Identity;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// What `:me` is.
+    pub identity: Identity,
+    /// Sees private tables.
+    pub admin: bool,
+}

@@ -1,0 +1,310 @@
+//! Evaluation of a plan over the tables as they are: one-off queries and first answers.
+
+pub(crate) mod access;
+mod aggregate;
+pub(crate) mod project;
+pub(crate) mod sort;
+
+use std::collections::BinaryHeap;
+use std::ops::ControlFlow;
+
+use syncline_protocol::limits::{QUERY_BYTES_MAX, QUERY_ROWS_MAX, QUERY_SCAN_ROWS_MAX};
+use syncline_protocol::message::{ResultColumn, ResultDescription};
+use syncline_protocol::param::Param;
+use syncline_protocol::{ErrorCode, RowLayout};
+use syncline_store::{Database, Table};
+
+use crate::Caller;
+use crate::bind::bind;
+use crate::error::QueryError;
+use crate::expr::{Input, Params};
+use crate::live::check_param_count;
+use crate::parse::parse;
+use crate::plan::{Grouping, OrderKey, Output, Plan};
+use access::Access;
+use aggregate::Groups;
+use project::Projection;
+
+/// Gets packed result rows, one by one.
+pub type RowSink<'s> = dyn FnMut(&[u8]) + 's;
+
+/// Evaluates a query once: its rows, in order, go to `sink`. Returns what they are.
+pub fn query_once(
+    db: &Database,
+    sql: &str,
+    params: &[(String, Param)],
+    caller: &Caller,
+    sink: &mut RowSink<'_>,
+) -> Result<ResultDescription, QueryError> {
+    check_param_count(params)?;
+    let plan = bind(db, &parse(sql)?, params, caller)?;
+    let table = db.table(plan.table).expect("the binder found it");
+    // Its literals stay where they are.
+    let no_params = RowLayout::new(Vec::new());
+    run(
+        table,
+        &plan,
+        plan.limit,
+        Params {
+            layout: &no_params,
+            packed: &[],
+        },
+        sink,
+    )?;
+    Ok(ResultDescription {
+        columns: result_columns(&plan),
+        ..ResultDescription::default()
+    })
+}
+
+/// Calls `sink` with each result row, in the plan's order.
+pub(crate) fn run(
+    table: &Table,
+    plan: &Plan,
+    limit: Option<u64>,
+    params: Params<'_>,
+    sink: &mut RowSink<'_>,
+) -> Result<(), QueryError> {
+    let order = sort::total_order(plan, table.def());
+    let Some(grouping) = &plan.grouping else {
+        return run_rows(table, plan, limit, order, params, sink);
+    };
+    let groups = collect_groups(table, plan, grouping, params)?;
+    let layout = grouping.layout();
+    let order = (order, plan.order.is_empty());
+    let mut tail = Tail::new(plan, limit, order, &layout, params, sink);
+    groups.rows(|row| {
+        let input = Input {
+            layout: &layout,
+            row,
+            params,
+        };
+        let having = grouping.having.as_ref().map(|having| having.truth(&input));
+        match having {
+            None | Some(Some(true)) => tail.push(row),
+            Some(_) => Ok(ControlFlow::Continue(())),
+        }
+    })?;
+    tail.finish();
+    Ok(())
+}
+
+/// Calls `visit` with the rows that pass the filter until it breaks or fails.
+fn filter_rows(
+    access: &Access,
+    table: &Table,
+    plan: &Plan,
+    params: Params<'_>,
+    mut visit: impl FnMut(&Input<'_>) -> Result<ControlFlow<()>, QueryError>,
+) -> Result<(), QueryError> {
+    let mut scanned = 0;
+    let walked = access.walk(table, params, |row| {
+        scanned += 1;
+        if scanned > QUERY_SCAN_ROWS_MAX {
+            let message = format!("the query looks at over {QUERY_SCAN_ROWS_MAX} rows");
+            return ControlFlow::Break(Err(over_limit(&message)));
+        }
+        let input = Input {
+            layout: table.layout(),
+            row,
+            params,
+        };
+        let passes = plan
+            .filter
+            .as_ref()
+            .is_none_or(|f| f.truth(&input) == Some(true));
+        match if passes {
+            visit(&input)
+        } else {
+            Ok(ControlFlow::Continue(()))
+        } {
+            Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
+            Ok(ControlFlow::Break(())) => ControlFlow::Break(Ok(())),
+            Err(error) => ControlFlow::Break(Err(error)),
+        }
+    });
+    match walked {
+        ControlFlow::Break(result) => result,
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+fn run_rows(
+    table: &Table,
+    plan: &Plan,
+    limit: Option<u64>,
+    order: Vec<OrderKey>,
+    params: Params<'_>,
+    sink: &mut RowSink<'_>,
+) -> Result<(), QueryError> {
+    let filter = plan.filter.as_ref();
+    let wanted = (!order.is_empty()).then_some(&plan.order);
+    let ordered = wanted.and_then(|wanted| access::choose_ordered(table, filter, wanted));
+    // Without a limit all rows are read anyway: then the path with the best filter, and a sort.
+    let (access, is_sorted) = match ordered {
+        Some(path) if limit.is_some() || !path.equal.is_empty() => (Access::Range(path), true),
+        _ => (access::choose(table, filter), order.is_empty()),
+    };
+    let mut tail = Tail::new(
+        plan,
+        limit,
+        (order, is_sorted),
+        table.layout(),
+        params,
+        sink,
+    );
+    filter_rows(&access, table, plan, params, |input| tail.push(input.row))?;
+    tail.finish();
+    Ok(())
+}
+
+fn collect_groups<'p>(
+    table: &Table,
+    plan: &Plan,
+    grouping: &'p Grouping,
+    params: Params<'_>,
+) -> Result<Groups<'p>, QueryError> {
+    let access = access::choose(table, plan.filter.as_ref());
+    let mut groups = Groups::new(grouping);
+    let mut group_bytes = 0;
+    filter_rows(&access, table, plan, params, |input| {
+        group_bytes += groups.add(input);
+        check_bytes(group_bytes)?;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(groups)
+}
+
+fn over_limit(what: &str) -> QueryError {
+    QueryError::new(ErrorCode::QueryLimit, what.to_owned())
+        .hint("narrow WHERE, add a LIMIT, or declare an index that fits it")
+}
+
+fn check_bytes(bytes: usize) -> Result<(), QueryError> {
+    if bytes <= QUERY_BYTES_MAX {
+        return Ok(());
+    }
+    Err(over_limit(&format!(
+        "the result has over {QUERY_BYTES_MAX} bytes"
+    )))
+}
+
+/// ORDER BY, OFFSET, LIMIT and the select list.
+struct Tail<'a, 's, 'f> {
+    projection: Projection,
+    layout: &'a RowLayout,
+    params: Params<'a>,
+    order: Vec<OrderKey>,
+    is_sorted: bool,
+    skip: usize,
+    /// Rows that may still come out.
+    left: usize,
+    /// Largest sort key on top: the first to go when there are enough.
+    sorted: BinaryHeap<(Vec<u8>, Vec<u8>)>,
+    result_count: usize,
+    result_bytes: usize,
+    scratch: Vec<u8>,
+    sink: &'s mut RowSink<'f>,
+}
+
+impl<'a, 's, 'f> Tail<'a, 's, 'f> {
+    fn new(
+        plan: &Plan,
+        limit: Option<u64>,
+        (order, is_sorted): (Vec<OrderKey>, bool),
+        layout: &'a RowLayout,
+        params: Params<'a>,
+        sink: &'s mut RowSink<'f>,
+    ) -> Self {
+        let as_count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        Self {
+            projection: Projection::new(&plan.outputs, layout.types().len()),
+            layout,
+            params,
+            order,
+            is_sorted,
+            skip: as_count(plan.offset),
+            left: limit.map_or(usize::MAX, as_count),
+            sorted: BinaryHeap::new(),
+            result_count: 0,
+            result_bytes: 0,
+            scratch: Vec::new(),
+            sink,
+        }
+    }
+
+    /// Takes a row; breaks if no further one is wanted.
+    fn push(&mut self, row: &[u8]) -> Result<ControlFlow<()>, QueryError> {
+        if self.left == 0 {
+            return Ok(ControlFlow::Break(()));
+        }
+        let input = Input {
+            layout: self.layout,
+            row,
+            params: self.params,
+        };
+        if self.is_sorted {
+            if self.skip > 0 {
+                self.skip -= 1;
+                return Ok(ControlFlow::Continue(()));
+            }
+            let result = self.projection.apply(&input, &mut self.scratch);
+            self.result_count += 1;
+            self.result_bytes += result.len();
+            (self.sink)(result);
+            self.left -= 1;
+            self.check()?;
+            return Ok(match self.left {
+                0 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            });
+        }
+        let wanted = self.skip.saturating_add(self.left);
+        let mut sort_key = Vec::new();
+        sort::write_sort_key(&self.order, &input, &mut sort_key);
+        if self.sorted.len() == wanted {
+            if self
+                .sorted
+                .peek()
+                .is_some_and(|(last, _)| *last <= sort_key)
+            {
+                return Ok(ControlFlow::Continue(()));
+            }
+            if let Some((key, row)) = self.sorted.pop() {
+                self.result_bytes -= key.len() + row.len();
+                self.result_count -= 1;
+            }
+        }
+        let result = self.projection.apply(&input, &mut self.scratch).to_vec();
+        self.result_count += 1;
+        self.result_bytes += sort_key.len() + result.len();
+        self.sorted.push((sort_key, result));
+        self.check()?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn check(&self) -> Result<(), QueryError> {
+        if self.result_count > QUERY_ROWS_MAX {
+            return Err(over_limit(&format!(
+                "the result has over {QUERY_ROWS_MAX} rows"
+            )));
+        }
+        check_bytes(self.result_bytes)
+    }
+
+    fn finish(self) {
+        for (_, row) in self.sorted.into_sorted_vec().iter().skip(self.skip) {
+            (self.sink)(row);
+        }
+    }
+}
+
+/// The columns of a plan's result as they are described to a client.
+pub(crate) fn result_columns(plan: &Plan) -> Vec<ResultColumn> {
+    let column = |output: &Output| ResultColumn {
+        name: output.name.clone(),
+        ty: output.ty.clone(),
+        hidden: output.hidden,
+    };
+    plan.outputs.iter().map(column).collect()
+}

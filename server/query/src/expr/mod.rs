@@ -1,0 +1,304 @@
+//! Typed expressions over the columns of a row and a tuple of parameters.
+//!
+//! All of them are total: an overflow, a division by zero or a failed cast is NULL, so a live query
+//! never fails a transaction. Logic is three-valued; a row passes a filter if that is TRUE.
+
+mod eval;
+mod shape;
+mod text;
+
+use syncline_protocol::limits::COLUMNS_MAX;
+use syncline_protocol::{RowLayout, Type};
+
+use crate::scalar::{Kind, is_nullable};
+use crate::syntax::{ArithmeticOp, CompareOp};
+
+pub(crate) use eval::int_fits;
+pub(crate) use text::like_prefix;
+
+/// An expression whose types were checked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Expr {
+    /// A column of the row.
+    Column(Slot),
+    /// A value of the parameter tuple.
+    Param(Slot),
+    /// A value; what a template lifts into its parameters.
+    Literal(Literal),
+    /// `column = parameter` of one type, decided by their bytes.
+    ColumnIs(Slot, Slot),
+    Not(Box<Expr>),
+    And(Vec<Expr>),
+    Or(Vec<Expr>),
+    Compare(CompareOp, Box<Expr>, Box<Expr>),
+    /// `IS NOT DISTINCT FROM`.
+    Same(Box<Expr>, Box<Expr>),
+    IsNull(Box<Expr>),
+    /// `IS TRUE`, `IS FALSE`.
+    IsTruth(Box<Expr>, bool),
+    In(Box<Expr>, Vec<Expr>),
+    Like {
+        operand: Box<Expr>,
+        pattern: Box<Expr>,
+        escape: Option<u8>,
+    },
+    Arithmetic(ArithmeticOp, NumberClass, Box<Expr>, Box<Expr>),
+    Negate(NumberClass, Box<Expr>),
+    Concat(Box<Expr>, Box<Expr>),
+    Call(Function, Vec<Expr>),
+    /// The first arm whose condition is TRUE.
+    Case(Vec<(Expr, Expr)>, Option<Box<Expr>>),
+    Coalesce(Vec<Expr>),
+    Cast(Box<Expr>, CastTo),
+    /// Result of an aggregate, while a grouped query is bound; afterwards it is a column.
+    Aggregate(u16),
+}
+
+/// A place in a tuple and how to read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Slot {
+    pub(crate) index: u16,
+    pub(crate) kind: Kind,
+    pub(crate) nullable: bool,
+}
+
+/// A packed value and its type.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Literal {
+    pub(crate) ty: Type,
+    pub(crate) packed: Box<[u8]>,
+}
+
+/// In what arithmetic is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(crate) enum NumberClass {
+    Int64,
+    Int128,
+    Float,
+}
+
+/// Functions of values; aggregates are not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(crate) enum Function {
+    Lower,
+    Upper,
+    /// Characters of a text.
+    CharCount,
+    /// Bytes of a byte string.
+    ByteCount,
+    Abs(NumberClass),
+    StartsWith,
+}
+
+/// Targets of a cast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(crate) enum CastTo {
+    Bool,
+    Int(Kind),
+    F32,
+    F64,
+    Text,
+}
+
+/// What an expression is evaluated over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Input<'a> {
+    pub(crate) layout: &'a RowLayout,
+    pub(crate) row: &'a [u8],
+    pub(crate) params: Params<'a>,
+}
+
+/// A tuple of parameters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Params<'a> {
+    pub(crate) layout: &'a RowLayout,
+    pub(crate) packed: &'a [u8],
+}
+
+impl<'a> Params<'a> {
+    /// Packed bytes of one parameter.
+    pub(crate) fn get(&self, index: u16) -> &'a [u8] {
+        self.layout.column(self.packed, usize::from(index))
+    }
+}
+
+impl Slot {
+    pub(crate) fn new(index: usize, ty: &Type) -> Self {
+        Self {
+            index: index as u16,
+            kind: Kind::of(ty),
+            nullable: is_nullable(ty),
+        }
+    }
+
+    fn same_type(self, other: Self) -> bool {
+        self.kind == other.kind && self.nullable == other.nullable
+    }
+}
+
+/// Columns of one table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ColumnSet([u64; COLUMNS_MAX / 64]);
+
+impl ColumnSet {
+    pub(crate) fn insert(&mut self, column: u16) {
+        self.0[usize::from(column) / 64] |= 1 << (column % 64);
+    }
+
+    pub(crate) fn is_disjoint(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(a, b)| a & b == 0)
+    }
+}
+
+impl Expr {
+    pub(crate) fn literal(ty: Type, packed: Vec<u8>) -> Self {
+        Self::Literal(Literal {
+            ty,
+            packed: packed.into(),
+        })
+    }
+
+    /// Calls `visit` with each direct part.
+    pub(crate) fn for_each_part<'e>(&'e self, visit: &mut dyn FnMut(&'e Self)) {
+        match self {
+            Self::Column(_)
+            | Self::Param(_)
+            | Self::Literal(_)
+            | Self::ColumnIs(..)
+            | Self::Aggregate(_) => {}
+            Self::Not(inner)
+            | Self::IsNull(inner)
+            | Self::IsTruth(inner, _)
+            | Self::Negate(_, inner)
+            | Self::Cast(inner, _) => visit(inner),
+            Self::And(items) | Self::Or(items) | Self::Coalesce(items) | Self::Call(_, items) => {
+                items.iter().for_each(visit);
+            }
+            Self::Compare(_, left, right)
+            | Self::Same(left, right)
+            | Self::Arithmetic(_, _, left, right)
+            | Self::Concat(left, right)
+            | Self::Like {
+                operand: left,
+                pattern: right,
+                ..
+            } => {
+                visit(left);
+                visit(right);
+            }
+            Self::In(operand, items) => {
+                visit(operand);
+                items.iter().for_each(visit);
+            }
+            Self::Case(arms, otherwise) => {
+                for (condition, result) in arms {
+                    visit(condition);
+                    visit(result);
+                }
+                if let Some(otherwise) = otherwise {
+                    visit(otherwise);
+                }
+            }
+        }
+    }
+
+    /// Calls `visit` with each direct part, to change it.
+    pub(crate) fn for_each_part_mut(&mut self, visit: &mut dyn FnMut(&mut Self)) {
+        match self {
+            Self::Column(_)
+            | Self::Param(_)
+            | Self::Literal(_)
+            | Self::ColumnIs(..)
+            | Self::Aggregate(_) => {}
+            Self::Not(inner)
+            | Self::IsNull(inner)
+            | Self::IsTruth(inner, _)
+            | Self::Negate(_, inner)
+            | Self::Cast(inner, _) => visit(inner),
+            Self::And(items) | Self::Or(items) | Self::Coalesce(items) | Self::Call(_, items) => {
+                items.iter_mut().for_each(visit);
+            }
+            Self::Compare(_, left, right)
+            | Self::Same(left, right)
+            | Self::Arithmetic(_, _, left, right)
+            | Self::Concat(left, right)
+            | Self::Like {
+                operand: left,
+                pattern: right,
+                ..
+            } => {
+                visit(left);
+                visit(right);
+            }
+            Self::In(operand, items) => {
+                visit(operand);
+                items.iter_mut().for_each(visit);
+            }
+            Self::Case(arms, otherwise) => {
+                for (condition, result) in arms {
+                    visit(condition);
+                    visit(result);
+                }
+                if let Some(otherwise) = otherwise {
+                    visit(otherwise);
+                }
+            }
+        }
+    }
+
+    /// Adds every column that is read.
+    pub(crate) fn add_columns(&self, set: &mut ColumnSet) {
+        match self {
+            Self::Column(slot) | Self::ColumnIs(slot, _) => set.insert(slot.index),
+            other => other.for_each_part(&mut |part| part.add_columns(set)),
+        }
+    }
+
+    /// Whether an aggregate is used.
+    pub(crate) fn has_aggregate(&self) -> bool {
+        let mut found = matches!(self, Self::Aggregate(_));
+        self.for_each_part(&mut |part| found |= part.has_aggregate());
+        found
+    }
+
+    /// The parts of a conjunction; an expression that is none is its only part.
+    pub(crate) fn conjuncts(&self) -> &[Self] {
+        match self {
+            Self::And(items) => items,
+            other => std::slice::from_ref(other),
+        }
+    }
+
+    /// The packed value of a literal or parameter.
+    pub(crate) fn constant<'a>(&'a self, params: Params<'a>) -> Option<&'a [u8]> {
+        match self {
+            Self::Literal(literal) => Some(&literal.packed),
+            Self::Param(slot) => Some(params.get(slot.index)),
+            _ => None,
+        }
+    }
+
+    /// `column = constant` where both have one type, so that equal values are equal bytes.
+    pub(crate) fn as_column_is(&self) -> Option<(Slot, Self)> {
+        match self {
+            Self::ColumnIs(column, param) => Some((*column, Self::Param(*param))),
+            Self::Compare(CompareOp::Equal, left, right) => {
+                let Self::Column(column) = left.as_ref() else {
+                    return None;
+                };
+                let constant = match right.as_ref() {
+                    Self::Literal(literal) => Slot::new(0, &literal.ty),
+                    Self::Param(slot) => *slot,
+                    _ => return None,
+                };
+                column
+                    .same_type(constant)
+                    .then(|| (*column, right.as_ref().clone()))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,474 @@
+//! The live queries of one database.
+
+mod cover;
+mod deltas;
+mod instance;
+mod router;
+mod step;
+mod template;
+mod window;
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::quality::FixedState;
+use hashbrown::{HashMap, HashTable};
+use syncline_protocol::limits::PARAMS_MAX;
+use syncline_protocol::message::ResultDescription;
+use syncline_protocol::param::Param;
+use syncline_protocol::{ChangeSet, ErrorCode, TableId};
+use syncline_store::Database;
+
+use crate::Caller;
+use crate::bind::bind;
+use crate::error::QueryError;
+use crate::execute::{self, RowSink};
+use crate::expr::Params;
+use crate::parse::parse;
+use crate::syntax::Select;
+use cover::Route;
+pub use deltas::Deltas;
+use instance::{Instance, Slab};
+use router::TableRouter;
+use step::{Scratch, Step};
+use template::{Draft, Template};
+use window::{View, Window};
+
+/// Texts whose syntax is kept; when there are more all are forgotten.
+const STATEMENTS_MAX: usize = 256;
+
+/// All live state of one database: templates, instances, routers. Knows no clients: an instance counts
+/// its subscriptions and is gone with the last one.
+#[derive(Debug)]
+pub struct LiveQueries {
+    statements: HashMap<Box<str>, Arc<Select>, FixedState>,
+    templates: Slab<Template>,
+    /// By identity.
+    template_index: HashTable<u32>,
+    instances: Slab<Instance>,
+    /// By template and parameters.
+    instance_index: HashTable<u32>,
+    by_handle: HashTable<u32>,
+    last_handle: u64,
+    routers: HashMap<TableId, TableRouter, FixedState>,
+    hasher: FixedState,
+    scratch: Scratch,
+    counters: Counters,
+}
+
+/// A new subscription.
+#[derive(Clone, Debug)]
+pub struct Subscribed {
+    /// Name of the instance in deltas; the same for all subscriptions to it, never used again.
+    pub handle: u64,
+    /// What its rows are.
+    pub description: Arc<ResultDescription>,
+    /// Whether this subscription made the instance.
+    pub is_new: bool,
+}
+
+/// What happened since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Steps.
+    pub commits: u64,
+    /// Changed rows.
+    pub changes: u64,
+    /// Look-ups in the router.
+    pub probes: u64,
+    /// Instances that the router named for a change.
+    pub candidates: u64,
+    /// Deltas.
+    pub affected: u64,
+}
+
+/// What is there, and what happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Distinct queries without their constants.
+    pub templates: usize,
+    /// Distinct live results.
+    pub instances: usize,
+    /// Subscriptions to them.
+    pub subscriptions: usize,
+    /// Sets of columns that the router hashes, over all tables.
+    pub signatures: usize,
+    /// Keys that instances listen to.
+    pub router_entries: usize,
+    /// Instances that are looked at on every change of their table.
+    pub scanned_instances: usize,
+    /// What happened.
+    pub counters: Counters,
+}
+
+impl Default for LiveQueries {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LiveQueries {
+    /// None.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_hash_seed(0)
+    }
+
+    /// None, with a seed for the hashes of keys that clients choose.
+    #[must_use]
+    pub fn with_hash_seed(seed: u64) -> Self {
+        let hasher = FixedState::with_seed(seed);
+        Self {
+            statements: HashMap::with_hasher(hasher.clone()),
+            templates: Slab::default(),
+            template_index: HashTable::new(),
+            instances: Slab::default(),
+            instance_index: HashTable::new(),
+            by_handle: HashTable::new(),
+            last_handle: 0,
+            routers: HashMap::with_hasher(hasher.clone()),
+            hasher,
+            scratch: Scratch::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Adds a subscription. Its rows are those of [`Self::rows`] now, its changes the deltas of
+    /// every [`Self::step`] from now on.
+    pub fn subscribe(
+        &mut self,
+        db: &Database,
+        sql: &str,
+        params: &[(String, Param)],
+        caller: &Caller,
+    ) -> Result<Subscribed, QueryError> {
+        let select = self.syntax(sql)?;
+        check_param_count(params)?;
+        let plan = bind(db, &select, params, caller)?;
+        let table = db.table(plan.table).expect("the binder found it");
+        let draft = Draft::new(plan, table.def())?;
+        let (template, is_new_template) = self.template(db, &draft)?;
+        let found = self.find_instance(template, &draft.params, draft.limit);
+        let (number, is_new) = match found {
+            Some(number) => (number, false),
+            None => match self.add_instance(db, template, &draft) {
+                Ok(number) => (number, true),
+                Err(error) => {
+                    if is_new_template {
+                        self.remove_template(template);
+                    }
+                    return Err(error);
+                }
+            },
+        };
+        let instance = self.instances.get_mut(number);
+        instance.subscription_count += 1;
+        let description = Arc::clone(&self.templates.get(template).description);
+        Ok(Subscribed {
+            handle: instance.handle,
+            description,
+            is_new,
+        })
+    }
+
+    /// The syntax of a text, remembered for the next one who sends it.
+    fn syntax(&mut self, sql: &str) -> Result<Arc<Select>, QueryError> {
+        if let Some(select) = self.statements.get(sql) {
+            return Ok(Arc::clone(select));
+        }
+        let select = Arc::new(parse(sql)?);
+        if self.statements.len() == STATEMENTS_MAX {
+            self.statements.clear();
+        }
+        self.statements.insert(sql.into(), Arc::clone(&select));
+        Ok(select)
+    }
+
+    fn template(&mut self, db: &Database, draft: &Draft) -> Result<(u32, bool), QueryError> {
+        let hash = self.hasher.hash_one(draft.identity.as_slice());
+        let templates = &self.templates;
+        let is_same = |number: &u32| *templates.get(*number).identity == *draft.identity;
+        if let Some(number) = self.template_index.find(hash, is_same) {
+            return Ok((*number, false));
+        }
+        let table = db.table(draft.table()).expect("the binder found it");
+        let number = self.templates.insert(draft.to_template(table)?);
+        let (templates, hasher) = (&self.templates, &self.hasher);
+        self.template_index.insert_unique(hash, number, |number| {
+            hasher.hash_one(&*templates.get(*number).identity)
+        });
+        Ok((number, true))
+    }
+
+    fn remove_template(&mut self, number: u32) {
+        let template = self.templates.remove(number);
+        let hash = self.hasher.hash_one(&*template.identity);
+        if let Ok(entry) = self
+            .template_index
+            .find_entry(hash, |other| *other == number)
+        {
+            entry.remove();
+        }
+    }
+
+    fn find_instance(&self, template: u32, params: &[u8], limit: Option<u64>) -> Option<u32> {
+        let hash = instance_hash(&self.hasher, template, params, limit);
+        let is_same = |number: &u32| {
+            let instance = self.instances.get(*number);
+            instance.template == template
+                && *instance.params == *params
+                && instance.limit() == limit
+        };
+        self.instance_index.find(hash, is_same).copied()
+    }
+
+    fn add_instance(
+        &mut self,
+        db: &Database,
+        number: u32,
+        draft: &Draft,
+    ) -> Result<u32, QueryError> {
+        let template = self.templates.get(number);
+        let params = Params {
+            layout: &template.param_layout,
+            packed: &draft.params,
+        };
+        let window = match (draft.limit, &template.window, db.table(template.plan.table)) {
+            (Some(limit), Some(path), Some(table)) => {
+                let view = View {
+                    table,
+                    template,
+                    path,
+                    params,
+                };
+                Some(Box::new(Window::hydrate(limit as usize, view)))
+            }
+            _ => None,
+        };
+        let instance = self.instances.insert(Instance {
+            handle: self.last_handle + 1,
+            template: number,
+            subscription_count: 0,
+            params: draft.params.as_slice().into(),
+            seen: 0,
+            hit: 0,
+            slot: 0,
+            window,
+        });
+        let router = self.routers.entry(template.plan.table).or_default();
+        let routes = routes(template, draft.limit);
+        if let Err(error) = router.insert(routes, params, instance, &self.hasher) {
+            self.instances.remove(instance);
+            return Err(error);
+        }
+        self.templates.get_mut(number).instance_count += 1;
+        self.last_handle += 1;
+        let (instances, hasher) = (&self.instances, &self.hasher);
+        let hash = instance_hash(hasher, number, &draft.params, draft.limit);
+        self.instance_index.insert_unique(hash, instance, |other| {
+            let other = instances.get(*other);
+            instance_hash(hasher, other.template, &other.params, other.limit())
+        });
+        self.by_handle
+            .insert_unique(hasher.hash_one(self.last_handle), instance, |other| {
+                hasher.hash_one(instances.get(*other).handle)
+            });
+        Ok(instance)
+    }
+
+    fn find(&self, handle: u64) -> Option<u32> {
+        let hash = self.hasher.hash_one(handle);
+        let is_same = |number: &u32| self.instances.get(*number).handle == handle;
+        self.by_handle.find(hash, is_same).copied()
+    }
+
+    /// What the rows of an instance are.
+    pub fn description(&self, handle: u64) -> Option<&Arc<ResultDescription>> {
+        let instance = self.instances.get(self.find(handle)?);
+        Some(&self.templates.get(instance.template).description)
+    }
+
+    /// Calls `sink` with each row of an instance as it is now, in the order of its description.
+    pub fn rows(
+        &self,
+        db: &Database,
+        handle: u64,
+        sink: &mut RowSink<'_>,
+    ) -> Result<(), QueryError> {
+        let Some(number) = self.find(handle) else {
+            let message = format!("there is no live query with handle {handle}");
+            return Err(QueryError::new(ErrorCode::NoSubscription, message));
+        };
+        let instance = self.instances.get(number);
+        let template = self.templates.get(instance.template);
+        let Some(table) = db.table(template.plan.table) else {
+            let message = "the table of this query is gone";
+            return Err(QueryError::new(ErrorCode::SqlUnknownTable, message));
+        };
+        let params = Params {
+            layout: &template.param_layout,
+            packed: &instance.params,
+        };
+        execute::run(table, &template.plan, instance.limit(), params, sink)
+    }
+
+    /// Takes one subscription away. The instance goes with its last one; an unknown handle is ignored.
+    pub fn unsubscribe(&mut self, handle: u64) {
+        let Some(number) = self.find(handle) else {
+            return;
+        };
+        let instance = self.instances.get_mut(number);
+        instance.subscription_count -= 1;
+        if instance.subscription_count == 0 {
+            self.remove_instance(number);
+        }
+    }
+
+    fn remove_instance(&mut self, number: u32) {
+        let instance = self.instances.get(number);
+        let template = self.templates.get(instance.template);
+        let params = Params {
+            layout: &template.param_layout,
+            packed: &instance.params,
+        };
+        if let Some(router) = self.routers.get_mut(&template.plan.table) {
+            router.remove(
+                routes(template, instance.limit()),
+                params,
+                number,
+                &self.hasher,
+            );
+        }
+        let hash = instance_hash(
+            &self.hasher,
+            instance.template,
+            &instance.params,
+            instance.limit(),
+        );
+        if let Ok(entry) = self
+            .instance_index
+            .find_entry(hash, |other| *other == number)
+        {
+            entry.remove();
+        }
+        let hash = self.hasher.hash_one(instance.handle);
+        if let Ok(entry) = self.by_handle.find_entry(hash, |other| *other == number) {
+            entry.remove();
+        }
+        let instance = self.instances.remove(number);
+        let template = self.templates.get_mut(instance.template);
+        template.instance_count -= 1;
+        if template.instance_count == 0 {
+            self.remove_template(instance.template);
+        }
+    }
+
+    /// Fills `out` with what a committed transaction changed in every affected instance. `db` is the
+    /// database after it. Costs a few hash look-ups for each changed row, and nothing for instances
+    /// that are not affected.
+    pub fn step(&mut self, db: &Database, changes: &ChangeSet, out: &mut Deltas) {
+        let step = Step {
+            db,
+            templates: &self.templates,
+            instances: &mut self.instances,
+            routers: &self.routers,
+            hasher: &self.hasher,
+            scratch: &mut self.scratch,
+            counters: &mut self.counters,
+        };
+        step.run(changes, out);
+    }
+
+    /// After a publish: finds indexes again and reads all windows anew. Instances that do not fit the
+    /// new schema are dropped, with all their subscriptions, and returned with the reason. If rows
+    /// changed too (`--clear-data`), the rows of all others must be sent anew.
+    pub fn rebind(&mut self, db: &Database) -> Vec<(u64, QueryError)> {
+        let numbers: Vec<u32> = self.templates.iter().map(|(number, _)| number).collect();
+        let mut misfits: HashMap<u32, QueryError, FixedState> =
+            HashMap::with_hasher(self.hasher.clone());
+        for number in numbers {
+            let template = self.templates.get_mut(number);
+            if let Err(error) = template.rebind(db.table(template.plan.table)) {
+                misfits.insert(number, error);
+            }
+        }
+        let mut lost = Vec::new();
+        let instances: Vec<u32> = self.instances.iter().map(|(number, _)| number).collect();
+        for number in instances {
+            let instance = self.instances.get_mut(number);
+            if let Some(error) = misfits.get(&instance.template) {
+                lost.push((instance.handle, error.clone()));
+                self.remove_instance(number);
+                continue;
+            }
+            let template = self.templates.get(instance.template);
+            let params = Params {
+                layout: &template.param_layout,
+                packed: &instance.params,
+            };
+            if let (Some(window), Some(path), Some(table)) = (
+                &mut instance.window,
+                &template.window,
+                db.table(template.plan.table),
+            ) {
+                let view = View {
+                    table,
+                    template,
+                    path,
+                    params,
+                };
+                **window = Window::hydrate(window.limit(), view);
+            }
+        }
+        lost.sort_by_key(|(handle, _)| *handle);
+        lost
+    }
+
+    /// What is there, and what happened.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            templates: self.templates.len(),
+            instances: self.instances.len(),
+            counters: self.counters,
+            ..Stats::default()
+        };
+        for (_, instance) in self.instances.iter() {
+            stats.subscriptions += instance.subscription_count as usize;
+        }
+        for router in self.routers.values() {
+            let (signatures, entries, scanned) = router.counts();
+            stats.signatures += signatures;
+            stats.router_entries += entries;
+            stats.scanned_instances += scanned;
+        }
+        stats
+    }
+}
+
+impl Instance {
+    fn limit(&self) -> Option<u64> {
+        self.window.as_ref().map(|window| window.limit() as u64)
+    }
+}
+
+/// What an instance listens to; a window without rows to nothing.
+fn routes(template: &Template, limit: Option<u64>) -> Option<&[Route]> {
+    if limit == Some(0) {
+        Some(&[])
+    } else {
+        template.cover.as_deref()
+    }
+}
+
+fn instance_hash(hasher: &FixedState, template: u32, params: &[u8], limit: Option<u64>) -> u64 {
+    hasher.hash_one((template, params, limit))
+}
+
+pub(crate) fn check_param_count(params: &[(String, Param)]) -> Result<(), QueryError> {
+    if params.len() <= PARAMS_MAX {
+        return Ok(());
+    }
+    let message = format!("{} parameters are given, over {PARAMS_MAX}", params.len());
+    Err(QueryError::new(ErrorCode::SqlParameter, message))
+}

@@ -1,0 +1,300 @@
+//! One transaction against all instances.
+
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+use syncline_protocol::message::{DeltaOp, DeltaWriter};
+use syncline_protocol::{ChangeSet, Changed, TableId};
+use syncline_store::{Database, Table};
+
+use super::Counters;
+use super::deltas::Deltas;
+use super::instance::{Instance, Slab};
+use super::router::TableRouter;
+use super::template::Template;
+use super::window::{RowChange, RowChanges, View, index_key};
+use crate::expr::{ColumnSet, Input, Params};
+use crate::row::{changed_columns, compare_columns, write_difference};
+
+/// What a step remembers of a change that concerns an instance.
+#[derive(Clone, Copy, Debug)]
+struct Hit {
+    /// Among the affected instances.
+    slot: u32,
+    /// In the change set.
+    change: u32,
+    /// Whether the row was in the result, and whether it is.
+    was: bool,
+    is: bool,
+}
+
+/// Memory that a step uses and the next one uses again.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// Changes seen in all steps so far.
+    change_count: u64,
+    hits: Vec<Hit>,
+    /// Handle and number of each affected instance, by slot.
+    affected: Vec<(u64, u32)>,
+    /// Slots in the order of their handles.
+    by_handle: Vec<u32>,
+    /// By slot, where its hits begin.
+    starts: Vec<u32>,
+    key: Vec<u8>,
+    old_row: Vec<u8>,
+    new_row: Vec<u8>,
+}
+
+/// The parts of the live state that a step works on.
+pub(super) struct Step<'a> {
+    pub(super) db: &'a Database,
+    pub(super) templates: &'a Slab<Template>,
+    pub(super) instances: &'a mut Slab<Instance>,
+    pub(super) routers: &'a HashMap<TableId, TableRouter, FixedState>,
+    pub(super) hasher: &'a FixedState,
+    pub(super) scratch: &'a mut Scratch,
+    pub(super) counters: &'a mut Counters,
+}
+
+/// Whether a row passes the filter of a template.
+fn passes(template: &Template, table: &Table, row: &[u8], params: &[u8]) -> bool {
+    let params = Params {
+        layout: &template.param_layout,
+        packed: params,
+    };
+    let input = Input {
+        layout: table.layout(),
+        row,
+        params,
+    };
+    template
+        .plan
+        .filter
+        .as_ref()
+        .is_none_or(|filter| filter.truth(&input) == Some(true))
+}
+
+impl Step<'_> {
+    /// Routes the changes, then writes what they did to each affected instance.
+    pub(super) fn run(mut self, changes: &ChangeSet, out: &mut Deltas) {
+        out.clear();
+        self.counters.commits += 1;
+        self.counters.changes += changes.len() as u64;
+        let first = self.scratch.change_count + 1;
+        let mut place: Option<(TableId, Option<(&Table, &TableRouter)>)> = None;
+        for (position, change) in changes.iter().enumerate() {
+            self.scratch.change_count += 1;
+            let found = match place {
+                Some((table, found)) if table == change.table => found,
+                _ => {
+                    let table = self.db.table(change.table);
+                    let found = table.zip(self.routers.get(&change.table));
+                    place = Some((change.table, found));
+                    found
+                }
+            };
+            if let Some((table, router)) = found {
+                self.route(table, router, change, position as u32, first);
+            }
+        }
+        if !self.scratch.hits.is_empty() {
+            self.emit(changes, out);
+        }
+    }
+
+    fn route(
+        &mut self,
+        table: &Table,
+        router: &TableRouter,
+        change: Changed<'_>,
+        position: u32,
+        first: u64,
+    ) {
+        let mut probe_count = 0;
+        let mut changed: Option<ColumnSet> = None;
+        let hasher = self.hasher;
+        router.route(table.layout(), change, hasher, &mut probe_count, |number| {
+            self.consider(table, number, change, position, first, &mut changed);
+        });
+        self.counters.probes += probe_count;
+    }
+
+    /// Looks whether a change concerns an instance.
+    fn consider(
+        &mut self,
+        table: &Table,
+        number: u32,
+        change: Changed<'_>,
+        position: u32,
+        first: u64,
+        changed: &mut Option<ColumnSet>,
+    ) {
+        let instance = self.instances.get_mut(number);
+        let now = self.scratch.change_count;
+        if instance.seen == now {
+            return;
+        }
+        instance.seen = now;
+        self.counters.candidates += 1;
+        let template = self.templates.get(instance.template);
+        if let (Some(old), Some(new)) = (change.old, change.new) {
+            let changed = changed.get_or_insert_with(|| changed_columns(table.layout(), old, new));
+            if changed.is_disjoint(&template.reads) {
+                return;
+            }
+        }
+        let key = &mut self.scratch.key;
+        let mut is_in = |row: &[u8]| {
+            if !passes(template, table, row, &instance.params) {
+                return false;
+            }
+            match (&instance.window, &template.window) {
+                (Some(window), Some(path)) => {
+                    index_key(table, path, row, key);
+                    !window.is_beyond(path, key)
+                }
+                _ => true,
+            }
+        };
+        let was = change.old.is_some_and(&mut is_in);
+        let is = change.new.is_some_and(&mut is_in);
+        if !was && !is {
+            return;
+        }
+        if instance.hit < first {
+            instance.slot = self.scratch.affected.len() as u32;
+            self.scratch.affected.push((instance.handle, number));
+        }
+        instance.hit = now;
+        self.scratch.hits.push(Hit {
+            slot: instance.slot,
+            change: position,
+            was,
+            is,
+        });
+    }
+
+    fn emit(&mut self, changes: &ChangeSet, out: &mut Deltas) {
+        let mut hits = std::mem::take(&mut self.scratch.hits);
+        let mut affected = std::mem::take(&mut self.scratch.affected);
+        let mut by_handle = std::mem::take(&mut self.scratch.by_handle);
+        let mut starts = std::mem::take(&mut self.scratch.starts);
+        if affected.len() > 1 {
+            hits.sort_unstable_by_key(|hit| (hit.slot, hit.change));
+        }
+        for (position, hit) in hits.iter().enumerate() {
+            if hit.slot as usize == starts.len() {
+                starts.push(position as u32);
+            }
+        }
+        starts.push(hits.len() as u32);
+        by_handle.extend(0..affected.len() as u32);
+        by_handle.sort_unstable_by_key(|slot| affected[*slot as usize].0);
+        for &slot in &by_handle {
+            let slot = slot as usize;
+            let (handle, number) = affected[slot];
+            let own = &hits[starts[slot] as usize..starts[slot + 1] as usize];
+            self.emit_instance(number, own, changes, out);
+            out.close(handle);
+        }
+        self.counters.affected += out.len() as u64;
+        hits.clear();
+        affected.clear();
+        by_handle.clear();
+        starts.clear();
+        let scratch = &mut *self.scratch;
+        (scratch.hits, scratch.affected) = (hits, affected);
+        (scratch.by_handle, scratch.starts) = (by_handle, starts);
+    }
+
+    fn emit_instance(&mut self, number: u32, hits: &[Hit], changes: &ChangeSet, out: &mut Deltas) {
+        let instance = self.instances.get_mut(number);
+        let template = self.templates.get(instance.template);
+        let table = self
+            .db
+            .table(template.plan.table)
+            .expect("its rows just changed");
+        let mut rows: RowChanges<'_> = hits
+            .iter()
+            .filter_map(|hit| {
+                let change = changes.get(hit.change as usize)?;
+                Some(RowChange {
+                    keyed: change.new.or(change.old)?,
+                    old: change.old.filter(|_| hit.was),
+                    new: change.new.filter(|_| hit.is),
+                })
+            })
+            .collect();
+        if rows.len() > 1 {
+            let key = &table.def().primary_key;
+            rows.sort_by(|one, other| compare_columns(table.layout(), key, one.keyed, other.keyed));
+        }
+        let params = Params {
+            layout: &template.param_layout,
+            packed: &instance.params,
+        };
+        if let (Some(window), Some(path)) = (&mut instance.window, &template.window) {
+            window.step(
+                View {
+                    table,
+                    template,
+                    path,
+                    params,
+                },
+                &mut rows,
+            );
+        }
+        let bytes = out.bytes();
+        for change in &rows {
+            write_change(template, table, params, *change, self.scratch, bytes);
+        }
+    }
+}
+
+/// Appends the operation of one changed row, if anything that shows has changed.
+fn write_change(
+    template: &Template,
+    table: &Table,
+    params: Params<'_>,
+    change: RowChange<'_>,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) {
+    let layout = table.layout();
+    let result = |row, buffer| {
+        template.projection.apply(
+            &Input {
+                layout,
+                row,
+                params,
+            },
+            buffer,
+        )
+    };
+    match (change.old, change.new) {
+        (None, Some(new)) => {
+            let row = result(new, &mut scratch.new_row);
+            DeltaWriter::new(out).push(DeltaOp::Insert { row });
+        }
+        (Some(old), None) => {
+            scratch.key.clear();
+            layout.project(old, &table.def().primary_key, &mut scratch.key);
+            DeltaWriter::new(out).push(DeltaOp::Delete { key: &scratch.key });
+        }
+        (Some(old), Some(new)) => {
+            let start = out.len();
+            scratch.key.clear();
+            layout.project(new, &table.def().primary_key, &mut scratch.key);
+            DeltaWriter::new(out).push(DeltaOp::Update {
+                key: &scratch.key,
+                mask: &[],
+                values: &[],
+            });
+            let old = result(old, &mut scratch.old_row);
+            let new = result(new, &mut scratch.new_row);
+            if !write_difference(&template.result_layout, old, new, out) {
+                out.truncate(start);
+            }
+        }
+        (None, None) => {}
+    }
+}

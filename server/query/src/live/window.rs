@@ -1,0 +1,224 @@
+//! ORDER BY .. LIMIT, live: the first rows of a part of an ordered index.
+//!
+//! A window keeps no rows, only how many it has and a bound: the index key up to which every row that
+//! passes the filter is inside. A change beyond the bound is none of its business, which one comparison
+//! of keys tells. Else: rows that leave and enter at or before the bound are counted; what is too much
+//! is read off backwards from the bound, what is missing is read on after it; the bound moves along.
+
+use std::ops::{Bound, ControlFlow};
+
+use smallvec::SmallVec;
+use syncline_protocol::key;
+use syncline_protocol::packed::Reader;
+use syncline_store::Table;
+
+use super::template::Template;
+use crate::execute::access::{KeyBounds, RangePath};
+use crate::expr::{Input, Params};
+use crate::row::compare_columns;
+
+/// State of one instance's window.
+#[derive(Debug)]
+pub(super) struct Window {
+    limit: usize,
+    /// Rows inside; never over the limit between two steps.
+    count: usize,
+    /// Every row at or before this index key that passes the filter is inside, none after it. Without
+    /// a bound all rows that pass are inside.
+    bound: Option<Box<[u8]>>,
+}
+
+/// What happened to one row of a result: it came (`new`), went (`old`), or stayed and changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RowChange<'a> {
+    /// A row with the key by which changes are ordered.
+    pub(super) keyed: &'a [u8],
+    pub(super) old: Option<&'a [u8]>,
+    pub(super) new: Option<&'a [u8]>,
+}
+
+/// The changes of one instance in a step, ordered by key.
+pub(super) type RowChanges<'a> = SmallVec<[RowChange<'a>; 4]>;
+
+/// What a window reads its rows with.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) table: &'a Table,
+    pub(super) template: &'a Template,
+    pub(super) path: &'a RangePath,
+    pub(super) params: Params<'a>,
+}
+
+impl<'a> View<'a> {
+    fn passes(&self, row: &[u8]) -> bool {
+        let input = Input {
+            layout: self.table.layout(),
+            row,
+            params: self.params,
+        };
+        self.template
+            .plan
+            .filter
+            .as_ref()
+            .is_none_or(|filter| filter.truth(&input) == Some(true))
+    }
+
+    /// Visits the rows that pass between two bounds, in the window's order or against it.
+    fn walk(
+        &self,
+        (lower, upper): &KeyBounds,
+        against: bool,
+        mut visit: impl FnMut(&'a [u8]) -> ControlFlow<()>,
+    ) {
+        let rows = self.table.range(
+            self.path.index,
+            lower.as_ref().map(Vec::as_slice),
+            upper.as_ref().map(Vec::as_slice),
+            self.path.reverse != against,
+        );
+        for row in rows {
+            if self.passes(row) && visit(row).is_break() {
+                break;
+            }
+        }
+    }
+}
+
+/// Writes the key that the ordered index has for a row: its columns, then the primary key.
+pub(super) fn index_key(table: &Table, path: &RangePath, row: &[u8], out: &mut Vec<u8>) {
+    const VALID: &str = "rows are validated where they enter";
+    out.clear();
+    let def = table.def();
+    let columns = def
+        .index_columns(usize::from(path.index.0))
+        .unwrap_or_default();
+    for &column in columns.iter().chain(&def.primary_key) {
+        let column = usize::from(column);
+        let mut reader = Reader::new(table.layout().column(row, column));
+        key::encode(&table.layout().types()[column], &mut reader, out).expect(VALID);
+    }
+}
+
+impl Window {
+    /// Reads the first rows.
+    pub(super) fn hydrate(limit: usize, view: View<'_>) -> Self {
+        let mut window = Self {
+            limit,
+            count: 0,
+            bound: None,
+        };
+        window.refill(view, &mut |_| {});
+        window
+    }
+
+    /// Rows that it may have.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Whether a row lies after everything inside, so that its coming and going changes nothing.
+    pub(super) fn is_beyond(&self, path: &RangePath, key: &[u8]) -> bool {
+        self.bound.as_ref().is_some_and(|bound| {
+            if path.reverse {
+                key < bound.as_ref()
+            } else {
+                key > bound.as_ref()
+            }
+        })
+    }
+
+    /// Brings the window to the state after a transaction. `changes` has the rows that were or are at
+    /// or before the bound, ordered by key; it becomes what changed in the window.
+    pub(super) fn step<'a>(&mut self, view: View<'a>, changes: &mut RowChanges<'a>) {
+        let left = changes.iter().filter(|change| change.old.is_some()).count();
+        let came = changes.iter().filter(|change| change.new.is_some()).count();
+        assert!(left <= self.count, "only rows inside can leave");
+        self.count = self.count - left + came;
+        let key_columns = &view.table.def().primary_key;
+        let layout = view.table.layout();
+        let known = changes.len();
+        let find = |changes: &RowChanges<'a>, row: &[u8]| {
+            changes[..known]
+                .binary_search_by(|change| compare_columns(layout, key_columns, change.keyed, row))
+        };
+        if self.count > self.limit {
+            self.evict(view, &mut |row| match find(changes, row) {
+                Ok(at) => changes[at].new = None,
+                Err(_) => changes.push(RowChange {
+                    keyed: row,
+                    old: Some(row),
+                    new: None,
+                }),
+            });
+            changes.retain(|change| change.old.is_some() || change.new.is_some());
+        } else if self.count < self.limit && self.bound.is_some() {
+            self.refill(view, &mut |row| match find(changes, row) {
+                Ok(at) => changes[at].new = Some(row),
+                Err(_) => changes.push(RowChange {
+                    keyed: row,
+                    old: None,
+                    new: Some(row),
+                }),
+            });
+        } else {
+            return;
+        }
+        changes.sort_by(|one, other| compare_columns(layout, key_columns, one.keyed, other.keyed));
+    }
+
+    /// Rows over the limit go, the last ones first.
+    fn evict<'a>(&mut self, view: View<'a>, gone: &mut dyn FnMut(&'a [u8])) {
+        let Some((mut lower, mut upper)) = view.path.bounds(view.table, view.params) else {
+            return;
+        };
+        if let Some(bound) = &self.bound {
+            let inside = Bound::Included(bound.to_vec());
+            if view.path.reverse {
+                lower = inside;
+            } else {
+                upper = inside;
+            }
+        }
+        view.walk(&(lower, upper), true, |row| {
+            if self.count > self.limit {
+                gone(row);
+                self.count -= 1;
+                return ControlFlow::Continue(());
+            }
+            let mut key = Vec::new();
+            index_key(view.table, view.path, row, &mut key);
+            self.bound = Some(key.into());
+            ControlFlow::Break(())
+        });
+        debug_assert_eq!(
+            self.count, self.limit,
+            "the index has all rows that were counted"
+        );
+    }
+
+    /// Rows after the bound come, until the window is full or there are no more.
+    fn refill<'a>(&mut self, view: View<'a>, came: &mut dyn FnMut(&'a [u8])) {
+        let Some((mut lower, mut upper)) = view.path.bounds(view.table, view.params) else {
+            return;
+        };
+        if let Some(bound) = self.bound.take() {
+            let outside = Bound::Excluded(bound.into_vec());
+            if view.path.reverse {
+                upper = outside;
+            } else {
+                lower = outside;
+            }
+        }
+        view.walk(&(lower, upper), false, |row| {
+            came(row);
+            self.count += 1;
+            if self.count < self.limit {
+                return ControlFlow::Continue(());
+            }
+            let mut key = Vec::new();
+            index_key(view.table, view.path, row, &mut key);
+            self.bound = Some(key.into());
+            ControlFlow::Break(())
+        });
+    }
+}

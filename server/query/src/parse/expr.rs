@@ -1,0 +1,433 @@
+//! Expressions.
+
+use sqlparser::ast;
+use sqlparser::ast::{BinaryOperator, Spanned, UnaryOperator};
+use syncline_protocol::limits::SQL_DEPTH_MAX;
+use syncline_protocol::param::Param;
+use syncline_protocol::{ErrorCode, Type};
+
+use super::query::{convert_ident, convert_name};
+use super::{position, too_deep, unsupported};
+use crate::error::QueryError;
+use crate::syntax::{ArithmeticOp, CompareOp, Node, NodeKind, Position};
+
+const NO_SUBQUERIES: &str = "sub-queries are not there yet: query one table";
+
+pub(super) fn convert(expr: ast::Expr) -> Result<Node, QueryError> {
+    convert_at(expr, 0)
+}
+
+fn boxed(expr: ast::Expr, depth: usize) -> Result<Box<Node>, QueryError> {
+    convert_at(expr, depth).map(Box::new)
+}
+
+fn negated(negated: bool, kind: NodeKind, at: Position) -> NodeKind {
+    if negated {
+        NodeKind::Not(Box::new(Node { kind, at }))
+    } else {
+        kind
+    }
+}
+
+fn convert_at(expr: ast::Expr, depth: usize) -> Result<Node, QueryError> {
+    if depth > SQL_DEPTH_MAX {
+        return Err(too_deep());
+    }
+    let at = position(start_of(&expr));
+    let deeper = depth + 1;
+    let kind = match expr {
+        ast::Expr::Nested(inner) => return convert_at(*inner, deeper),
+        ast::Expr::Identifier(name) => NodeKind::Column {
+            table: None,
+            name: convert_ident(name),
+        },
+        ast::Expr::CompoundIdentifier(parts) => convert_compound(parts, at)?,
+        ast::Expr::Value(value) => convert_value(value.value, at)?,
+        ast::Expr::BinaryOp {
+            left,
+            op: op @ (BinaryOperator::And | BinaryOperator::Or),
+            right,
+        } => convert_chain(*left, &op, *right, deeper)?,
+        ast::Expr::BinaryOp { left, op, right } => {
+            convert_binary(boxed(*left, deeper)?, &op, boxed(*right, deeper)?, at)?
+        }
+        ast::Expr::UnaryOp { op, expr } => match op {
+            UnaryOperator::Not => NodeKind::Not(boxed(*expr, deeper)?),
+            UnaryOperator::Minus => NodeKind::Negate(boxed(*expr, deeper)?),
+            UnaryOperator::Plus => return convert_at(*expr, deeper),
+            other => return Err(unsupported(&format!("the operator {other}"), at)),
+        },
+        ast::Expr::IsNull(expr) | ast::Expr::IsUnknown(expr) => {
+            NodeKind::IsNull(boxed(*expr, deeper)?)
+        }
+        ast::Expr::IsNotNull(expr) | ast::Expr::IsNotUnknown(expr) => {
+            negated(true, NodeKind::IsNull(boxed(*expr, deeper)?), at)
+        }
+        ast::Expr::IsTrue(expr) => NodeKind::IsTruth(boxed(*expr, deeper)?, true),
+        ast::Expr::IsFalse(expr) => NodeKind::IsTruth(boxed(*expr, deeper)?, false),
+        ast::Expr::IsNotTrue(expr) => {
+            negated(true, NodeKind::IsTruth(boxed(*expr, deeper)?, true), at)
+        }
+        ast::Expr::IsNotFalse(expr) => {
+            negated(true, NodeKind::IsTruth(boxed(*expr, deeper)?, false), at)
+        }
+        ast::Expr::IsDistinctFrom(left, right) => NodeKind::Distinct {
+            same: false,
+            left: boxed(*left, deeper)?,
+            right: boxed(*right, deeper)?,
+        },
+        ast::Expr::IsNotDistinctFrom(left, right) => NodeKind::Distinct {
+            same: true,
+            left: boxed(*left, deeper)?,
+            right: boxed(*right, deeper)?,
+        },
+        ast::Expr::Between {
+            expr,
+            negated: not,
+            low,
+            high,
+        } => {
+            let operand = boxed(*expr, deeper)?;
+            let (low, high) = (boxed(*low, deeper)?, boxed(*high, deeper)?);
+            negated(not, NodeKind::Between { operand, low, high }, at)
+        }
+        other => return convert_rarer(other, at, deeper),
+    };
+    Ok(Node { kind, at })
+}
+
+/// The start of an expression without walking all of it, where that is at hand.
+fn start_of(expr: &ast::Expr) -> sqlparser::tokenizer::Location {
+    match expr {
+        ast::Expr::BinaryOp { left, .. } => {
+            let mut first = left;
+            while let ast::Expr::BinaryOp { left, .. } = first.as_ref() {
+                first = left;
+            }
+            first.span().start
+        }
+        other => other.span().start,
+    }
+}
+
+fn convert_rarer(expr: ast::Expr, at: Position, deeper: usize) -> Result<Node, QueryError> {
+    let kind = match expr {
+        ast::Expr::In {
+            expr,
+            target: ast::InTarget::List(list),
+            negated: not,
+            global: false,
+        } => {
+            let operand = boxed(*expr, deeper)?;
+            let list = list.into_iter().map(|item| convert_at(item, deeper));
+            negated(
+                not,
+                NodeKind::In(operand, list.collect::<Result<_, _>>()?),
+                at,
+            )
+        }
+        ast::Expr::Like {
+            negated: not,
+            any: false,
+            expr,
+            pattern,
+            escape_char,
+        } => {
+            let escape = escape_char
+                .map(|escape| convert_escape(&escape, at))
+                .transpose()?;
+            let (operand, pattern) = (boxed(*expr, deeper)?, boxed(*pattern, deeper)?);
+            negated(
+                not,
+                NodeKind::Like {
+                    operand,
+                    pattern,
+                    escape,
+                },
+                at,
+            )
+        }
+        ast::Expr::Case {
+            operand,
+            conditions,
+            else_result,
+            ..
+        } => NodeKind::Case {
+            operand: operand.map(|operand| boxed(*operand, deeper)).transpose()?,
+            arms: conditions
+                .into_iter()
+                .map(|arm| {
+                    Ok((
+                        convert_at(arm.condition, deeper)?,
+                        convert_at(arm.result, deeper)?,
+                    ))
+                })
+                .collect::<Result<_, QueryError>>()?,
+            otherwise: else_result.map(|other| boxed(*other, deeper)).transpose()?,
+        },
+        ast::Expr::Cast {
+            expr,
+            data_type,
+            format: None,
+            ..
+        } => NodeKind::Cast(boxed(*expr, deeper)?, convert_type(&data_type, at)?),
+        ast::Expr::Function(function) => convert_function(function, at, deeper)?,
+        other => return Err(refuse(&other, at)),
+    };
+    Ok(Node { kind, at })
+}
+
+/// What is not there, by its name.
+fn refuse(expr: &ast::Expr, at: Position) -> QueryError {
+    let (feature, hint) = match expr {
+        ast::Expr::In { .. } => ("IN with something other than a list", NO_SUBQUERIES),
+        ast::Expr::Exists { .. } | ast::Expr::Subquery(_) => ("a sub-query", NO_SUBQUERIES),
+        ast::Expr::ILike { .. } => ("ILIKE", "write lower(x) LIKE 'pattern%'"),
+        ast::Expr::SimilarTo { .. } | ast::Expr::RLike { .. } => {
+            ("a regular expression", "LIKE is there")
+        }
+        ast::Expr::AnyOp { .. } | ast::Expr::AllOp { .. } => ("ANY or ALL", "write x IN (:list)"),
+        ast::Expr::Collate { .. } => ("COLLATE", "text compares byte by byte"),
+        ast::Expr::Interval(_) => (
+            "INTERVAL",
+            "durations are microseconds: give one as a parameter",
+        ),
+        ast::Expr::TypedString(_) | ast::Expr::AtTimeZone { .. } => (
+            "a date literal",
+            "times are microseconds since 1970: give one as a parameter",
+        ),
+        ast::Expr::Tuple(_) => ("a row value", ""),
+        ast::Expr::Extract { .. } => ("EXTRACT", ""),
+        ast::Expr::Ceil { .. } => ("CEIL", ""),
+        ast::Expr::Floor { .. } => ("FLOOR", ""),
+        ast::Expr::Position { .. } => ("POSITION", ""),
+        ast::Expr::Substring { .. } => ("SUBSTRING", ""),
+        ast::Expr::Trim { .. } => ("TRIM", ""),
+        ast::Expr::Overlay { .. } => ("OVERLAY", ""),
+        _ => ("this expression", ""),
+    };
+    let error = unsupported(feature, at);
+    if hint.is_empty() {
+        error
+    } else {
+        error.hint(hint)
+    }
+}
+
+fn convert_compound(mut parts: Vec<ast::Ident>, at: Position) -> Result<NodeKind, QueryError> {
+    match (parts.pop(), parts.pop(), parts.is_empty()) {
+        (Some(name), Some(table), true) => Ok(NodeKind::Column {
+            table: Some(convert_ident(table)),
+            name: convert_ident(name),
+        }),
+        _ => Err(unsupported("a column name of more than two parts", at)),
+    }
+}
+
+fn convert_value(value: ast::Value, at: Position) -> Result<NodeKind, QueryError> {
+    Ok(NodeKind::Literal(match value {
+        ast::Value::Null => Param::Null,
+        ast::Value::Boolean(value) => Param::Bool(value),
+        ast::Value::SingleQuotedString(text) | ast::Value::EscapedStringLiteral(text) => {
+            Param::Text(text)
+        }
+        ast::Value::DollarQuotedString(text) => Param::Text(text.value),
+        ast::Value::HexStringLiteral(digits) => Param::Bytes(hex_bytes(&digits, at)?),
+        ast::Value::Number(digits, _) => convert_number(&digits, at)?,
+        ast::Value::Placeholder(text) => match text.strip_prefix(':') {
+            Some(name) if !name.is_empty() => return Ok(NodeKind::Parameter(name.to_owned())),
+            _ => {
+                return Err(unsupported(&format!("the parameter {text}"), at)
+                    .hint("parameters have names: write :owner"));
+            }
+        },
+        _ => return Err(unsupported("this kind of literal", at)),
+    }))
+}
+
+fn convert_number(digits: &str, at: Position) -> Result<Param, QueryError> {
+    if digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return digits.parse().map(Param::Int).map_err(|_| {
+            let message = format!("the number {digits} has over 127 bits");
+            QueryError::new(ErrorCode::SqlType, message)
+                .at(at)
+                .hint("give it as a parameter, in text: it is read as the column's type")
+        });
+    }
+    match digits.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(Param::Float(value)),
+        _ => {
+            let message = format!("{digits} is no number");
+            Err(QueryError::new(ErrorCode::SqlSyntax, message).at(at))
+        }
+    }
+}
+
+fn hex_bytes(digits: &str, at: Position) -> Result<Vec<u8>, QueryError> {
+    let bad = || {
+        let message = "x'..' takes an even number of hex digits";
+        QueryError::new(ErrorCode::SqlSyntax, message).at(at)
+    };
+    if digits.len() % 2 == 1 {
+        return Err(bad());
+    }
+    let nibble = |digit: u8| (digit as char).to_digit(16).ok_or_else(bad);
+    let pairs = digits.as_bytes().chunks_exact(2);
+    pairs
+        .map(|pair| Ok((nibble(pair[0])? * 16 + nibble(pair[1])?) as u8))
+        .collect()
+}
+
+/// `a AND b AND c` leans left, as deep as it is long: walked in a loop, and flat afterwards.
+fn convert_chain(
+    left: ast::Expr,
+    op: &BinaryOperator,
+    right: ast::Expr,
+    depth: usize,
+) -> Result<NodeKind, QueryError> {
+    let mut items = vec![right];
+    let mut rest = left;
+    loop {
+        match rest {
+            ast::Expr::BinaryOp {
+                left,
+                op: inner,
+                right,
+            } if inner == *op => {
+                items.push(*right);
+                rest = *left;
+            }
+            first => {
+                items.push(first);
+                break;
+            }
+        }
+    }
+    let items = items.into_iter().rev().map(|item| convert_at(item, depth));
+    let items = items.collect::<Result<Vec<_>, _>>()?;
+    Ok(if *op == BinaryOperator::And {
+        NodeKind::And(items)
+    } else {
+        NodeKind::Or(items)
+    })
+}
+
+fn convert_binary(
+    left: Box<Node>,
+    op: &BinaryOperator,
+    right: Box<Node>,
+    at: Position,
+) -> Result<NodeKind, QueryError> {
+    let arithmetic = |op, left, right| Ok(NodeKind::Arithmetic(op, left, right));
+    let compare = |op, left, right| Ok(NodeKind::Compare(op, left, right));
+    match op {
+        BinaryOperator::Plus => arithmetic(ArithmeticOp::Add, left, right),
+        BinaryOperator::Minus => arithmetic(ArithmeticOp::Subtract, left, right),
+        BinaryOperator::Multiply => arithmetic(ArithmeticOp::Multiply, left, right),
+        BinaryOperator::Divide => arithmetic(ArithmeticOp::Divide, left, right),
+        BinaryOperator::Modulo => arithmetic(ArithmeticOp::Remainder, left, right),
+        BinaryOperator::StringConcat => Ok(NodeKind::Concat(left, right)),
+        BinaryOperator::Eq => compare(CompareOp::Equal, left, right),
+        BinaryOperator::NotEq => compare(CompareOp::NotEqual, left, right),
+        BinaryOperator::Lt => compare(CompareOp::Less, left, right),
+        BinaryOperator::LtEq => compare(CompareOp::LessOrEqual, left, right),
+        BinaryOperator::Gt => compare(CompareOp::Greater, left, right),
+        BinaryOperator::GtEq => compare(CompareOp::GreaterOrEqual, left, right),
+        other => Err(unsupported(&format!("the operator {other}"), at)),
+    }
+}
+
+fn convert_escape(escape: &ast::Expr, at: Position) -> Result<char, QueryError> {
+    if let ast::Expr::Value(escape) = escape
+        && let ast::Value::SingleQuotedString(text) = &escape.value
+    {
+        let mut chars = text.chars();
+        if let (Some(escape), None) = (chars.next(), chars.next()) {
+            return Ok(escape);
+        }
+    }
+    Err(QueryError::new(ErrorCode::SqlSyntax, "ESCAPE takes one character in quotes").at(at))
+}
+
+fn convert_function(
+    function: ast::Function,
+    at: Position,
+    depth: usize,
+) -> Result<NodeKind, QueryError> {
+    let name = convert_name(function.name, at)?.text.to_lowercase();
+    if function.over.is_some() {
+        return Err(unsupported("a window function (OVER)", at));
+    }
+    if function.filter.is_some() {
+        return Err(unsupported("FILTER after an aggregate", at)
+            .hint("put a CASE inside: SUM(CASE WHEN c THEN x END)"));
+    }
+    let plain = !function.uses_odbc_syntax
+        && matches!(function.parameters, ast::FunctionArguments::None)
+        && function.within_group.is_empty()
+        && function.null_treatment.is_none();
+    let ast::FunctionArguments::List(list) = function.args else {
+        return Err(unsupported(&format!("{name} without an argument list"), at)
+            .hint("what depends on time or session is given as a parameter"));
+    };
+    if list.duplicate_treatment == Some(ast::DuplicateTreatment::Distinct) {
+        return Err(unsupported("DISTINCT inside an aggregate", at));
+    }
+    if !plain || !list.clauses.is_empty() {
+        return Err(unsupported(&format!("this form of {name}"), at));
+    }
+    let mut args = Vec::with_capacity(list.args.len());
+    for arg in list.args {
+        match arg {
+            ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(arg)) => {
+                args.push(convert_at(arg, depth)?);
+            }
+            ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)
+                if name == "count" && args.is_empty() =>
+            {
+                return Ok(NodeKind::CountRows);
+            }
+            _ => return Err(unsupported(&format!("this form of {name}"), at)),
+        }
+    }
+    Ok(NodeKind::Call(name, args))
+}
+
+fn convert_type(ty: &ast::DataType, at: Position) -> Result<Type, QueryError> {
+    use ast::DataType as Sql;
+    Ok(match ty {
+        Sql::Bool | Sql::Boolean => Type::Bool,
+        Sql::SmallInt(None) | Sql::Int2(None) => Type::I16,
+        Sql::Int(None) | Sql::Integer(None) | Sql::Int4(None) => Type::I32,
+        Sql::BigInt(None) | Sql::Int8(None) => Type::I64,
+        Sql::HugeInt => Type::I128,
+        Sql::Real | Sql::Float4 => Type::F32,
+        Sql::DoublePrecision | Sql::Float8 | Sql::Double(ast::ExactNumberInfo::None) => Type::F64,
+        Sql::Text | Sql::Varchar(None) | Sql::String(None) => Type::String,
+        Sql::Custom(name, modifiers) if modifiers.is_empty() => {
+            match name.to_string().to_lowercase().as_str() {
+                "i8" => Type::I8,
+                "i16" => Type::I16,
+                "i32" => Type::I32,
+                "i64" => Type::I64,
+                "i128" => Type::I128,
+                "u8" => Type::U8,
+                "u16" => Type::U16,
+                "u32" => Type::U32,
+                "u64" => Type::U64,
+                "u128" => Type::U128,
+                "f32" => Type::F32,
+                "f64" => Type::F64,
+                _ => return Err(unknown_type(ty, at)),
+            }
+        }
+        _ => return Err(unknown_type(ty, at)),
+    })
+}
+
+fn unknown_type(ty: &ast::DataType, at: Position) -> QueryError {
+    unsupported(&format!("a cast to {ty}"), at).hint(
+        "cast to boolean, smallint, integer, bigint, real, double precision, text, \
+         or i8 .. i128, u8 .. u128, f32, f64",
+    )
+}

@@ -1,0 +1,158 @@
+//! The syntax of a query as the parser hands it over: names and literals, nothing resolved yet.
+
+use std::fmt;
+
+use syncline_protocol::Type;
+use syncline_protocol::param::Param;
+
+/// A place in a SQL text, both counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Line.
+    pub line: u32,
+    /// Character of the line.
+    pub column: u32,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// A name as written. A quoted one is taken literally, another finds names that differ in case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub(crate) text: String,
+    pub(crate) quoted: bool,
+    pub(crate) at: Position,
+}
+
+/// `SELECT items FROM table [alias] WHERE filter GROUP BY group HAVING having ORDER BY order
+/// LIMIT limit OFFSET offset`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Select {
+    pub(crate) items: Vec<Item>,
+    pub(crate) table: Name,
+    pub(crate) alias: Option<Name>,
+    pub(crate) filter: Option<Node>,
+    pub(crate) group: Vec<Node>,
+    pub(crate) having: Option<Node>,
+    pub(crate) order: Vec<OrderItem>,
+    pub(crate) limit: Option<Node>,
+    pub(crate) offset: Option<Node>,
+}
+
+/// An item of the select list.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Item {
+    /// `*`
+    All,
+    /// `table.*`
+    AllOf(Name),
+    /// An expression with its alias.
+    One(Node, Option<Name>),
+}
+
+/// An item of ORDER BY.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OrderItem {
+    pub(crate) node: Node,
+    pub(crate) descending: bool,
+}
+
+/// An expression and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) kind: NodeKind,
+    pub(crate) at: Position,
+}
+
+/// What an expression is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum NodeKind {
+    Literal(Param),
+    /// `:name`
+    Parameter(String),
+    Column {
+        table: Option<Name>,
+        name: Name,
+    },
+    Not(Box<Node>),
+    Negate(Box<Node>),
+    Arithmetic(ArithmeticOp, Box<Node>, Box<Node>),
+    /// `||`
+    Concat(Box<Node>, Box<Node>),
+    Compare(CompareOp, Box<Node>, Box<Node>),
+    /// `IS [NOT] DISTINCT FROM`; `same` for the form with NOT.
+    Distinct {
+        same: bool,
+        left: Box<Node>,
+        right: Box<Node>,
+    },
+    /// Two or more, flat.
+    And(Vec<Node>),
+    /// Two or more, flat.
+    Or(Vec<Node>),
+    IsNull(Box<Node>),
+    /// `IS TRUE`, `IS FALSE`; `IS UNKNOWN` is `IS NULL`.
+    IsTruth(Box<Node>, bool),
+    In(Box<Node>, Vec<Node>),
+    Between {
+        operand: Box<Node>,
+        low: Box<Node>,
+        high: Box<Node>,
+    },
+    Like {
+        operand: Box<Node>,
+        pattern: Box<Node>,
+        escape: Option<char>,
+    },
+    Case {
+        operand: Option<Box<Node>>,
+        arms: Vec<(Node, Node)>,
+        otherwise: Option<Box<Node>>,
+    },
+    Cast(Box<Node>, Type),
+    /// A function by its lower-case name.
+    Call(String, Vec<Node>),
+    /// `COUNT(*)`
+    CountRows,
+}
+
+/// `+ - * / %`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(crate) enum ArithmeticOp {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+}
+
+/// `= <> < <= > >=`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub(crate) enum CompareOp {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl CompareOp {
+    /// The operator with its operands exchanged.
+    pub(crate) fn flip(self) -> Self {
+        match self {
+            Self::Equal => Self::Equal,
+            Self::NotEqual => Self::NotEqual,
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+        }
+    }
+}
