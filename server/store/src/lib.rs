@@ -14,12 +14,20 @@ mod pages;
 
 pub mod database;
 pub mod disk;
+pub mod log;
+pub mod open;
 pub mod schema;
 pub mod table;
 pub mod transaction;
 pub mod view;
 
 pub use database::{Database, Recovery, StoreError};
+pub use disk::{Disk, DiscardDisk, MemoryDisk, RealDisk};
+pub use log::{
+    LogAppender, LogError, LogWriter, OpenError, Options, Progress, PublishRecord, TransactionRecord,
+    Wake,
+};
+pub use open::{OpenReport, Opened, open};
 pub use schema::{DatabaseSchema, SchemaDifference, SchemaError};
 pub use table::{IndexId, Rows, Table, WriteError};
 pub use transaction::{ScanChunk, ScanError, ScanPosition, Transaction};

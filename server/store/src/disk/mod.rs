@@ -111,14 +111,14 @@ pub fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()
 /// Extension of a file that is being written and has not got its name yet.
 pub const NEW: &str = "new";
 
-/// Creates a folder and those above it, all durable when this returns.
+/// Creates a folder and those above it, all durable when this returns. A folder that is there may be
+/// one that a process has created and not synced before it died; those above it were synced before.
 pub fn create_dir_all(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
-    if disk.exists(folder)? {
-        return Ok(());
-    }
     let above = folder_of(folder);
-    create_dir_all(disk, above)?;
-    disk.create_dir(folder)?;
+    if !disk.exists(folder)? {
+        create_dir_all(disk, above)?;
+        disk.create_dir(folder)?;
+    }
     disk.sync_dir(above)
 }
 

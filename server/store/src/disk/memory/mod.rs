@@ -34,15 +34,14 @@ pub enum Fault {
     /// The power goes off: the call was under way and may or may not have had its effect; every call
     /// from it on fails until [`MemoryDisk::crash`] says what is left.
     PowerOff,
-    /// The call fails with this error. A failed sync leaves what it should have synced looking clean
-    /// and yet not durable, as kernels do; any other call has no effect.
+    /// The call fails with this error. A failed sync of a file leaves what it should have synced looking
+    /// clean and yet not durable, as kernels do; any other call has no effect.
     Error(ErrorKind),
 }
 
 #[derive(Debug)]
 struct MemoryFile {
     disk: MemoryDisk,
-    path: PathBuf,
     node: u64,
     generation: u64,
 }
@@ -119,10 +118,9 @@ impl MemoryDisk {
             .collect()
     }
 
-    fn file(&self, path: &Path, node: u64, generation: u64) -> Box<dyn DiskFile> {
+    fn file(&self, node: u64, generation: u64) -> Box<dyn DiskFile> {
         Box::new(MemoryFile {
             disk: self.clone(),
-            path: path.to_owned(),
             node,
             generation,
         })
@@ -141,14 +139,14 @@ impl Disk for MemoryDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state.lock();
         let node = state.change(|state| state.create(path))?;
-        Ok(self.file(path, node, state.generation))
+        Ok(self.file(node, state.generation))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let state = self.state.lock();
         state.check_power()?;
         let node = state.file(path)?;
-        Ok(self.file(path, node, state.generation))
+        Ok(self.file(node, state.generation))
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
@@ -177,10 +175,7 @@ impl Disk for MemoryDisk {
 
     fn sync_dir(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
-        state.change_sync(
-            |state| state.sync_dir(folder),
-            |state| state.forget_dir(folder),
-        )
+        state.change_sync(|state| state.sync_dir(folder), |_| ())
     }
 
     fn lock(&self, folder: &Path) -> io::Result<Box<dyn DiskLock>> {
@@ -247,7 +242,7 @@ impl DiskFile for MemoryFile {
 
     fn sync_data(&mut self) -> io::Result<()> {
         let sync = |state: &mut State| {
-            if !state.skips_sync.is_some_and(|skips| skips(&self.path)) {
+            if !state.skips_sync_of(self.node) {
                 state.node_mut(self.node).sync();
             }
         };

@@ -151,6 +151,17 @@ impl State {
             .expect("contents live as long as the disk")
     }
 
+    /// Whether the disk only says that it syncs this file.
+    pub(super) fn skips_sync_of(&self, node: u64) -> bool {
+        let is_it = |entry: Entry| entry == Entry::File(node);
+        let path = self
+            .entries
+            .iter()
+            .find(|(_, entry)| is_it(**entry))
+            .map(|(path, _)| path);
+        path.is_some_and(|path| self.skips_sync.is_some_and(|skips| skips(path)))
+    }
+
     pub(super) fn create(&mut self, path: &Path) -> io::Result<u64> {
         self.check_folder(folder_of(path))?;
         if self.entry(path).is_some() {
@@ -225,10 +236,6 @@ impl State {
                 self.pending.push(change);
             }
         }
-    }
-
-    pub(super) fn forget_dir(&mut self, folder: &Path) {
-        self.pending.retain(|change| change.folder() != folder);
     }
 
     pub(super) fn crash(&mut self, seed: u64) {

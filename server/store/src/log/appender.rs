@@ -1,0 +1,180 @@
+//! The engine's side of the log.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use syncline_protocol::limits::LOG_RECORD_BYTES_MAX;
+use syncline_protocol::{ChangeSet, Lsn};
+
+use super::error::LogError;
+use super::handover::{Batch, Handover};
+use super::record::{self, Encoder, Made, OVERHEAD_BYTES, PublishRecord, TransactionRecord};
+use super::writer::{LogWriter, Progress};
+use crate::database::Database;
+use crate::disk::Disk;
+
+/// Takes what is committed and gives it its Lsn, in memory: nothing here waits for the disk. The
+/// [`LogWriter`] makes it durable, in the order of the Lsns; [`Self::durable`] says how far it is.
+///
+/// Appending allocates nothing once the buffers have grown to what a batch needs. Dropping the appender hands over
+/// what it still has, and lets the writer come to an end.
+#[derive(Debug)]
+pub struct LogAppender {
+    handover: Arc<Handover>,
+    batch: Batch,
+    last: Lsn,
+    has_audit: bool,
+    pending_bytes_max: usize,
+    encoder: Encoder,
+    disk: Arc<dyn Disk>,
+    modules: PathBuf,
+}
+
+impl LogAppender {
+    pub(crate) fn new(
+        handover: Arc<Handover>,
+        disk: Arc<dyn Disk>,
+        modules: PathBuf,
+        last: Lsn,
+        options: &super::Options,
+    ) -> Self {
+        Self {
+            handover,
+            batch: Batch::new(),
+            last,
+            has_audit: options.audit,
+            pending_bytes_max: options.pending_bytes_max,
+            encoder: Encoder::default(),
+            disk,
+            modules,
+        }
+    }
+
+    /// Appends a committed transaction: `changes` are what it did, `database` is how it left things. The
+    /// Lsn counts up by one; the record waits for [`Self::flush`].
+    ///
+    /// # Panics
+    /// If a change is of a table that the database does not have: its own commit made the change set.
+    pub fn append(
+        &mut self,
+        record: &TransactionRecord<'_>,
+        database: &Database,
+        changes: &ChangeSet,
+    ) -> Lsn {
+        let lsn = self.last.next();
+        let made = Made { database, changes };
+        let out = &mut self.batch.bytes;
+        let start = out.len();
+        record::put_transaction(lsn, record, self.has_audit, &made, &mut self.encoder, out);
+        self.appended(lsn, start)
+    }
+
+    /// Appends a publish: `changes` are what `init` did, or nothing, `database` is how it left things.
+    ///
+    /// # Panics
+    /// If the schema has no module hash.
+    pub fn append_publish(
+        &mut self,
+        publish: &PublishRecord<'_>,
+        database: &Database,
+        changes: &ChangeSet,
+    ) -> Lsn {
+        let lsn = self.last.next();
+        let made = Made { database, changes };
+        let out = &mut self.batch.bytes;
+        let start = out.len();
+        record::put_publish(lsn, publish, &made, &mut self.encoder, out);
+        self.appended(lsn, start)
+    }
+
+    fn appended(&mut self, lsn: Lsn, start: usize) -> Lsn {
+        let len = self.batch.bytes.len() - start;
+        if len > LOG_RECORD_BYTES_MAX {
+            // The limits of a call are far below this; going on without the record would be a lie.
+            let why = format!("a record of {len} bytes is over log_record_bytes_max");
+            self.handover.poison(&why);
+            self.batch.bytes.truncate(start);
+            return self.last;
+        }
+        if self.batch.is_empty() {
+            self.batch.first = lsn;
+        }
+        self.batch.count += 1;
+        self.last = lsn;
+        lsn
+    }
+
+    /// Stores the wasm of a module under its SHA-256, durably: before the publish that names it.
+    pub fn put_module(&self, hash: &[u8; 32], wasm: &[u8]) -> Result<(), LogError> {
+        self.handover.check_poison()?;
+        super::module_files::put(&*self.disk, &self.modules, hash, wasm).map_err(|error| {
+            if crate::disk::is_full(&error) {
+                return LogError::DiskFull;
+            }
+            self.handover
+                .poison(&format!("a module could not be stored: {error}"))
+        })
+    }
+
+    /// Asks before a transaction begins whether the log takes it. `bytes` is what is known of its size: of
+    /// its arguments, or of its rows when it is asked again before the commit.
+    ///
+    /// While the disk is full, what is left of the segment is still used; a call that asks and is refused
+    /// makes the writer look for room again.
+    pub fn reserve(&self, bytes: usize) -> Result<(), LogError> {
+        self.handover.check_poison()?;
+        let pending = self.batch.records_len() + self.handover.pending_bytes();
+        if self.handover.is_full() {
+            let needed = pending.saturating_add(bytes).saturating_add(OVERHEAD_BYTES);
+            if needed > self.handover.room_bytes() {
+                self.handover.ask_for_room();
+                return Err(LogError::DiskFull);
+            }
+        }
+        if pending > self.pending_bytes_max {
+            return Err(LogError::Busy);
+        }
+        Ok(())
+    }
+
+    /// Hands what was appended to the writer: a swap of buffers under a lock that nobody holds for long.
+    pub fn flush(&mut self) {
+        self.handover.hand_over(&mut self.batch);
+    }
+
+    /// [`Self::flush`], and then the writer's work on this thread: for one that has both sides.
+    pub fn flush_inline(&mut self, writer: &mut LogWriter) -> Result<Progress, LogError> {
+        self.flush();
+        writer.run_once()
+    }
+
+    /// Lsn of the last record.
+    #[must_use]
+    pub fn last(&self) -> Lsn {
+        self.last
+    }
+
+    /// Every record up to this one is durable. Never goes back.
+    #[must_use]
+    pub fn durable(&self) -> Lsn {
+        self.handover.durable()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn buffer_address(&self) -> usize {
+        self.batch.bytes.as_ptr().addr()
+    }
+
+    /// Whether a write or sync has failed: nothing will become durable any more.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.handover.is_poisoned()
+    }
+}
+
+impl Drop for LogAppender {
+    fn drop(&mut self) {
+        self.flush();
+        self.handover.close();
+    }
+}

@@ -1,0 +1,174 @@
+//! Opening a database: lock its folder, recover what is in it, begin a new epoch.
+//!
+//! | in the folder | what |
+//! |---|---|
+//! | `LOCK` | locked while the database is open |
+//! | `log/` | segments of the commit log |
+//! | `modules/` | wasm of published modules, named by their hash |
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use syncline_protocol::{Epoch, Lsn};
+
+use crate::database::Database;
+use crate::disk::{Disk, create_dir_all};
+use crate::log::handover::Handover;
+use crate::log::record::LoggedRecord;
+use crate::log::recovery::{Recovered, begin_segment, recover};
+use crate::log::{
+    LOG_FOLDER, LogAppender, LogWriter, MODULES_FOLDER, OpenError, OpenRecord, Options,
+    module_files,
+};
+
+mod replay;
+#[cfg(test)]
+mod tests;
+
+use replay::Replay;
+
+/// A database that is open.
+#[derive(Debug)]
+pub struct Opened {
+    /// As of the last Lsn.
+    pub database: Database,
+    /// The engine's side of its log.
+    pub log: LogAppender,
+    /// The other side: somebody must run it.
+    pub writer: LogWriter,
+    /// The new epoch.
+    pub epoch: Epoch,
+    /// Every epoch so far with the Lsn that it started after, the new one last. A position of an older epoch
+    /// is valid up to where the next one started.
+    pub epochs: Vec<(Epoch, Lsn)>,
+    /// The last Lsn; durable.
+    pub last: Lsn,
+    /// Time of the last record: the next one may not be before it.
+    pub last_time: i64,
+    /// Wasm of the module, if one was published.
+    pub wasm: Option<Vec<u8>>,
+    /// What recovery found.
+    pub report: OpenReport,
+}
+
+/// What recovery found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// The database is new.
+    pub is_new: bool,
+    /// Segments that were read.
+    pub segment_count: usize,
+    /// Transactions and publishes that were replayed.
+    pub record_count: u64,
+    /// Bytes of a torn tail that were cut off: of a write that was under way in a crash.
+    pub torn_bytes: u64,
+    /// Bytes that were whole, but not known to be durable, and were written again.
+    pub rewritten_bytes: u64,
+}
+
+/// Opens the database in `folder`, or creates it. `now` is microseconds since the Unix epoch; `fresh_seed`
+/// is random, new at every open, and becomes the seed of the hash tables of a new database.
+///
+/// Locks the folder until both sides of the log are dropped. When this returns, everything it found is
+/// durable. After an error nothing has changed, or trying again is safe.
+pub fn open(
+    disk: Arc<dyn Disk>,
+    folder: &Path,
+    now: i64,
+    fresh_seed: u64,
+    options: Options,
+) -> Result<Opened, OpenError> {
+    create_dir_all(&*disk, folder).map_err(OpenError::io(folder))?;
+    let lock = disk.lock(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => OpenError::Locked {
+            folder: folder.to_owned(),
+        },
+        _ => OpenError::io(folder)(error),
+    })?;
+    let (log_folder, modules) = (folder.join(LOG_FOLDER), folder.join(MODULES_FOLDER));
+    for folder in [&log_folder, &modules] {
+        create_dir_all(&*disk, folder).map_err(OpenError::io(folder))?;
+    }
+
+    let mut replay = Replay::default();
+    let mut visit = |record: LoggedRecord<'_>| replay.record(record);
+    let recovered = recover(&*disk, &log_folder, &mut visit)?;
+    refuse_lost_log(&*disk, &log_folder, &modules, &recovered)?;
+
+    let database = replay.finish().map_err(|error| OpenError::Damaged {
+        file: log_folder.clone(),
+        offset: 0,
+        detail: error.to_string(),
+    })?;
+    let database = database.unwrap_or_else(|| Database::new(fresh_seed));
+    let open = OpenRecord {
+        epoch: Epoch(recovered.epoch.0 + 1),
+        parent: recovered.epoch,
+        start: recovered.last,
+        time: replay.last_time().unwrap_or(now).max(now),
+        hash_seed: database.hash_seed(),
+    };
+    let wasm = match &database.schema().module_hash {
+        Some(hash) => Some(module_files::get(&*disk, &modules, hash)?),
+        None => None,
+    };
+    replay.epochs.push((open.epoch, open.start));
+    let salt = recovered.salt.unwrap_or_else(|| salt_of(fresh_seed));
+    let segment = begin_segment(&*disk, &log_folder, &recovered, &open, salt, &options)?;
+
+    let handover = Arc::new(Handover::new(recovered.last, lock));
+    let log = LogAppender::new(
+        Arc::clone(&handover),
+        Arc::clone(&disk),
+        modules,
+        recovered.last,
+        &options,
+    );
+    let writer = LogWriter::new(
+        disk,
+        &log_folder,
+        handover,
+        segment,
+        options.segment_bytes as u64,
+    );
+    let report = OpenReport {
+        is_new: recovered.segment_count == 0,
+        segment_count: recovered.segment_count,
+        record_count: recovered.record_count,
+        torn_bytes: recovered.torn_bytes,
+        rewritten_bytes: recovered.tail.len() as u64,
+    };
+    Ok(Opened {
+        database,
+        log,
+        writer,
+        epoch: open.epoch,
+        epochs: replay.epochs,
+        last: recovered.last,
+        last_time: open.time,
+        wasm,
+        report,
+    })
+}
+
+/// A folder with modules has had a log. One without a log would otherwise pass for a new database.
+fn refuse_lost_log(
+    disk: &dyn Disk,
+    log_folder: &Path,
+    modules: &Path,
+    recovered: &Recovered,
+) -> Result<(), OpenError> {
+    let has_modules = || disk.list(modules).map(|names| !names.is_empty());
+    if recovered.segment_count == 0 && has_modules().map_err(OpenError::io(modules))? {
+        let file = crate::log::segment::segment_path(log_folder, 1);
+        return Err(OpenError::Missing { file });
+    }
+    Ok(())
+}
+
+/// Not the seed itself: what can be learned of the one says nothing of the other.
+fn salt_of(seed: u64) -> u64 {
+    let mixed = (seed ^ (seed >> 32)).wrapping_mul(0x9fb2_1c65_1e98_df25);
+    mixed ^ (mixed >> 28)
+}

@@ -1,0 +1,116 @@
+//! Making logged changes again.
+
+use std::sync::Arc;
+
+use syncline_protocol::{Epoch, Lsn, TableId};
+
+use crate::database::{Database, Recovery, StoreError};
+use crate::log::OpenRecord;
+use crate::log::changes::{LoggedChange, LoggedChanges};
+use crate::log::record::{LoggedPublish, LoggedRecord};
+
+const NOT_OPENED: &str = "a record before the first open";
+
+/// A database as of the last record that was shown.
+#[derive(Debug, Default)]
+pub(super) struct Replay {
+    recovery: Option<Recovery>,
+    pub(super) epochs: Vec<(Epoch, Lsn)>,
+    last_time: Option<i64>,
+}
+
+impl Replay {
+    pub(super) fn last_time(&self) -> Option<i64> {
+        self.last_time
+    }
+
+    /// The database with its indexes; `None` if there was no record.
+    pub(super) fn finish(&mut self) -> Result<Option<Database>, StoreError> {
+        self.recovery.take().map(Recovery::finish).transpose()
+    }
+
+    /// Replays a record, or says why it does not fit.
+    pub(super) fn record(&mut self, record: LoggedRecord<'_>) -> Result<(), String> {
+        match record {
+            LoggedRecord::Open(open) => self.open(&open),
+            LoggedRecord::Transaction(transaction) => {
+                self.last_time = Some(transaction.time);
+                self.changes(transaction.changes)
+            }
+            LoggedRecord::Publish(publish) => self.publish(publish),
+            LoggedRecord::Seal(_) => Ok(()),
+        }
+    }
+
+    fn open(&mut self, open: &OpenRecord) -> Result<(), String> {
+        let last_epoch = self.epochs.last().map_or(Epoch(0), |(epoch, _)| *epoch);
+        if open.parent != last_epoch || open.epoch <= last_epoch {
+            let (epoch, parent) = (open.epoch.0, open.parent.0);
+            return Err(format!(
+                "epoch {epoch} of {parent} follows epoch {}",
+                last_epoch.0
+            ));
+        }
+        self.epochs.push((open.epoch, open.start));
+        self.last_time = Some(open.time);
+        let new = || Recovery::new(Database::new(open.hash_seed));
+        self.recovery.get_or_insert_with(new);
+        Ok(())
+    }
+
+    fn publish(&mut self, publish: LoggedPublish<'_>) -> Result<(), String> {
+        self.last_time = Some(publish.time);
+        publish
+            .schema
+            .module
+            .validate()
+            .map_err(|error| error.to_string())?;
+        let recovery = self.recovery.as_mut().ok_or(NOT_OPENED)?;
+        if publish.clear_data {
+            recovery.clear_user_tables();
+        }
+        recovery
+            .install(Arc::new(publish.schema))
+            .map_err(|error| error.to_string())?;
+        self.changes(publish.changes)
+    }
+
+    fn changes(&mut self, changes: LoggedChanges<'_>) -> Result<(), String> {
+        let recovery = self.recovery.as_mut().ok_or(NOT_OPENED)?;
+        let mut mark = None;
+        for change in changes {
+            match change.map_err(|error| format!("row changes: {error}"))? {
+                // Rows raise the mark, so it is set after them.
+                LoggedChange::Mark(table, value) => {
+                    set(recovery, mark.replace((table, value)));
+                }
+                LoggedChange::Insert(table, row) => put(recovery, table, row, 1)?,
+                LoggedChange::Update(table, row) => put(recovery, table, row, 0)?,
+                LoggedChange::Delete(table, key) => {
+                    recovery
+                        .remove(table, key)
+                        .map_err(|error| error.to_string())?;
+                }
+            }
+        }
+        set(recovery, mark);
+        Ok(())
+    }
+}
+
+fn set(recovery: &mut Recovery, mark: Option<(TableId, u128)>) {
+    if let Some((table, value)) = mark {
+        recovery.set_auto_increment(table, value);
+    }
+}
+
+/// Puts a row, which must make the table longer by `growth`.
+fn put(recovery: &mut Recovery, id: TableId, row: &[u8], growth: usize) -> Result<(), String> {
+    let len = |recovery: &Recovery| recovery.database().table(id).map_or(0, crate::Table::len);
+    let before = len(recovery);
+    recovery.put(id, row).map_err(|error| error.to_string())?;
+    if len(recovery) != before + growth {
+        return Err(StoreError::Diverged(id).to_string());
+    }
+    Ok(())
+}
