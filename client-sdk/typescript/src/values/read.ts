@@ -57,8 +57,11 @@ export class Cursor {
 export type Reader = (cursor: Cursor) => unknown;
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** Up to this length a loop over ASCII beats the call into TextDecoder. */
-const SHORT_TEXT = 24;
+/**
+ * Up to this length a loop over ASCII beats the call into TextDecoder. Longer strings that grow by a
+ * character at a time are trees in V8 until somebody looks at them, which costs time and memory.
+ */
+const SHORT_TEXT = 12;
 
 /** The text of UTF-8 bytes. Throws if they are not UTF-8. */
 export function readText(bytes: Uint8Array): string {

@@ -47,7 +47,10 @@ export class JsonCodec implements WireCodec {
 
   param(value: unknown): unknown {
     checkParam(value);
-    return Array.isArray(value) ? value.map((item) => this.param(item)) : scalarToJson(value);
+    if (Array.isArray(value)) return value.map((item) => this.param(item));
+    // Where a number can hold it, a bigint is one: text would be text where no type is known.
+    if (typeof value === "bigint" && Number.isSafeInteger(Number(value))) return Number(value);
+    return scalarToJson(value);
   }
 
   rows(shape: ResultShape, payload: Payload): Entry[] {

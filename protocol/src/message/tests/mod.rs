@@ -14,6 +14,7 @@ use crate::param::Param;
 use crate::strategies::{pack, row, typed_value, value_of};
 use crate::types::Type;
 
+mod fixtures;
 mod forms;
 mod properties;
 
