@@ -66,9 +66,10 @@ impl OrderedIndex {
     /// The entries whose key starts with `prefix`.
     pub(crate) fn prefixed(&self, prefix: &mut KeyBuffer) -> OrderedRefs<'_> {
         let start = prefix.clone();
-        let upper = match advance(prefix) {
-            true => Bound::Excluded(&prefix[..]),
-            false => Bound::Unbounded,
+        let upper = if advance(prefix) {
+            Bound::Excluded(&prefix[..])
+        } else {
+            Bound::Unbounded
         };
         self.range(Bound::Included(&start), upper)
     }

@@ -133,7 +133,9 @@ fn room_is_used_again() {
     assert_eq!(pages.page_count, page_count);
     // The first quarter of the rows goes; as many new ones need no new page.
     let places: Vec<_> = pages.view().places().map(|(at, _)| at).take(2500).collect();
-    places.into_iter().for_each(|at| pages.remove(at));
+    for at in places {
+        pages.remove(at);
+    }
     for _ in 0..2500 {
         pages.insert(&[9; 100]).unwrap();
     }

@@ -47,7 +47,7 @@ fn what_differs_is_told() {
         (
             |t| {
                 t.indexes
-                    .push(index("more", &[1, 2], IndexKind::Ordered, false))
+                    .push(index("more", &[1, 2], IndexKind::Ordered, false));
             },
             &[],
         ),

@@ -8,7 +8,9 @@ use crate::pages::{Pages, RowRef};
 
 fn index(keys: &[&[u8]]) -> OrderedIndex {
     let mut index = OrderedIndex::default();
-    keys.iter().for_each(|key| index.insert(key, RowRef::FIRST));
+    for key in keys {
+        index.insert(key, RowRef::FIRST);
+    }
     index
 }
 
