@@ -22,13 +22,13 @@ pub mod transaction;
 pub mod view;
 
 pub use database::{Database, Recovery, StoreError};
-pub use disk::{Disk, DiscardDisk, MemoryDisk, RealDisk};
+pub use disk::{DiscardDisk, Disk, MemoryDisk, RealDisk};
 pub use log::{
-    LogAppender, LogError, LogWriter, OpenError, Options, Progress, PublishRecord, TransactionRecord,
-    Wake,
+    LogAppender, LogError, LogWriter, OpenError, Options, Progress, PublishRecord,
+    TransactionRecord, Wake,
 };
 pub use open::{OpenReport, Opened, open};
 pub use schema::{DatabaseSchema, SchemaDifference, SchemaError};
-pub use table::{IndexId, Rows, Table, WriteError};
+pub use table::{IndexId, Rows, Table, WriteError, row_hash};
 pub use transaction::{ScanChunk, ScanError, ScanPosition, Transaction};
 pub use view::ReadView;

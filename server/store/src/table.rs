@@ -8,10 +8,12 @@ use syncline_protocol::{RowLayout, TableDef, TableId};
 mod auto_increment;
 mod error;
 mod evolve;
+mod row_hash;
 mod rows;
 mod write;
 
 pub use error::{IndexId, WriteError};
+pub use row_hash::row_hash;
 pub use rows::Rows;
 
 use crate::index::{HashIndex, Heap, KeyBuffer, KeyColumns, KeyHasher, Matches, Secondary};
