@@ -7,5 +7,5 @@ export default defineConfig({
       "@syncline/client": fileURLToPath(new URL("../typescript/src/index.ts", import.meta.url)),
     },
   },
-  test: { include: ["test/**/*.test.tsx"], environment: "jsdom", testTimeout: 15_000 },
+  test: { include: ["test/**/*.test.tsx"], environment: "jsdom", testTimeout: 30_000 },
 });

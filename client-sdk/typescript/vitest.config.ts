@@ -6,5 +6,5 @@ export default defineConfig({
   resolve: {
     alias: { "@syncline/client": fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
   },
-  test: { include: ["test/**/*.test.ts"], testTimeout: 15_000 },
+  test: { include: ["test/**/*.test.ts"], testTimeout: 30_000 },
 });

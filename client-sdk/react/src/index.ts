@@ -9,4 +9,5 @@ export type { SynclineProviderProps } from "./provider.js";
 export { useCall, useTyped } from "./use-call.js";
 export { useConnectionState, useStats } from "./use-connection.js";
 export { useQuery } from "./use-query.js";
+export type { QueryOptions } from "./use-query.js";
 export type { QueryResult } from "./shared-query.js";

@@ -5,6 +5,14 @@ import { useCallback, useState, useSyncExternalStore } from "react";
 import { useClient } from "./provider.js";
 import { NOT_READY, queryKey, resultOf, watchQuery, type QueryResult } from "./shared-query.js";
 
+export interface QueryOptions {
+  /**
+   * When SQL or parameters change, show the rows of before (with `ready` false) until the new ones are
+   * there, instead of none.
+   */
+  keepPrevious?: boolean;
+}
+
 const NO_PARAMS: Params = {};
 
 /**
@@ -15,6 +23,7 @@ const NO_PARAMS: Params = {};
 export function useQuery<R = Row>(
   query: string | Query<R> | null,
   params: Params = NO_PARAMS,
+  { keepPrevious = false }: QueryOptions = {},
 ): QueryResult<R> {
   const client = useClient();
   const sql = query === null || typeof query === "string" ? query : query.sql;
@@ -29,9 +38,19 @@ export function useQuery<R = Row>(
         : watchQuery(client, asked.key, asked.sql, asked.params, notify),
     [client, asked],
   );
-  return useSyncExternalStore(
+  const result = useSyncExternalStore(
     subscribe,
     () => resultOf(client, key),
     () => NOT_READY,
-  ) as QueryResult<R>;
+  );
+  return usePrevious(result, keepPrevious) as QueryResult<R>;
+}
+
+/** The result, or while it is not ready the rows of the last one that was. */
+function usePrevious(result: QueryResult, isWanted: boolean): QueryResult {
+  const [previous, setPrevious] = useState(NOT_READY);
+  if (isWanted && result.ready && result.rows !== previous.rows) {
+    setPrevious({ ...result, ready: false });
+  }
+  return isWanted && !result.ready && !result.error ? previous : result;
 }

@@ -1,6 +1,6 @@
 /** The hooks in StrictMode, over the real client and a server that says what the test tells it to. */
 
-import { cleanup, render, renderHook, screen, waitFor } from "@testing-library/react";
+import { cleanup, configure, render, renderHook, screen, waitFor } from "@testing-library/react";
 import { query, SynclineClient, type ResultDescription } from "@syncline/client";
 import { StrictMode, type ReactNode } from "react";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -31,6 +31,9 @@ interface Pixel {
   id: number;
   color: string;
 }
+
+// Long enough for a machine that has other things to do.
+configure({ asyncUtilTimeout: 10_000 });
 
 let server: FakeServer;
 let client: SynclineClient;
@@ -112,6 +115,25 @@ it("moves to a new query when a parameter changes its value", async () => {
   await answer(peer, 2, [[5, "blue"]]);
   await waitFor(() => expect(result.current.rows).toEqual([{ id: 5, color: "blue" }]));
   await peer.take("unsubscribe");
+});
+
+it("shows the rows of before until the new ones are there, if it is asked to", async () => {
+  const { result, rerender } = renderHook(
+    ({ x }) => useQuery("SELECT", { x }, { keepPrevious: true }),
+    { wrapper, initialProps: { x: 1 } },
+  );
+  const peer = await server.peer();
+  await answer(peer, 1, [[1, "red"]]);
+  await waitFor(() => expect(result.current.ready).toBe(true));
+  const { rows } = result.current;
+  rerender({ x: 2 });
+  expect(result.current).toEqual({ rows, ready: false, error: null });
+  expect(result.current.rows).toBe(rows);
+  await answer(peer, 2, []);
+  await waitFor(() => expect(result.current).toEqual({ rows: [], ready: true, error: null }));
+  rerender({ x: 3 });
+  peer.fail(await peer.take("subscribe"), "SQL_PARAMETER", "no x");
+  await waitFor(() => expect(result.current.error?.code).toBe("SQL_PARAMETER"));
 });
 
 it("keeps rows while the connection is away", async () => {

@@ -13,10 +13,6 @@ export class Emitter<E extends Events> {
     return () => void set.delete(own);
   }
 
-  has(event: keyof E): boolean {
-    return (this.listeners.get(event)?.size ?? 0) > 0;
-  }
-
   emit<K extends keyof E>(event: K, ...args: Parameters<E[K]>): void {
     for (const listener of [...(this.listeners.get(event) ?? [])]) {
       try {

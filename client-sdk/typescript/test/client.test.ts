@@ -1,7 +1,7 @@
 /** The client against a server that speaks the protocol, in both encodings. */
 
 import { WebSocket } from "ws";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   ConnectionError,
   memoryTokenStore,
@@ -14,6 +14,7 @@ import {
   type ResultDescription,
   type Schema,
 } from "../src/index.js";
+import { eventually } from "./eventually.js";
 import { CONNECTION, FakeServer, IDENTITY, type Peer } from "./fake-server.js";
 
 const SCHEMA: Schema = {
@@ -79,7 +80,7 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
   }
 
   const state = (client: SynclineClient, wanted: string): Promise<void> =>
-    vi.waitFor(() => expect(client.state).toBe(wanted), 5000);
+    eventually(() => expect(client.state).toBe(wanted));
 
   it("connects, learns who it is and keeps the token", async () => {
     const tokenStore = memoryTokenStore();
@@ -93,7 +94,7 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
 
     await connected({ tokenStore, delivery: "unconfirmed" });
     expect(server.hellos[1]).toMatchObject({ token: "token-1", delivery: "unconfirmed" });
-    await vi.waitFor(() => expect(client.stats.roundTripMs).toBeGreaterThan(0));
+    await eventually(() => expect(client.stats.roundTripMs).toBeGreaterThan(0));
   });
 
   it("calls by position and by name, and decodes the result", async () => {
@@ -150,7 +151,7 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
     await expect(unknown).rejects.toBeInstanceOf(OutcomeUnknownError);
     const subscription = client.subscribe("SELECT");
     peer.fail(await peer.take("subscribe"), "LIVE_UNSUPPORTED", "not live", "ask once");
-    await vi.waitFor(() => expect(subscription.error).toBeInstanceOf(QueryError));
+    await eventually(() => expect(subscription.error).toBeInstanceOf(QueryError));
     expect(subscription.ready).toBe(false);
   });
 
@@ -194,7 +195,7 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
     await roundTrip(client, peer);
     expect(subscription.rows).toBe(empty);
     chunks[1]!();
-    await vi.waitFor(() => expect(subscription.ready).toBe(true));
+    await eventually(() => expect(subscription.ready).toBe(true));
     expect(subscription.rows).toEqual([{ id: 1, color: "pink" }, { id: 2, color: "blue" }]);
 
     const [pink, blue] = subscription.rows;
@@ -203,7 +204,7 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
       handle: 9, description: PIXELS,
       insert: [[3, "green", 1n]], update: [[[2], { color: "black" }]], delete: [[1]],
     }]);
-    await vi.waitFor(() => expect(events).toContain("change"));
+    await eventually(() => expect(events).toContain("change"));
     const [black, green] = subscription.rows;
     expect(events).toEqual([
       ["delete", pink], ["update", blue, black], ["insert", green], "change",
@@ -214,7 +215,7 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
     expect(subscription.rows).toBe(before);
     peer.commit(7, [{ handle: 77, description: PIXELS, delete: [[2]] }]);
     peer.commit(8, [{ handle: 9, description: PIXELS, delete: [[2]] }]);
-    await vi.waitFor(() => expect(subscription.rows).toEqual([green]));
+    await eventually(() => expect(subscription.rows).toEqual([green]));
     expect(subscription.rows[0]).toBe(green);
     expect(before).toHaveLength(2);
     expect(client.stats.commits).toBe(5);
@@ -233,7 +234,7 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
     const subscription = client.subscribe<{ id: number; color: string }>("SELECT");
     const rows = [[1, "a", 9n], [2, "b", 5n], [3, "c", 5n]];
     peer.snapshot(await peer.take("subscribe"), { handle: 1, lsn: 1, description: RANKED, rows });
-    await vi.waitFor(() => expect(subscription.ready).toBe(true));
+    await eventually(() => expect(subscription.ready).toBe(true));
     const ids = (): number[] => subscription.rows.map((row) => row.id);
     expect(subscription.rows[0]).toEqual({ id: 1, color: "a" });
     expect(ids()).toEqual([1, 2, 3]);
@@ -241,7 +242,7 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
       handle: 1, description: RANKED,
       insert: [[0, "z", 5n]], update: [[[3], { at: 100n }]], delete: [[1]],
     }]);
-    await vi.waitFor(() => expect(ids()).toEqual([3, 0, 2]));
+    await eventually(() => expect(ids()).toEqual([3, 0, 2]));
   });
 
   it("applies a commit to all results before it tells of any, and the reply comes after", async () => {
@@ -253,7 +254,7 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
       const subscribe = await peer.take("subscribe");
       peer.snapshot(subscribe, { handle, lsn: 1, description: PIXELS, rows: [] });
     }
-    await vi.waitFor(() => expect(same.ready).toBe(true));
+    await eventually(() => expect(same.ready).toBe(true));
     const seen: number[][] = [];
     const sizes = (): void => void seen.push([one.rows.length, two.rows.length, same.rows.length]);
     one.on("insert", sizes);
@@ -273,7 +274,7 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
     const unsubscribe = await peer.take("unsubscribe");
     peer.reply(unsubscribe, 2);
     peer.commit(3, [{ handle: 2, description: PIXELS, delete: [[1]] }]);
-    await vi.waitFor(() => expect(same.rows).toEqual([]));
+    await eventually(() => expect(same.rows).toEqual([]));
     expect(seen).toHaveLength(5);
   });
 
@@ -282,7 +283,7 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
     const subscription = client.subscribe("SELECT");
     const rows = [[1, "red", 5n], [2, "blue", 6n], [3, "green", 7n]];
     peer.snapshot(await peer.take("subscribe"), { handle: 9, lsn: 9, description: PIXELS, rows });
-    await vi.waitFor(() => expect(subscription.ready).toBe(true));
+    await eventually(() => expect(subscription.ready).toBe(true));
     const states: string[] = [];
     client.on("state", (state) => states.push(state));
     const events: unknown[] = [];
@@ -314,7 +315,7 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
       rows: [[4, "white", 1n], [2, "navy", 6n], [3, "green", 7n]],
     });
     for (const chunk of chunks) chunk();
-    await vi.waitFor(() => expect(events).toHaveLength(3));
+    await eventually(() => expect(events).toHaveLength(3));
     expect(events).toEqual([
       ["delete", red],
       ["update", { id: 2, color: "navy" }],
@@ -323,6 +324,6 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
     expect([...lengths]).toEqual([3]);
     expect(subscription.rows).toContain(green);
     again.commit(3, [{ handle: 4, description: PIXELS, delete: [[4]] }]);
-    await vi.waitFor(() => expect(subscription.rows).toHaveLength(2));
+    await eventually(() => expect(subscription.rows).toHaveLength(2));
   });
 });

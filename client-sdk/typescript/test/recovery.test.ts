@@ -12,6 +12,7 @@ import {
   type Schema,
   type Subscription,
 } from "../src/index.js";
+import { eventually } from "./eventually.js";
 import { FakeServer, type Peer } from "./fake-server.js";
 
 const SCHEMA: Schema = {
@@ -56,7 +57,7 @@ async function connected(
 }
 
 const online = (client: SynclineClient): Promise<void> =>
-  vi.waitFor(() => expect(client.state).toBe("online"), 5000);
+  eventually(() => expect(client.state).toBe("online"));
 
 async function answer(
   peer: Peer,
@@ -65,7 +66,7 @@ async function answer(
   rows: unknown[][],
 ): Promise<void> {
   peer.snapshot(await peer.take("subscribe"), { handle, lsn: 5, description: PIXELS, rows });
-  await vi.waitFor(() => expect(subscription.ready).toBe(true));
+  await eventually(() => expect(subscription.ready).toBe(true));
 }
 
 it("says how to go on where there is no WebSocket", async () => {
@@ -92,7 +93,7 @@ it("lets calls wait for the first connection, for a while", async () => {
   const unknown = client.call("no such");
   await expect(impatient.call("clear")).rejects.toMatchObject({ code: "CONNECT_TIMEOUT" });
   impatient.close();
-  await vi.waitFor(() => expect(client.state).toBe("offline"));
+  await eventually(() => expect(client.state).toBe("offline"));
   expect(client.error).toBeInstanceOf(ConnectionError);
 
   server = await FakeServer.start(port);
@@ -138,7 +139,7 @@ it("closes when the token of the application is refused, and renews one that it 
     },
   });
   void failing.connect();
-  await vi.waitFor(() => expect(failing.error?.message).toContain("signed out"));
+  await eventually(() => expect(failing.error?.message).toContain("signed out"));
 });
 
 it("renews the token of an open connection", async () => {
@@ -164,7 +165,7 @@ it("tells of a token that cannot be kept, and goes on", async () => {
   const errors: string[] = [];
   client.on("error", ({ code }) => errors.push(code));
   await client.connect();
-  await vi.waitFor(() => expect(errors).toEqual(["TOKEN_STORE"]));
+  await eventually(() => expect(errors).toEqual(["TOKEN_STORE"]));
 });
 
 it.each([
@@ -179,13 +180,13 @@ it.each([
   await answer(peer, subscription, 1, [[1, "red"]]);
   const { rows } = subscription;
   misbehave(peer);
-  await vi.waitFor(() => expect(client.state).toBe("offline"));
+  await eventually(() => expect(client.state).toBe("offline"));
   expect(client.error?.message).toContain("cannot be read");
   expect(subscription.rows).toBe(rows);
   const again = await server.peer();
   await online(client);
   await answer(again, subscription, 1, [[1, "red"], [2, "blue"]]);
-  await vi.waitFor(() => expect(subscription.rows).toHaveLength(2));
+  await eventually(() => expect(subscription.rows).toHaveLength(2));
   expect(subscription.rows[0]).toBe(rows[0]);
 });
 
@@ -196,7 +197,7 @@ it("says why the server closes, and comes back", async () => {
   const error = { code: "SERVER_SHUTDOWN", message: "the server goes down", hint: null };
   peer.send({ type: "error", error });
   peer.close(1001, "SERVER_SHUTDOWN");
-  await vi.waitFor(() => expect(client.error?.code).toBe("SERVER_SHUTDOWN"));
+  await eventually(() => expect(client.error?.code).toBe("SERVER_SHUTDOWN"));
   await server.peer();
   await online(client);
   expect(errors).toEqual(["SERVER_SHUTDOWN"]);
@@ -217,7 +218,7 @@ it("takes a Reset in place of its rows when its last chunk has come", async () =
     isFirst: false,
     isLast: true,
   });
-  await vi.waitFor(() => expect(changes).toHaveLength(1));
+  await eventually(() => expect(changes).toHaveLength(1));
   expect(changes[0]).toEqual({
     inserted: [{ id: 4, color: "new" }],
     updated: [],
@@ -236,11 +237,11 @@ it("leaves out a delta that a second snapshot of the handle has overtaken", asyn
   const rows = [[1, "red"], [2, "blue"]];
   const options = { handle: 1, lsn: 8, description: PIXELS, rows };
   peer.snapshot(await peer.take("subscribe"), options);
-  await vi.waitFor(() => expect(two.ready).toBe(true));
+  await eventually(() => expect(two.ready).toBe(true));
   expect(one.rows).toHaveLength(2);
   peer.commit(8, [{ handle: 1, description: PIXELS, insert: [[2, "blue"]] }]);
   peer.commit(9, [{ handle: 1, description: PIXELS, insert: [[3, "green"]] }]);
-  await vi.waitFor(() => expect(two.rows).toHaveLength(3));
+  await eventually(() => expect(two.rows).toHaveLength(3));
   expect(one.rows).toBe(two.rows);
   expect(inserts).toEqual([{ id: 2, color: "blue" }, { id: 3, color: "green" }]);
   expect(client.state).toBe("online");
@@ -256,9 +257,9 @@ it("parts subscriptions that shared an instance when the next server does", asyn
   const again = await server.peer();
   await answer(again, one, 1, [[1, "red"]]);
   await answer(again, two, 2, [[1, "red"], [2, "blue"]]);
-  await vi.waitFor(() => expect(two.rows).toHaveLength(2));
+  await eventually(() => expect(two.rows).toHaveLength(2));
   again.commit(6, [{ handle: 1, description: PIXELS, delete: [[1]] }]);
-  await vi.waitFor(() => expect(one.rows).toHaveLength(0));
+  await eventually(() => expect(one.rows).toHaveLength(0));
   expect(two.rows).toHaveLength(2);
 });
 
@@ -266,7 +267,7 @@ it("asks again for what was refused when the schema has changed", async () => {
   const { client, peer } = await connected();
   const subscription = client.subscribe("SELECT * FROM soon");
   peer.fail(await peer.take("subscribe"), "SQL_UNKNOWN_TABLE", "no table soon");
-  await vi.waitFor(() => expect(subscription.error?.code).toBe("SQL_UNKNOWN_TABLE"));
+  await eventually(() => expect(subscription.error?.code).toBe("SQL_UNKNOWN_TABLE"));
   const schema = { ...SCHEMA, reducers: [{ ...SCHEMA.reducers[0]!, name: "fill" }] };
   peer.send({ type: "schema_changed", schema_hash: "hash-2", schema: JSON.stringify(schema) });
   await answer(peer, subscription, 1, []);
@@ -295,7 +296,7 @@ it("closes for good, rejects what waits, and can be opened again", async () => {
   again.reply(await again.take("call"), 6);
   await early;
   await answer(again, subscription, 1, []);
-  await vi.waitFor(() => expect(subscription.rows).toHaveLength(0));
+  await eventually(() => expect(subscription.rows).toHaveLength(0));
   const refused = makeClient();
   const never = refused.connect();
   refused.close();
@@ -336,7 +337,7 @@ it("reports what a listener throws, and tells the others", async () => {
   expect(error).toHaveBeenCalledTimes(1);
   stop();
   peer.commit(6, [{ handle: 1, description: PIXELS, insert: [[2, "blue"]] }]);
-  await vi.waitFor(() => expect(subscription.rows).toHaveLength(2));
+  await eventually(() => expect(subscription.rows).toHaveLength(2));
   expect(seen).toHaveLength(1);
   error.mockRestore();
 });

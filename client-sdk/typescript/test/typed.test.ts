@@ -2,8 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { WebSocket } from "ws";
-import { afterEach, beforeEach, expect, expectTypeOf, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, expectTypeOf, it } from "vitest";
 import { query, SynclineClient, type Schema, type Subscription } from "../src/index.js";
+import { eventually } from "./eventually.js";
 import { FakeServer } from "./fake-server.js";
 import * as board from "./fixtures/board.generated.js";
 import * as types from "./fixtures/types.generated.js";
@@ -83,7 +84,7 @@ it("knows the rows of its tables", async () => {
   const head = { id: asked["id"], lsn: 1 };
   peer.chunk("rows", head, description, { rows: [[7n]], isFirst: true, isLast: true });
   expect((await rows)[0]!.painted).toBe(7n);
-  await vi.waitFor(() => expect(client.state).toBe("online"));
+  await eventually(() => expect(client.state).toBe("online"));
 });
 
 it("does not compile with arguments that the reducer does not have", () => {
