@@ -5,6 +5,9 @@
 //!   may write, and commit or rollback turn that back. A commit fills a change set.
 //! - [`Table`] finds rows by primary key, unique key, index and range; all rows are packed bytes.
 //! - [`ReadView`] is all rows as of one moment, for long reads on another thread.
+//! - [`open()`] recovers a database from its folder on a [`Disk`] and begins a new epoch of its commit log:
+//!   [`LogAppender`] takes what is committed, [`LogWriter`] makes it durable.
+//! - [`Catalog`] knows the databases of a server.
 //!
 //! Nothing here knows a clock, randomness or a thread; only `disk` opens files.
 
@@ -12,6 +15,7 @@ mod index;
 mod page;
 mod pages;
 
+pub mod catalog;
 pub mod database;
 pub mod disk;
 pub mod log;
@@ -21,6 +25,7 @@ pub mod table;
 pub mod transaction;
 pub mod view;
 
+pub use catalog::{Catalog, CatalogError, DatabaseEntry};
 pub use database::{Database, Recovery, StoreError};
 pub use disk::{DiscardDisk, Disk, MemoryDisk, RealDisk};
 pub use log::{

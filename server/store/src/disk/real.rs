@@ -34,7 +34,11 @@ impl Disk for RealDisk {
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
-        fs::exists(path)
+        match fs::exists(path) {
+            // A file lies where the path has a folder.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+            other => other,
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

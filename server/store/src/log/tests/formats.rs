@@ -121,7 +121,7 @@ fn group_headers() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 0x10;
         let records =
-            GroupHeader::decode(&flipped, 99).and_then(|h| h.records(&flipped).map(|r| r.len()));
+            GroupHeader::decode(&flipped, 99).and_then(|h| h.records(&flipped).map(<[u8]>::len));
         assert_eq!(records, None, "byte {at}");
     }
     for len in 0..GROUP_HEADER_BYTES + 7 {
