@@ -51,7 +51,7 @@ pub const SQL_BYTES_MAX: usize = 16 << 10;
 /// Parameters of a query, and items of a list parameter.
 pub const SQL_PARAMS_MAX: usize = 1024;
 /// Nesting of a SQL expression.
-pub const SQL_DEPTH_MAX: usize = 64;
+pub const SQL_DEPTH_MAX: usize = 32;
 /// Rows of a live window (`ORDER BY .. LIMIT n`).
 pub const WINDOW_ROWS_MAX: u64 = 1000;
 /// Rows that a first answer or one-off query may return.

@@ -1,5 +1,6 @@
 //! Expressions: names become positions, operands get their types.
 
+use syncline_protocol::limits::PARAMS_MAX;
 use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, Identity, TableDef, Type};
 
@@ -37,6 +38,10 @@ impl<'a> Binder<'a> {
         params: &'a [(String, Param)],
         me: Identity,
     ) -> Result<Self, QueryError> {
+        if params.len() > PARAMS_MAX {
+            let message = format!("{} parameters are given, over {PARAMS_MAX}", params.len());
+            return Err(QueryError::new(ErrorCode::SqlParameter, message));
+        }
         for (position, (name, _)) in params.iter().enumerate() {
             let problem = if name == ME {
                 "is the caller's identity and cannot be given"

@@ -6,6 +6,8 @@ mod function;
 mod group;
 mod names;
 mod operand;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use syncline_protocol::param::Param;

@@ -46,6 +46,19 @@ impl Deltas {
             })
     }
 
+    /// The handle and operations at this position of [`Self::iter`].
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[must_use]
+    pub fn get(&self, position: usize) -> (u64, &[u8]) {
+        let (handle, end) = self.ends[position];
+        let start = position
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before].1);
+        (handle, &self.bytes[start..end])
+    }
+
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();

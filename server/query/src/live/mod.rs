@@ -6,6 +6,8 @@ mod instance;
 mod router;
 mod step;
 mod template;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::hash::BuildHasher;
@@ -13,7 +15,6 @@ use std::sync::Arc;
 
 use foldhash::quality::FixedState;
 use hashbrown::{HashMap, HashTable};
-use syncline_protocol::limits::PARAMS_MAX;
 use syncline_protocol::message::ResultDescription;
 use syncline_protocol::param::Param;
 use syncline_protocol::{ChangeSet, ErrorCode, TableId};
@@ -143,7 +144,6 @@ impl LiveQueries {
         caller: &Caller,
     ) -> Result<Subscribed, QueryError> {
         let select = self.syntax(sql)?;
-        check_param_count(params)?;
         let plan = bind(db, &select, params, caller)?;
         let table = db.table(plan.table).expect("the binder found it");
         let draft = Draft::new(plan, table.def())?;
@@ -463,12 +463,4 @@ fn routes(template: &Template, limit: Option<u64>) -> Option<&[Route]> {
 
 fn instance_hash(hasher: &FixedState, template: u32, params: &[u8], limit: Option<u64>) -> u64 {
     hasher.hash_one((template, params, limit))
-}
-
-pub(crate) fn check_param_count(params: &[(String, Param)]) -> Result<(), QueryError> {
-    if params.len() <= PARAMS_MAX {
-        return Ok(());
-    }
-    let message = format!("{} parameters are given, over {PARAMS_MAX}", params.len());
-    Err(QueryError::new(ErrorCode::SqlParameter, message))
 }

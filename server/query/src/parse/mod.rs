@@ -3,6 +3,8 @@
 
 mod expr;
 mod query;
+#[cfg(test)]
+mod tests;
 
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
@@ -16,9 +18,9 @@ use crate::syntax::{Position, Select};
 
 /// Words, numbers and signs of a query. Bounds how deep a chain of operators can become.
 const TOKENS_MAX: usize = 4096;
-/// Nesting that the parser itself follows; its frames are large.
-const PARSER_DEPTH_MAX: usize = 50;
-const _: () = assert!(PARSER_DEPTH_MAX <= SQL_DEPTH_MAX, "what it takes, we take");
+/// SELECTs in one text. More than one is refused anyway, but by the name of what they stand in; and
+/// nested ones take the most of the parser's stack.
+const SELECTS_MAX: usize = 8;
 
 /// Reads one SELECT.
 pub(crate) fn parse(sql: &str) -> Result<Select, QueryError> {
@@ -40,8 +42,13 @@ pub(crate) fn parse(sql: &str) -> Result<Select, QueryError> {
             .hint("give a long IN list as one list parameter: x IN (:list)"));
     }
     check_verb(tokens.iter().find(solid))?;
+    let is_select = |token: &&TokenWithSpan| matches!(&token.token, Token::Word(word) if word.keyword == Keyword::SELECT);
+    if tokens.iter().filter(is_select).count() > SELECTS_MAX {
+        let message = format!("the query has over {SELECTS_MAX} SELECTs");
+        return Err(QueryError::new(ErrorCode::QueryLimit, message));
+    }
     let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(PARSER_DEPTH_MAX)
+        .with_recursion_limit(SQL_DEPTH_MAX)
         .with_tokens_with_locations(tokens);
     let query = parser.parse_query().map_err(syntax_error)?;
     while parser.consume_token(&Token::SemiColon) {}
@@ -111,7 +118,7 @@ fn position(location: Location) -> Position {
 }
 
 fn too_deep() -> QueryError {
-    let message = format!("the query nests deeper than {PARSER_DEPTH_MAX} levels");
+    let message = format!("the query nests deeper than {SQL_DEPTH_MAX} levels");
     QueryError::new(ErrorCode::QueryLimit, message)
 }
 
