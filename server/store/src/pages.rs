@@ -15,7 +15,8 @@ use crate::page::{PAGED_ROW_BYTES_MAX, Page, SLOTS_MAX, SPACIOUS_BYTES};
 pub(crate) struct RowRef(u32);
 
 const SLOT_BITS: u32 = SLOTS_MAX.trailing_zeros();
-const PAGES_MAX: u32 = 1 << (u32::BITS - SLOT_BITS);
+/// The last page number is left out, so that no row has the place `u32::MAX`.
+const PAGES_MAX: u32 = (1 << (u32::BITS - SLOT_BITS)) - 1;
 const CHUNK_PAGES: usize = 64;
 
 const _: () = assert!(SLOTS_MAX.is_power_of_two(), "a slot number has whole bits");
@@ -28,6 +29,18 @@ impl RowRef {
 
     fn page(self) -> u32 {
         self.0 >> SLOT_BITS
+    }
+
+    /// As a number below `u32::MAX`.
+    #[inline]
+    pub(crate) fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// The place that [`Self::to_bits`] gave the number of.
+    #[inline]
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Self(bits)
     }
 
     fn slot(self) -> u16 {
