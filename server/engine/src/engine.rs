@@ -18,7 +18,7 @@ use syncline_store::{Database, LogAppender, TransactionRecord};
 use crate::command::{Command, ConnKey, Origin};
 use crate::connections::{Connections, Subscribers};
 use crate::counters::Counters;
-use crate::effect::{Answer, Effects};
+use crate::effect::{Answer, EffectRef, Effects};
 use crate::fanout::{FanOut, Queues};
 use crate::module_log::ModuleLog;
 use crate::reply;
@@ -209,6 +209,11 @@ impl Engine {
         }
         for (ticket, _) in self.confirmed.take_answers() {
             news.answer(ticket, Answer::Failed(Box::new(poisoned())));
+        }
+        for effect in self.confirmed.iter() {
+            if let EffectRef::Close { conn, error } = effect {
+                news.close(conn, error.clone());
+            }
         }
         self.confirmed.clear();
         self.unconfirmed.clear();

@@ -47,7 +47,10 @@ impl Engine {
             database.install(schema.clone()).map_err(|error| {
                 WireError::new(ErrorCode::SchemaConflict, error.to_string())
             })?;
-            self.live.rebind(database);
+            let lost = self.live.rebind(database);
+            for (handle, error) in lost {
+                self.end_instance(handle, &error.to_wire());
+            }
         }
         let lsn = self.log_publish(&publish, &schema, &changes);
         self.runner = Some(runner);

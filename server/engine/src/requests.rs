@@ -187,6 +187,20 @@ impl Engine {
         true
     }
 
+    /// Tells the subscribers of an instance that a publish has ended it.
+    pub(crate) fn end_instance(&mut self, handle: u64, error: &WireError) {
+        let subscribers: Vec<_> = self.subscribers.of(handle).iter().map(|s| s.conn).collect();
+        for conn in subscribers {
+            let Some(connection) = self.connections.get_mut(conn) else { continue };
+            let ended = connection.subscriptions.extract_if(.., |(_, known)| *known == handle);
+            for (id, _) in ended.collect::<Vec<_>>() {
+                self.subscribers.remove(handle, conn);
+                self.counters.subscriptions -= 1;
+                self.reply(Origin::Connection { conn, id }, None, Err(error.clone()));
+            }
+        }
+    }
+
     pub(crate) fn unsubscribe(&mut self, conn: ConnKey, id: u32, subscription: u32) {
         let outcome = if self.end_subscription(conn, subscription) {
             Ok(())
