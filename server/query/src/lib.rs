@@ -43,16 +43,25 @@
 //! assert_eq!(deltas.iter().collect::<Vec<_>>(), [(handle, insert)]);
 //! ```
 
-mod bind;
+// From the ground up: each floor knows those above it.
 mod error;
-mod execute;
-mod expr;
-mod live;
+mod syntax;
+
 mod parse;
+
+mod expr;
 mod plan;
 mod row;
 mod scalar;
-mod syntax;
+
+mod bind;
+
+mod execute;
+
+mod live;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::QueryError;
 pub use execute::{RowSink, query_once};

@@ -39,9 +39,18 @@ pub(crate) fn ty(name: &str) -> Type {
         "duration" => Type::Duration,
         "list" => Type::list(Type::U8),
         "status" => {
-            let variant = |name: &str| Variant { name: name.into(), payload: None };
+            let variant = |name: &str| Variant {
+                name: name.into(),
+                payload: None,
+            };
             let variants = ["open", "closed", "void"].map(variant).to_vec();
-            Type::Enum(EnumType { name: "Status".into(), variants }.into())
+            Type::Enum(
+                EnumType {
+                    name: "Status".into(),
+                    variants,
+                }
+                .into(),
+            )
         }
         other => panic!("no type {other} in this fixture"),
     }
@@ -51,7 +60,10 @@ pub(crate) fn ty(name: &str) -> Type {
 pub(crate) fn table(name: &str, columns: &str, key_count: u16) -> TableDef {
     let column = |text: &str| {
         let (name, type_name) = text.trim().split_once(' ').unwrap();
-        ColumnDef { name: name.into(), ty: ty(type_name) }
+        ColumnDef {
+            name: name.into(),
+            ty: ty(type_name),
+        }
     };
     TableDef {
         name: name.into(),
@@ -65,10 +77,17 @@ pub(crate) fn table(name: &str, columns: &str, key_count: u16) -> TableDef {
 
 /// The same table with an index on the columns of `"room, ts"`.
 pub(crate) fn with_index(mut table: TableDef, columns: &str, kind: IndexKind) -> TableDef {
-    let columns: Vec<u16> =
-        columns.split(", ").map(|name| table.column(name).unwrap() as u16).collect();
+    let columns: Vec<u16> = columns
+        .split(", ")
+        .map(|name| table.column(name).unwrap() as u16)
+        .collect();
     let name = format!("by_{}", table.indexes.len());
-    table.indexes.push(IndexDef { name, columns, kind, unique: false });
+    table.indexes.push(IndexDef {
+        name,
+        columns,
+        kind,
+        unique: false,
+    });
     table
 }
 
@@ -77,11 +96,17 @@ pub(crate) fn ordered(table: TableDef, columns: &str) -> TableDef {
 }
 
 pub(crate) fn me() -> Caller {
-    Caller { identity: Identity([7; 32]), admin: false }
+    Caller {
+        identity: Identity([7; 32]),
+        admin: false,
+    }
 }
 
 pub(crate) fn admin() -> Caller {
-    Caller { admin: true, ..me() }
+    Caller {
+        admin: true,
+        ..me()
+    }
 }
 
 /// Parameters of JSON values.
@@ -100,8 +125,13 @@ pub(crate) fn params(given: Json) -> Vec<(String, Param)> {
             Json::Object(_) => panic!("no parameter is an object"),
         }
     }
-    let Json::Object(given) = given else { panic!("parameters are an object") };
-    given.iter().map(|(name, value)| (name.clone(), param(value))).collect()
+    let Json::Object(given) = given else {
+        panic!("parameters are an object")
+    };
+    given
+        .iter()
+        .map(|(name, value)| (name.clone(), param(value)))
+        .collect()
 }
 
 /// A change of a transaction: the table's name and the row, or for a delete the key.
@@ -152,9 +182,16 @@ impl Fixture {
         self.db.as_ref().unwrap()
     }
 
+    pub(crate) fn parts(&mut self) -> (&Database, &mut LiveQueries) {
+        (self.db.as_ref().unwrap(), &mut self.live)
+    }
+
     pub(crate) fn publish(&mut self, tables: Vec<TableDef>, clear_data: bool) {
         let db = self.db.as_mut().unwrap();
-        let schema = Schema { tables, reducers: Vec::new() };
+        let schema = Schema {
+            tables,
+            reducers: Vec::new(),
+        };
         let schema = db.schema().evolve(schema, [0; 32], clear_data).unwrap();
         if clear_data {
             db.clear_user_tables();
@@ -198,12 +235,15 @@ impl Fixture {
             }
         }
         self.db = Some(transaction.commit(&mut self.changes));
-        self.live.step(self.db.as_ref().unwrap(), &self.changes, &mut self.deltas);
+        self.live
+            .step(self.db.as_ref().unwrap(), &self.changes, &mut self.deltas);
     }
 
     pub(crate) fn insert(&mut self, table: &'static str, rows: &[Json]) {
-        let inserts: Vec<Write> =
-            rows.iter().map(|row| Write::Insert(table, row.clone())).collect();
+        let inserts: Vec<Write> = rows
+            .iter()
+            .map(|row| Write::Insert(table, row.clone()))
+            .collect();
         self.commit(&inserts);
     }
 
@@ -216,7 +256,9 @@ impl Fixture {
     pub(crate) fn watch(&mut self, sql: &str, given: Json) -> (Subscribed, Folded) {
         let subscribed = self.subscribe(sql, given).unwrap();
         let rows = self.rows(&subscribed);
-        let folded = rows.into_iter().map(|row| (key_of(&subscribed.description, &row), row));
+        let folded = rows
+            .into_iter()
+            .map(|row| (key_of(&subscribed.description, &row), row));
         let folded = folded.collect();
         (subscribed, folded)
     }
@@ -225,21 +267,26 @@ impl Fixture {
     pub(crate) fn rows(&self, subscribed: &Subscribed) -> Vec<Vec<u8>> {
         let mut rows = Vec::new();
         let mut sink = |row: &[u8]| rows.push(row.to_vec());
-        self.live.rows(self.db(), subscribed.handle, &mut sink).unwrap();
+        self.live
+            .rows(self.db(), subscribed.handle, &mut sink)
+            .unwrap();
         rows
     }
 
     pub(crate) fn rows_json(&self, subscribed: &Subscribed) -> Json {
         let rows = self.rows(subscribed).into_iter();
-        rows.map(|row| unpack(subscribed.description.types(), &row)).collect()
+        rows.map(|row| unpack(subscribed.description.types(), &row))
+            .collect()
     }
 
     /// The operations of the last step as JSON: `["insert", row]`, `["update", key, {column: value}]`,
     /// `["delete", key]`.
     pub(crate) fn ops_json(&self, subscribed: &Subscribed) -> Json {
         let description = &subscribed.description;
-        let Some((_, ops)) =
-            self.deltas.iter().find(|(handle, _)| *handle == subscribed.handle)
+        let Some((_, ops)) = self
+            .deltas
+            .iter()
+            .find(|(handle, _)| *handle == subscribed.handle)
         else {
             return json!([]);
         };
@@ -253,7 +300,11 @@ impl Fixture {
             shown.push(match op {
                 DeltaOp::Insert { row } => json!(["insert", unpack(description.types(), row)]),
                 DeltaOp::Delete { key } => json!(["delete", unpack(key_types(), key)]),
-                DeltaOp::Update { key, mask, mut values } => {
+                DeltaOp::Update {
+                    key,
+                    mask,
+                    mut values,
+                } => {
                     let mut changed = serde_json::Map::new();
                     for (position, column) in description.columns.iter().enumerate() {
                         if mask[position / 8] >> (position % 8) & 1 == 1 {
@@ -274,7 +325,10 @@ impl Fixture {
         let mut rows = Vec::new();
         let mut sink = |row: &[u8]| rows.push(row.to_vec());
         let description = query_once(self.db(), sql, &params(given), &me(), &mut sink)?;
-        Ok(rows.iter().map(|row| unpack(description.types(), row)).collect())
+        Ok(rows
+            .iter()
+            .map(|row| unpack(description.types(), row))
+            .collect())
     }
 }
 

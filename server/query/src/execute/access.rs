@@ -147,6 +147,18 @@ impl<'e> Atoms<'e> {
             .map(|(_, constant)| constant)
     }
 
+    /// Whether an equality is expected to leave few rows.
+    fn is_selective(&self) -> bool {
+        self.equal.iter().any(|(_, constant)| {
+            let slot = match constant {
+                Expr::Literal(literal) => Slot::new(0, &literal.ty),
+                Expr::Param(slot) => *slot,
+                _ => return true,
+            };
+            slot.kind != Kind::Bool
+        })
+    }
+
     /// All keys of an index, if every column has an equality and at most one of them a list.
     fn exact_keys(&self, columns: &[u16]) -> Option<Vec<Vec<Expr>>> {
         let mut keys = vec![Vec::with_capacity(columns.len())];
@@ -235,7 +247,8 @@ pub(crate) fn choose(table: &Table, filter: Option<&Expr>) -> Access {
 
 /// A path that gives the rows in this order, ties broken by the primary key in the direction of the
 /// last key. All keys must be columns of one direction; those that the filter makes constant do not
-/// count.
+/// count. An index that leaves every equality of the filter to be checked row by row (flags and NULL
+/// aside) is none: it would be walked in vain for a row here and there.
 pub(crate) fn choose_ordered(
     table: &Table,
     filter: Option<&Expr>,
@@ -256,7 +269,8 @@ pub(crate) fn choose_ordered(
         let is_better = best
             .as_ref()
             .is_none_or(|best| path.equal.len() > best.equal.len());
-        if given == wanted && is_better {
+        let is_selective = !path.equal.is_empty() || !atoms.is_selective();
+        if given == wanted && is_better && is_selective {
             path.reverse = reverse;
             best = Some(path);
         }
