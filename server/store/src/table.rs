@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use syncline_protocol::{RowLayout, TableDef, TableId};
+use syncline_protocol::{RowLayout, TableDef, TableId, Type};
 
 mod auto_increment;
 mod error;
@@ -53,8 +53,8 @@ impl Table {
             plain_len: write::plain_len(layout.types()),
             heap: Heap {
                 primary_key: KeyColumns::new(&def.primary_key, &layout),
+                pages: Pages::new(row_bytes(&layout)),
                 layout,
-                pages: Pages::default(),
                 hasher: KeyHasher::new(hash_seed),
             },
             def,
@@ -218,4 +218,9 @@ impl Table {
     pub(crate) fn current(&self, row: &[u8]) -> Option<&[u8]> {
         self.locate(row).1.map(|at| self.row(at))
     }
+}
+
+/// Length of every row, if it is the same.
+fn row_bytes(layout: &RowLayout) -> Option<usize> {
+    layout.types().iter().map(Type::fixed_len).sum()
 }

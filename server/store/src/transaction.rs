@@ -61,6 +61,9 @@ impl Transaction {
         if let Some(index) = table.unique_conflict(row, None) {
             return Err(WriteError::Unique { index });
         }
+        if table.is_full() {
+            return Err(WriteError::TableFull);
+        }
         let entry = undo.find_gone(number, table, hash, row);
         undo.check_room(entry, row.len())?;
         let at = table.put(hash, row).ok_or(WriteError::TableFull)?;
@@ -88,6 +91,9 @@ impl Transaction {
         let old = table.row(at);
         let bytes = row.len().max(old.len());
         undo.check_room(entry, bytes)?;
+        if row.len() > old.len() && table.is_full() {
+            return Err(WriteError::TableFull);
+        }
         let entry = entry.unwrap_or_else(|| undo.push(number, hash, Some(old), Some(at)));
         let now = table.replace(hash, at, row).ok_or(WriteError::TableFull)?;
         undo.entries[entry].now = Some(now);

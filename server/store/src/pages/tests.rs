@@ -43,12 +43,13 @@ fn check(pages: &Pages, model: &BTreeMap<RowRef, Vec<u8>>) {
     assert_eq!(rows, expected, "page order is the order of places");
 }
 
-fn run(steps: &[Step]) -> Vec<(RowRef, Vec<u8>)> {
-    let mut pages = Pages::default();
+/// `fixed`: every row has this length, whatever the steps say.
+fn run(steps: &[Step], fixed: Option<usize>) -> Vec<(RowRef, Vec<u8>)> {
+    let mut pages = Pages::new(fixed);
     let mut model = BTreeMap::new();
     let mut views = Vec::new();
     for (number, step) in steps.iter().enumerate() {
-        let row = |len: usize| vec![number as u8; len];
+        let row = |len: usize| vec![number as u8; fixed.unwrap_or(len)];
         let pick = |model: &BTreeMap<RowRef, _>, which: usize| {
             model.keys().nth(which % model.len().max(1)).copied()
         };
@@ -110,58 +111,62 @@ fn run(steps: &[Step]) -> Vec<(RowRef, Vec<u8>)> {
 
 proptest! {
     #[test]
-    fn rows_lie_where_they_were_put(steps in steps()) {
-        let once = run(&steps);
-        prop_assert_eq!(once, run(&steps), "the places are a function of the history");
+    fn rows_lie_where_they_were_put(steps in steps(), len in 1_usize..2500) {
+        for fixed in [None, Some(len)] {
+            let once = run(&steps, fixed);
+            prop_assert_eq!(once, run(&steps, fixed), "the places are a function of the history");
+        }
     }
 }
 
 #[test]
 fn room_is_used_again() {
-    let mut pages = Pages::default();
-    let places: Vec<_> = (0..10_000)
-        .map(|_| pages.insert(&[7; 100]).unwrap())
-        .collect();
-    let page_count = pages.page_count;
-    for &at in &places {
-        pages.remove(at);
+    for fixed in [None, Some(100)] {
+        let mut pages = Pages::new(fixed);
+        let places: Vec<_> = (0..10_000)
+            .map(|_| pages.insert(&[7; 100]).unwrap())
+            .collect();
+        let page_count = pages.page_count;
+        for &at in &places {
+            pages.remove(at);
+        }
+        assert_eq!(pages.view().places().count(), 0);
+        for _ in 0..10_000 {
+            pages.insert(&[8; 100]).unwrap();
+        }
+        assert_eq!(pages.page_count, page_count);
+        // The first quarter of the rows goes; as many new ones need no new page.
+        let places: Vec<_> = pages.view().places().map(|(at, _)| at).take(2500).collect();
+        for at in places {
+            pages.remove(at);
+        }
+        for _ in 0..2500 {
+            pages.insert(&[9; 100]).unwrap();
+        }
+        assert_eq!(pages.page_count, page_count);
     }
-    assert_eq!(pages.view().places().count(), 0);
-    for _ in 0..10_000 {
-        pages.insert(&[8; 100]).unwrap();
-    }
-    assert_eq!(pages.page_count, page_count);
-    // The first quarter of the rows goes; as many new ones need no new page.
-    let places: Vec<_> = pages.view().places().map(|(at, _)| at).take(2500).collect();
-    for at in places {
-        pages.remove(at);
-    }
-    for _ in 0..2500 {
-        pages.insert(&[9; 100]).unwrap();
-    }
-    assert_eq!(pages.page_count, page_count);
 }
 
 #[test]
 fn a_view_costs_one_pointer_per_64_pages() {
-    let mut pages = Pages::default();
+    let mut pages = Pages::new(None);
     for _ in 0..200_000 {
         pages.insert(&[7; 40]).unwrap();
     }
     assert!(pages.page_count > 500);
     assert_eq!(
-        pages.view().chunks.len(),
+        pages.view().chunk_count(),
         pages.page_count.div_ceil(64) as usize
     );
 }
 
 #[test]
 fn places_that_never_were_are_empty() {
-    let mut pages = Pages::default();
+    let mut pages = Pages::new(None);
     assert_eq!(pages.view().get(RowRef::FIRST), None);
     let at = pages.insert(&[1]).unwrap();
     assert_eq!(pages.view().get(RowRef::new(5, 9)), None);
     assert_eq!(pages.view().get(RowRef::new(70_000, 9)), None);
     assert_eq!(at.next(), Some(RowRef::new(0, 1)));
-    assert_eq!(RowRef(u32::MAX).next(), None);
+    assert_eq!(RowRef::from_bits(u32::MAX).next(), None);
 }

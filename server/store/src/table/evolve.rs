@@ -5,7 +5,7 @@ use std::sync::Arc;
 use syncline_protocol::TableDef;
 
 use super::error::IndexId;
-use super::{AutoIncrement, Pages, Table};
+use super::{AutoIncrement, Pages, Table, row_bytes};
 use crate::index::{BuildError, HashIndex, Secondary};
 
 /// Indexes that a table is about to have: `None` where it has the index already.
@@ -51,7 +51,7 @@ impl Table {
 
     /// Removes all rows and resets the auto_increment mark.
     pub(crate) fn clear(&mut self) {
-        self.heap.pages = Pages::default();
+        self.heap.pages = Pages::new(row_bytes(&self.heap.layout));
         self.primary = HashIndex::default();
         self.auto_increment = AutoIncrement::new(&self.def);
         for index in &mut self.secondary {

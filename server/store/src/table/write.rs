@@ -120,6 +120,12 @@ impl Table {
         }
     }
 
+    /// Whether a transaction may add no row and lengthen none.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.heap.pages.is_full()
+    }
+
     /// Adds a row whose primary key has this hash; `None` if the table is full.
     pub(crate) fn put(&mut self, hash: KeyHash, row: &[u8]) -> Option<RowRef> {
         let at = self.heap.pages.insert(row)?;

@@ -81,7 +81,7 @@ fn ranges_and_prefixes() {
 
 #[test]
 fn a_row_moves_and_goes() {
-    let mut pages = Pages::default();
+    let mut pages = Pages::new(None);
     pages.insert(&[1]).unwrap();
     let second = pages.insert(&[2]).unwrap();
     let mut index = index(&[b"one", b"two"]);

@@ -10,7 +10,7 @@ use crate::pages::{Pages, RowRef};
 
 /// Places of as many rows, in page order.
 fn places(count: usize) -> Vec<RowRef> {
-    let mut pages = Pages::default();
+    let mut pages = Pages::new(None);
     (0..count).map(|_| pages.insert(&[0]).unwrap()).collect()
 }
 

@@ -22,7 +22,10 @@ fn the_sum_is_of_the_rows_alone() {
             tx.insert(FIRST, &mut account_row(id, "ann", 5)).unwrap();
         }
         tx.delete(FIRST, &99_u64.to_le_bytes()).unwrap();
-        tx.commit(&mut ChangeSet::new()).table(FIRST).unwrap().row_hash_sum()
+        tx.commit(&mut ChangeSet::new())
+            .table(FIRST)
+            .unwrap()
+            .row_hash_sum()
     };
     assert_eq!(sum(&[]), 0);
     assert_eq!(sum(&[1]), row_hash(&account_row(1, "ann", 5)));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{PAGED_ROW_BYTES_MAX, Page, SLOTS_MAX};
+use super::{PAGED_ROW_BYTES_MAX, SLOTS_MAX, SlottedPage};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -26,7 +26,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #[test]
     fn it_is_a_map_from_slots_to_rows(steps in steps()) {
-        let mut page = Page::new();
+        let mut page = SlottedPage::new();
         let mut model = BTreeMap::<u16, Vec<u8>>::new();
         for (number, step) in steps.into_iter().enumerate() {
             let row = |len: usize| vec![number as u8; len];
@@ -61,7 +61,7 @@ proptest! {
 
 #[test]
 fn small_rows_use_up_the_slots() {
-    let mut page = Page::new();
+    let mut page = SlottedPage::new();
     while page.fits(1) {
         page.insert(&[1]);
     }
