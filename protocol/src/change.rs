@@ -93,6 +93,10 @@ impl ChangeSet {
 
     fn read(&self, entry: &Entry) -> Changed<'_> {
         let row = |(start, end): (u32, u32)| &self.bytes[start as usize..end as usize];
-        Changed { table: entry.table, old: entry.old.map(row), new: entry.new.map(row) }
+        Changed {
+            table: entry.table,
+            old: entry.old.map(row),
+            new: entry.new.map(row),
+        }
     }
 }

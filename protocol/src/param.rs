@@ -1,5 +1,6 @@
 //! A query parameter before its type is known: the binder coerces it to the type it meets.
 
+use crate::ids::{ConnectionId, Identity};
 use crate::limits::SQL_PARAMS_MAX;
 use crate::types::Type;
 use crate::value::Value;
@@ -89,6 +90,72 @@ fn integer(ty: &Type, v: i128) -> Option<Value> {
         Type::Duration => Value::Duration(v.try_into().ok()?),
         _ => return None,
     })
+}
+
+macro_rules! from_integers {
+    ($($int:ty),*) => {$(
+        impl From<$int> for Param {
+            fn from(value: $int) -> Self {
+                Self::Int(value.into())
+            }
+        }
+    )*};
+}
+
+from_integers!(i8, i16, i32, i64, i128, u8, u16, u32, u64);
+
+impl From<bool> for Param {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<f64> for Param {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<&str> for Param {
+    fn from(value: &str) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+impl From<String> for Param {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<&[u8]> for Param {
+    fn from(value: &[u8]) -> Self {
+        Self::Bytes(value.into())
+    }
+}
+
+impl From<Identity> for Param {
+    fn from(value: Identity) -> Self {
+        Self::Bytes(value.0.into())
+    }
+}
+
+impl From<ConnectionId> for Param {
+    fn from(value: ConnectionId) -> Self {
+        Self::Bytes(value.0.into())
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Param {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl<T: Into<Self>> From<Vec<T>> for Param {
+    fn from(values: Vec<T>) -> Self {
+        Self::List(values.into_iter().map(Into::into).collect())
+    }
 }
 
 impl Serialize for Param {

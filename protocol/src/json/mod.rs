@@ -16,8 +16,8 @@
 //! | enum | `"Variant"`, or `{"Variant": value}` if it carries one |
 //!
 //! Readers take what a person would write as well: any integer as a number or a decimal string, a uuid
-//! without hyphens, hex in upper case; where a struct field or an argument is missing, null. Integers
-//! are never rounded.
+//! without hyphens, hex in upper case, bytes as an array of numbers; where a struct field or an argument
+//! is missing, null. Integers are never rounded.
 
 use base64::Engine as _;
 use serde_json::Value as Json;

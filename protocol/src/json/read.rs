@@ -85,6 +85,11 @@ pub(super) fn value(ty: &Type, json: &Json, out: &mut Vec<u8>) -> Result<(), Mis
         (Type::Bytes, Json::String(text)) => {
             put_sized(&from_base64(text).ok_or_else(mismatch)?, out);
         }
+        (Type::Bytes, Json::Array(items)) => {
+            let byte = |item: &Json| item.as_u64().and_then(|byte| u8::try_from(byte).ok());
+            let bytes: Option<Vec<u8>> = items.iter().map(byte).collect();
+            put_sized(&bytes.ok_or_else(mismatch)?, out);
+        }
         (Type::Identity, Json::String(text)) => {
             out.extend_from_slice(&Identity::from_hex(text).ok_or_else(mismatch)?.0);
         }

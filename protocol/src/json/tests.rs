@@ -94,6 +94,10 @@ fn readers_take_what_people_write() {
     assert_eq!(decode(&Type::U64, &json!(3)), Ok(Value::U64(3)));
     assert_eq!(decode(&Type::U8, &json!("3")), Ok(Value::U8(3)));
     assert_eq!(decode(&Type::I32, &json!(1e3)), Ok(Value::I32(1000)));
+    assert_eq!(
+        decode(&Type::Bytes, &json!([1, 255])),
+        Ok(Value::Bytes(vec![1, 255]))
+    );
     assert_eq!(decode(&Type::F64, &json!(3)), Ok(Value::F64(3.0)));
     assert_eq!(decode(&Type::F64, &json!(-0.0)), Ok(Value::F64(0.0)));
     let bare = "1A".repeat(16);

@@ -227,9 +227,9 @@ impl Run {
         self.check(model, &changes);
     }
 
-    fn reset(&mut self, model: Model, later: Model) {
-        let [first, second] = halves(&model);
-        let ops = ops(&model, &later);
+    fn reset(&mut self, model: &Model, later: Model) {
+        let [first, second] = halves(model);
+        let ops = ops(model, &later);
         let lsn = self.lsn.next();
         self.lsn = lsn.next();
         let mut changes = Vec::new();
@@ -281,7 +281,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Commit(model) => run.commit(model),
-                Step::Reset(model, later) => run.reset(model, later),
+                Step::Reset(model, later) => run.reset(&model, later),
                 Step::Reconnect(model) => {
                     let lost = chunk(Lsn(u64::MAX), &(Vec::new(), 0), false).lsn;
                     let empty = (Vec::new(), 0);
