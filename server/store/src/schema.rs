@@ -292,6 +292,4 @@ fn describe(table: &TableDef, index: &syncline_protocol::IndexDef) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod fixtures;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;

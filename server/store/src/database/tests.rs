@@ -4,7 +4,7 @@ use syncline_protocol::{ChangeSet, IndexKind, Schema, TableDef, TableId, Type};
 
 use super::{Database, Recovery, StoreError};
 use crate::schema::SchemaError;
-use crate::schema::fixtures::{FIRST, account, account_row, database, index, schema, table};
+use crate::schema::tests::fixtures::{FIRST, account, account_row, database, index, schema, table};
 use crate::table::IndexId;
 
 fn with_accounts(rows: &[(u64, &str, i64)]) -> Database {

@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
+pub(crate) mod fixtures;
+
 use syncline_protocol::{IndexKind, Schema, TableDef, TableId, Type};
 
 use super::DatabaseSchema;
-use super::fixtures::{account, index, schema, table};
+use fixtures::{account, index, schema, table};
 
 fn module(tables: Vec<TableDef>) -> Schema {
     Schema {

@@ -2,7 +2,7 @@
 
 use syncline_protocol::{ChangeSet, TableId};
 
-use crate::schema::fixtures::{FIRST, account, account_row, database};
+use crate::schema::tests::fixtures::{FIRST, account, account_row, database};
 
 #[test]
 fn later_writes_are_not_seen() {

@@ -3,7 +3,7 @@
 use syncline_protocol::ChangeSet;
 
 use super::row_hash;
-use crate::schema::fixtures::{FIRST, account, account_row, database};
+use crate::schema::tests::fixtures::{FIRST, account, account_row, database};
 
 /// The first value is SplitMix64's first output for the seed 0.
 #[test]

@@ -7,7 +7,7 @@ use syncline_protocol::{
     Value, Variant,
 };
 
-use crate::schema::fixtures::table;
+use crate::schema::tests::fixtures::table;
 
 /// Bytes that decide. When they are used up, every decision is the first choice.
 pub(super) struct Choices<'a>(pub(super) &'a [u8]);

@@ -4,7 +4,7 @@ use syncline_protocol::abi::{BOUND_EXCLUDED, BOUND_INCLUDED, BOUND_NONE, SCAN_RE
 use syncline_protocol::{CodecError, IndexKind, TableId, Type, packed};
 
 use super::scans::unpack;
-use crate::schema::fixtures::{FIRST, account, account_row, database, index, table};
+use crate::schema::tests::fixtures::{FIRST, account, account_row, database, index, table};
 use crate::table::IndexId;
 use crate::transaction::{ScanChunk, ScanError, ScanPosition, Transaction};
 

@@ -8,7 +8,7 @@ use super::choices::{Choices, tables, value};
 use super::oracle::Oracle;
 use super::scans::Scan;
 use crate::database::{Database, Recovery};
-use crate::schema::fixtures::{FIRST, database, schema};
+use crate::schema::tests::fixtures::{FIRST, database, schema};
 use crate::transaction::Transaction;
 use crate::view::ReadView;
 

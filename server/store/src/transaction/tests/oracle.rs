@@ -258,7 +258,7 @@ impl Oracle {
 
     /// A row of values whose floats are, now and then, not canonical, and the canonical row.
     pub(super) fn row(&self, values: &[Value], is_dirty: bool) -> (Vec<u8>, Vec<u8>) {
-        let canonical = crate::schema::fixtures::row(&self.def, values);
+        let canonical = crate::schema::tests::fixtures::row(&self.def, values);
         let mut dirty = Vec::new();
         for (at, ty) in self.layout.types().iter().enumerate() {
             let bytes = self.layout.column(&canonical, at);

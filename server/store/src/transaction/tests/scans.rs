@@ -20,18 +20,23 @@ pub(super) struct Scan {
 }
 
 enum Kind {
-    Ordered {
-        lower: Bound<Vec<u8>>,
-        upper: Bound<Vec<u8>>,
-        reverse: bool,
-        last: Option<Vec<u8>>,
-    },
-    Unordered {
-        filter: Option<Vec<u8>>,
-        /// Rows that were there when the first chunk was read, by primary key; visited ones go.
-        open: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
-        visited: BTreeSet<Vec<u8>>,
-    },
+    Ordered(Ordered),
+    Unordered(Unordered),
+}
+
+struct Ordered {
+    lower: Bound<Vec<u8>>,
+    upper: Bound<Vec<u8>>,
+    reverse: bool,
+    last: Option<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Unordered {
+    filter: Option<Vec<u8>>,
+    /// Rows that were there when the first chunk was read, by primary key; visited ones go.
+    open: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
+    visited: BTreeSet<Vec<u8>>,
 }
 
 /// The rows of a chunk.
@@ -75,12 +80,12 @@ impl Scan {
         };
         let reverse = flags == 1;
         let kind = if live.is_ordered(IndexId(index as u16)) {
-            Kind::Ordered {
+            Kind::Ordered(Ordered {
                 lower,
                 upper,
                 reverse,
                 last: None,
-            }
+            })
         } else {
             let filter = match (lower, upper) {
                 (Bound::Unbounded, Bound::Unbounded) if !reverse => None,
@@ -94,11 +99,10 @@ impl Scan {
                     return None;
                 }
             };
-            Kind::Unordered {
+            Kind::Unordered(Unordered {
                 filter,
-                open: None,
-                visited: BTreeSet::new(),
-            }
+                ..Unordered::default()
+            })
         };
         Some(Self {
             position: position.unwrap(),
@@ -114,89 +118,86 @@ impl Scan {
         let mut out = vec![1, 2, 3];
         let end = tx.scan_chunk(self.id, &mut self.position, cap_bytes, &mut out);
         assert_eq!(&out[..3], [1, 2, 3]);
-        assert!(out.len() - 3 <= cap_bytes);
+        let left = cap_bytes.checked_sub(out.len() - 3).unwrap();
         let rows = unpack(&out[3..]);
+        match end {
+            ScanChunk::Done => {}
+            ScanChunk::More => assert!(!rows.is_empty()),
+            ScanChunk::RowTooLarge => assert!(rows.is_empty()),
+        }
         let oracle = &now[self.table];
         match &mut self.kind {
-            Kind::Ordered {
-                lower,
-                upper,
-                reverse,
-                last,
-            } => {
-                let mut expected: Vec<_> = oracle
-                    .in_order(&self.columns)
-                    .into_iter()
-                    .filter(|(key, row)| {
-                        let is_ahead = last
-                            .as_ref()
-                            .is_none_or(|last| if *reverse { key < last } else { key > last });
-                        is_ahead
-                            && end != ScanChunk::RowTooLarge
-                            && is_inside(oracle, &self.columns, lower, upper, row)
-                    })
-                    .collect();
-                if *reverse {
-                    expected.reverse();
-                }
-                let fits = rows.len();
-                assert!(
-                    rows.iter()
-                        .eq(expected.iter().take(fits).map(|(_, row)| *row))
-                );
-                match end {
-                    ScanChunk::Done => assert_eq!(fits, expected.len()),
-                    ScanChunk::More => {
-                        assert!(out.len() - 3 + 4 + expected[fits].1.len() > cap_bytes);
-                        *last = Some(expected[fits - 1].0.clone());
-                    }
-                    ScanChunk::RowTooLarge => assert!(rows.is_empty()),
-                }
-                if end == ScanChunk::Done {
-                    // From here on, nothing.
-                    *upper = Bound::Excluded(Vec::new());
-                }
+            Kind::Ordered(scan) => scan.check(oracle, &self.columns, &rows, end, left),
+            Kind::Unordered(scan) => scan.check(oracle, &self.columns, &rows, end),
+        }
+    }
+}
+
+impl Ordered {
+    /// The rows are the first of those that are ahead; `left` bytes were not enough for one more.
+    fn check(
+        &mut self,
+        oracle: &Oracle,
+        columns: &[u16],
+        rows: &[Vec<u8>],
+        end: ScanChunk,
+        left: usize,
+    ) {
+        let is_ahead = |key: &Vec<u8>| {
+            self.last
+                .as_ref()
+                .is_none_or(|last| if self.reverse { key < last } else { key > last })
+        };
+        let mut expected = oracle.in_order(columns);
+        expected.retain(|(key, row)| {
+            is_ahead(key) && is_inside(oracle, columns, &self.lower, &self.upper, row)
+        });
+        if self.reverse {
+            expected.reverse();
+        }
+        assert!(
+            rows.iter()
+                .eq(expected.iter().take(rows.len()).map(|(_, row)| *row))
+        );
+        if end == ScanChunk::Done {
+            assert_eq!(rows.len(), expected.len());
+            // From here on, nothing.
+            self.upper = Bound::Excluded(Vec::new());
+            return;
+        }
+        assert!(4 + expected[rows.len()].1.len() > left);
+        if let Some(last) = rows.len().checked_sub(1) {
+            self.last = Some(expected[last].0.clone());
+        }
+    }
+}
+
+impl Unordered {
+    /// Each row was there when the scan began, is as it is now, and is seen once; who is missed at
+    /// the end has changed or gone.
+    fn check(&mut self, oracle: &Oracle, columns: &[u16], rows: &[Vec<u8>], end: ScanChunk) {
+        let is_match = |row: &Vec<u8>| {
+            self.filter
+                .as_ref()
+                .is_none_or(|key| oracle.packed(row, columns) == *key)
+        };
+        let there = oracle.rows.iter().filter(|(_, row)| is_match(row));
+        let open = self
+            .open
+            .get_or_insert_with(|| there.map(|(key, row)| (key.clone(), row.clone())).collect());
+        for row in rows {
+            let key = oracle.primary_key(row);
+            assert_eq!(oracle.rows.get(&key), Some(row));
+            assert!(is_match(row) && open.remove(&key).is_some());
+            self.visited.insert(key);
+        }
+        if end == ScanChunk::Done {
+            for (key, row) in std::mem::take(open) {
+                assert_ne!(oracle.rows.get(&key), Some(&row));
             }
-            Kind::Unordered {
-                filter,
-                open,
-                visited,
-            } => {
-                let is_match = |row: &Vec<u8>| {
-                    filter
-                        .as_ref()
-                        .is_none_or(|key| oracle.packed(row, &self.columns) == *key)
-                };
-                let there = oracle.rows.iter().filter(|(_, row)| is_match(row));
-                let at_open = open.get_or_insert_with(|| {
-                    there.map(|(key, row)| (key.clone(), row.clone())).collect()
-                });
-                for row in &rows {
-                    let key = oracle.primary_key(row);
-                    assert_eq!(oracle.rows.get(&key), Some(row), "a row is as it is now");
-                    assert!(is_match(row));
-                    assert!(
-                        at_open.remove(&key).is_some(),
-                        "it was there, and is seen once"
-                    );
-                    visited.insert(key);
-                }
-                match end {
-                    ScanChunk::Done => {
-                        // Who was missed has changed or gone.
-                        for (key, row) in std::mem::take(at_open) {
-                            assert_ne!(oracle.rows.get(&key), Some(&row));
-                        }
-                    }
-                    ScanChunk::More => assert!(!rows.is_empty()),
-                    ScanChunk::RowTooLarge => {
-                        assert!(rows.is_empty());
-                        if visited.is_empty() {
-                            *open = None;
-                        }
-                    }
-                }
-            }
+        } else if self.visited.is_empty() {
+            // Nothing was read: the scan has not begun.
+            self.open = None;
         }
     }
 }

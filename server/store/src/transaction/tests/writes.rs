@@ -5,7 +5,7 @@ use syncline_protocol::limits::{
 };
 use syncline_protocol::{ChangeSet, CodecError, IndexKind, TableDef, TableId, Type, Value};
 
-use crate::schema::fixtures::{FIRST, account, account_row, database, index, row, table};
+use crate::schema::tests::fixtures::{FIRST, account, account_row, database, index, row, table};
 use crate::table::{IndexId, WriteError};
 use crate::transaction::Transaction;
 

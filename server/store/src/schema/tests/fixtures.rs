@@ -7,8 +7,8 @@ use syncline_protocol::{
     ColumnDef, IndexDef, IndexKind, Schema, TableDef, TableId, Type, Value, packed,
 };
 
-use super::DatabaseSchema;
 use crate::database::Database;
+use crate::schema::DatabaseSchema;
 
 /// The first table of a module.
 pub(crate) const FIRST: TableId = TableId::FIRST_USER;
