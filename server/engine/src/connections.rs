@@ -33,7 +33,10 @@ impl Connections {
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || None);
         }
-        debug_assert!(self.slots[index].is_none(), "gateway frees an index before it reuses it");
+        debug_assert!(
+            self.slots[index].is_none(),
+            "gateway frees an index before it reuses it"
+        );
         self.count += usize::from(self.slots[index].is_none());
         self.slots[index] = Some(Box::new(connection));
     }
@@ -81,7 +84,9 @@ pub(crate) struct Subscribers {
 
 impl Default for Subscribers {
     fn default() -> Self {
-        Self { by_handle: HashMap::with_hasher(FixedState::default()) }
+        Self {
+            by_handle: HashMap::with_hasher(FixedState::default()),
+        }
     }
 }
 
@@ -94,8 +99,12 @@ impl Subscribers {
     pub(crate) fn add(&mut self, handle: u64, connection: &Connection, shared: bool) {
         let list = self.by_handle.entry(handle).or_default();
         if shared {
-            let subscriber = list.iter_mut().find(|subscriber| subscriber.conn == connection.key);
-            subscriber.expect("a shared instance has its connection in the list").count += 1;
+            let subscriber = list
+                .iter_mut()
+                .find(|subscriber| subscriber.conn == connection.key);
+            subscriber
+                .expect("a shared instance has its connection in the list")
+                .count += 1;
         } else {
             list.push(Subscriber {
                 conn: connection.key,
@@ -107,8 +116,12 @@ impl Subscribers {
     }
 
     pub(crate) fn remove(&mut self, handle: u64, conn: ConnKey) {
-        let Some(list) = self.by_handle.get_mut(&handle) else { return };
-        let Some(at) = list.iter().position(|subscriber| subscriber.conn == conn) else { return };
+        let Some(list) = self.by_handle.get_mut(&handle) else {
+            return;
+        };
+        let Some(at) = list.iter().position(|subscriber| subscriber.conn == conn) else {
+            return;
+        };
         list[at].count -= 1;
         if list[at].count == 0 {
             list.swap_remove(at);

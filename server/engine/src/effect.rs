@@ -17,9 +17,19 @@ pub struct Effects {
 /// One effect; ranges point into the buffers of its [`Effects`].
 #[derive(Clone, Debug)]
 enum Effect {
-    Send { conn: ConnKey, bytes: (u32, u32), answers: bool },
-    FanOut { targets: (u32, u32), bytes: (u32, u32) },
-    Close { conn: ConnKey, error: Box<WireError> },
+    Send {
+        conn: ConnKey,
+        bytes: (u32, u32),
+        answers: bool,
+    },
+    FanOut {
+        targets: (u32, u32),
+        bytes: (u32, u32),
+    },
+    Close {
+        conn: ConnKey,
+        error: Box<WireError>,
+    },
 }
 
 /// One effect with its bytes.
@@ -115,10 +125,19 @@ impl Effects {
     pub fn iter(&self) -> impl Iterator<Item = EffectRef<'_>> {
         let bytes = |(start, end): (u32, u32)| &self.bytes[start as usize..end as usize];
         self.list.iter().map(move |effect| match effect {
-            Effect::Send { conn, bytes: range, answers } => {
-                EffectRef::Send { conn: *conn, message: bytes(*range), answers: *answers }
-            }
-            Effect::FanOut { targets: (start, end), bytes: range } => EffectRef::FanOut {
+            Effect::Send {
+                conn,
+                bytes: range,
+                answers,
+            } => EffectRef::Send {
+                conn: *conn,
+                message: bytes(*range),
+                answers: *answers,
+            },
+            Effect::FanOut {
+                targets: (start, end),
+                bytes: range,
+            } => EffectRef::FanOut {
                 targets: &self.targets[*start as usize..*end as usize],
                 message: bytes(*range),
             },
@@ -134,7 +153,11 @@ impl Effects {
     /// Adds a message that `write` appends to the buffer it is given.
     pub(crate) fn send(&mut self, conn: ConnKey, answers: bool, write: impl FnOnce(&mut Vec<u8>)) {
         let bytes = self.write(write);
-        self.list.push(Effect::Send { conn, bytes, answers });
+        self.list.push(Effect::Send {
+            conn,
+            bytes,
+            answers,
+        });
     }
 
     /// Adds a message that goes to all `targets`; none if there are no targets.
@@ -148,12 +171,18 @@ impl Effects {
         let end = self.targets.len() as u32;
         if start < end {
             let bytes = self.write(write);
-            self.list.push(Effect::FanOut { targets: (start, end), bytes });
+            self.list.push(Effect::FanOut {
+                targets: (start, end),
+                bytes,
+            });
         }
     }
 
     pub(crate) fn close(&mut self, conn: ConnKey, error: WireError) {
-        self.list.push(Effect::Close { conn, error: Box::new(error) });
+        self.list.push(Effect::Close {
+            conn,
+            error: Box::new(error),
+        });
     }
 
     pub(crate) fn answer(&mut self, ticket: Ticket, answer: Answer) {

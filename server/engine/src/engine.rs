@@ -142,7 +142,9 @@ impl Engine {
             if bytes > STEP_BYTES_MAX {
                 break;
             }
-            let Some(command) = inbox.pop_front() else { break };
+            let Some(command) = inbox.pop_front() else {
+                break;
+            };
             self.run(command);
         }
         self.log.flush();
@@ -151,15 +153,27 @@ impl Engine {
 
     fn run(&mut self, command: Command) {
         match command {
-            Command::Call { origin, reducer, args } => self.call(origin, &reducer, &args),
+            Command::Call {
+                origin,
+                reducer,
+                args,
+            } => self.call(origin, &reducer, &args),
             Command::Subscribe { conn, id, query } => self.subscribe(conn, id, &query),
-            Command::Unsubscribe { conn, id, subscription } => {
+            Command::Unsubscribe {
+                conn,
+                id,
+                subscription,
+            } => {
                 self.unsubscribe(conn, id, subscription);
             }
             Command::Query { origin, query } => self.query(origin, &query),
             Command::Ping { conn, id } => self.pong(conn, id),
             Command::Reply { conn, id, outcome } => {
-                self.reply(Origin::Connection { conn, id }, None, outcome.map_err(|error| *error));
+                self.reply(
+                    Origin::Connection { conn, id },
+                    None,
+                    outcome.map_err(|error| *error),
+                );
             }
             Command::Connect(connect) => self.connect(*connect),
             Command::Disconnect(conn) => self.disconnect(conn),
@@ -198,8 +212,11 @@ impl Engine {
     /// so that their clients learn just that.
     fn release_poison(&mut self, out: &mut dyn FnMut(&mut Effects)) {
         let unknown = || {
-            WireError::new(ErrorCode::OutcomeUnknown, "the disk failed before the call was durable")
-                .hint("restart the server; it recovers everything that was confirmed")
+            WireError::new(
+                ErrorCode::OutcomeUnknown,
+                "the disk failed before the call was durable",
+            )
+            .hint("restart the server; it recovers everything that was confirmed")
         };
         let mut news = Effects::default();
         for (_, mut effects) in self.held.drain(..) {
@@ -219,7 +236,11 @@ impl Engine {
         self.unconfirmed.clear();
         if !self.poison_told || self.connections.len() > 0 {
             self.poison_told = true;
-            let keys: Vec<_> = self.connections.iter().map(|connection| connection.key).collect();
+            let keys: Vec<_> = self
+                .connections
+                .iter()
+                .map(|connection| connection.key)
+                .collect();
             for key in keys {
                 news.close(key, poisoned());
                 self.forget(key);
@@ -244,7 +265,9 @@ impl Engine {
 
     /// The database, outside of a transaction.
     pub(crate) fn database(&self) -> &Database {
-        self.database.as_ref().expect("no transaction is open between two commands")
+        self.database
+            .as_ref()
+            .expect("no transaction is open between two commands")
     }
 
     /// Runs one transaction: a system change, then a reducer (if there is one), then commit, log, live
@@ -256,8 +279,13 @@ impl Engine {
         reducer: Option<(usize, &str)>,
         args: &[u8],
     ) -> Result<(Lsn, Vec<u8>), WireError> {
-        self.log.reserve(args.len()).map_err(|error| refusal(&error))?;
-        let database = self.database.take().expect("no transaction is open between two commands");
+        self.log
+            .reserve(args.len())
+            .map_err(|error| refusal(&error))?;
+        let database = self
+            .database
+            .take()
+            .expect("no transaction is open between two commands");
         let mut transaction = database.begin();
         system.apply(caller.identity, self.now, &mut transaction);
         let context = self.call_context(caller.identity, caller.connection);
@@ -274,7 +302,8 @@ impl Engine {
                 &mut self.lines,
             );
             for line in self.lines.drain(..) {
-                self.module_log.push(self.now, line.level_name(), name, line.text);
+                self.module_log
+                    .push(self.now, line.level_name(), name, line.text);
             }
             outcome = result.map_err(|error| reply::call_error(name, &error));
         }
@@ -314,20 +343,32 @@ impl Engine {
     ) -> CallContext {
         self.calls += 1;
         let seed = seed(&self.secret, self.log.last(), self.calls);
-        CallContext { caller, connection, time: self.now, seed }
+        CallContext {
+            caller,
+            connection,
+            time: self.now,
+            seed,
+        }
     }
 
     /// Tells the subscribers what the transaction in `self.changes` changed for them.
     fn notify(&mut self, lsn: Lsn) {
-        let database = self.database.as_ref().expect("the transaction gave it back");
+        let database = self
+            .database
+            .as_ref()
+            .expect("the transaction gave it back");
         self.live.step(database, &self.changes, &mut self.deltas);
         if self.deltas.is_empty() {
             return;
         }
-        let mut queues =
-            Queues { confirmed: &mut self.confirmed, unconfirmed: &mut self.unconfirmed };
+        let mut queues = Queues {
+            confirmed: &mut self.confirmed,
+            unconfirmed: &mut self.unconfirmed,
+        };
         let (live, subscribers) = (&self.live, &self.subscribers);
-        let sent = self.fan_out.run(lsn, &self.deltas, live, subscribers, &mut queues);
+        let sent = self
+            .fan_out
+            .run(lsn, &self.deltas, live, subscribers, &mut queues);
         self.counters.deltas += self.deltas.len() as u64;
         self.counters.commits_sent += sent as u64;
     }
@@ -361,7 +402,9 @@ impl Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("lsn", &self.log.last()).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("lsn", &self.log.last())
+            .finish_non_exhaustive()
     }
 }
 
@@ -375,8 +418,11 @@ fn seed(secret: &[u8; 32], last: Lsn, calls: u64) -> [u8; 32] {
 }
 
 pub(crate) fn poisoned() -> WireError {
-    WireError::new(ErrorCode::Poisoned, "the disk failed; the database refuses work")
-        .hint("restart the server; it recovers everything that was confirmed")
+    WireError::new(
+        ErrorCode::Poisoned,
+        "the disk failed; the database refuses work",
+    )
+    .hint("restart the server; it recovers everything that was confirmed")
 }
 
 /// Why the log takes no transaction now.

@@ -66,7 +66,10 @@ impl FanOut {
                         subscriber.encoding == encoding && subscriber.delivery == delivery
                     };
                     let marks = &self.marks;
-                    let alone = list.iter().filter(is_meant).map(|subscriber| subscriber.conn);
+                    let alone = list
+                        .iter()
+                        .filter(is_meant)
+                        .map(|subscriber| subscriber.conn);
                     let alone = alone.filter(|conn| marks[conn.index as usize].deltas == 1);
                     let mut count = 0;
                     let alone = alone.inspect(|_| count += 1);
@@ -93,7 +96,10 @@ impl FanOut {
                 }
                 let mark = &mut self.marks[index];
                 if mark.round != self.round {
-                    *mark = Mark { round: self.round, deltas: 0 };
+                    *mark = Mark {
+                        round: self.round,
+                        deltas: 0,
+                    };
                 }
                 mark.deltas += 1;
             }
@@ -104,7 +110,8 @@ impl FanOut {
         for subscriber in list {
             if self.marks[subscriber.conn.index as usize].deltas > 1 {
                 let (encoding, delivery) = (subscriber.encoding, subscriber.delivery);
-                self.several.push((subscriber.conn, position as u32, encoding, delivery));
+                self.several
+                    .push((subscriber.conn, position as u32, encoding, delivery));
             }
         }
     }
@@ -117,7 +124,8 @@ impl FanOut {
         queues: &mut Queues<'_>,
     ) -> usize {
         let mut sent = 0;
-        self.several.sort_unstable_by_key(|(conn, position, ..)| (*conn, *position));
+        self.several
+            .sort_unstable_by_key(|(conn, position, ..)| (*conn, *position));
         for group in self.several.chunk_by(|left, right| left.0 == right.0) {
             let (conn, _, encoding, delivery) = group[0];
             self.segment.clear();
@@ -151,7 +159,9 @@ fn segment(encoding: Encoding, live: &LiveQueries, handle: u64, ops: &[u8], out:
     match encoding {
         Encoding::MessagePack => CommitFrame::segment(handle, ops, out),
         Encoding::Json => {
-            let description = live.description(handle).expect("an instance with a delta exists");
+            let description = live
+                .description(handle)
+                .expect("an instance with a delta exists");
             syncline_protocol::message::text::segment(handle, description, ops, out);
         }
     }

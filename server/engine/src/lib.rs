@@ -26,8 +26,8 @@ pub use counters::Counters;
 pub use effect::{Answer, EffectRef, Effects, Published};
 pub use engine::{Engine, SchemaText};
 pub use module_log::LogEntry;
-pub use reply::put as put_message;
 pub use open::{OpenError, Opened, Settings};
+pub use reply::put as put_message;
 
 // What the gateway needs of the floors below, so that it depends on this one alone.
 pub use syncline_host::{Host, HostError, LoadError, Module, RunLimits, TICK_MS};

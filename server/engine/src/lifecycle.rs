@@ -25,7 +25,9 @@ impl Engine {
         // The connection receives from here on, so what `connected` changes comes after Welcome.
         let lsn_before = self.log.last();
         let lifecycle = self.lifecycle(ReducerKind::Connected);
-        let reducer = lifecycle.as_ref().map(|(index, name)| (*index, name.as_str()));
+        let reducer = lifecycle
+            .as_ref()
+            .map(|(index, name)| (*index, name.as_str()));
         let system = SystemChange::Connected(connect.connection);
         if let Err(error) = self.transact(caller, system, reducer, &[]) {
             return self.confirmed.close(connect.conn, error);
@@ -51,12 +53,16 @@ impl Engine {
             server: SERVER_VERSION.to_owned(),
         });
         if let Some(queue) = self.queue(connect.conn) {
-            queue.send(connect.conn, false, |out| reply::put(connect.encoding, &welcome, out));
+            queue.send(connect.conn, false, |out| {
+                reply::put(connect.encoding, &welcome, out)
+            });
         }
     }
 
     pub(crate) fn disconnect(&mut self, conn: ConnKey) {
-        let Some(connection) = self.forget(conn) else { return };
+        let Some(connection) = self.forget(conn) else {
+            return;
+        };
         self.run_disconnected(connection.identity, connection.id);
     }
 
@@ -72,17 +78,26 @@ impl Engine {
     }
 
     fn run_disconnected(&mut self, identity: Identity, connection: ConnectionId) {
-        let caller = Caller { identity, connection, admin: false };
+        let caller = Caller {
+            identity,
+            connection,
+            admin: false,
+        };
         let lifecycle = self.lifecycle(ReducerKind::Disconnected);
-        let reducer = lifecycle.as_ref().map(|(index, name)| (*index, name.as_str()));
+        let reducer = lifecycle
+            .as_ref()
+            .map(|(index, name)| (*index, name.as_str()));
         let system = SystemChange::Disconnected(connection);
-        let Err(error) = self.transact(caller, system, reducer, &[]) else { return };
+        let Err(error) = self.transact(caller, system, reducer, &[]) else {
+            return;
+        };
         if reducer.is_none() {
             return;
         }
         // The connection is gone, whatever the module thinks of it.
         let text = format!("disconnected failed: {error}");
-        self.module_log.push(self.now, "error", "disconnected", text);
+        self.module_log
+            .push(self.now, "error", "disconnected", text);
         if let Err(error) = self.transact(caller, system, None, &[]) {
             tracing::error!(%error, "the end of a connection could not be logged");
         }
@@ -97,8 +112,14 @@ impl Engine {
         let stale: Vec<_> = table
             .rows()
             .map(|row| {
-                let id = layout.column(row, 0).try_into().expect("column 0 has 16 bytes");
-                let identity = layout.column(row, 1).try_into().expect("column 1 has 32 bytes");
+                let id = layout
+                    .column(row, 0)
+                    .try_into()
+                    .expect("column 0 has 16 bytes");
+                let identity = layout
+                    .column(row, 1)
+                    .try_into()
+                    .expect("column 1 has 32 bytes");
                 (ConnectionId(id), Identity(identity))
             })
             .collect();

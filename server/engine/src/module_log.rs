@@ -34,7 +34,13 @@ impl ModuleLog {
             self.lines.pop_front();
         }
         let reducer = reducer.to_owned();
-        self.lines.push_back(LogEntry { sequence: self.last, time, level, reducer, text });
+        self.lines.push_back(LogEntry {
+            sequence: self.last,
+            time,
+            level,
+            reducer,
+            text,
+        });
     }
 
     /// The newest `limit` lines after this sequence number, oldest first.

@@ -50,20 +50,28 @@ impl Engine {
         secret: [u8; 32],
         settings: &Settings,
     ) -> Result<Opened, OpenError> {
-        let (seed, _) = secret.split_first_chunk().expect("32 bytes are more than 8");
+        let (seed, _) = secret
+            .split_first_chunk()
+            .expect("32 bytes are more than 8");
         let fresh_seed = u64::from_le_bytes(*seed);
         let opened = syncline_store::open(disk, folder, now, fresh_seed, settings.log.clone())?;
         let now = now.max(opened.last_time);
-        let mut engine =
-            Engine::assemble(opened.database, opened.log, opened.epoch, now, secret);
+        let mut engine = Engine::assemble(opened.database, opened.log, opened.epoch, now, secret);
         if let Some(wasm) = &opened.wasm {
-            let module = host.load(wasm).map_err(|error| OpenError::Module(error.to_string()))?;
+            let module = host
+                .load(wasm)
+                .map_err(|error| OpenError::Module(error.to_string()))?;
             engine.runner = Some(Runner::new(&module));
         }
         let schema = engine.database().schema().clone();
         engine.set_schema(&schema);
         let stale_connections = engine.end_stale_connections();
         engine.log.flush();
-        Ok(Opened { engine, writer: opened.writer, report: opened.report, stale_connections })
+        Ok(Opened {
+            engine,
+            writer: opened.writer,
+            report: opened.report,
+            stale_connections,
+        })
     }
 }

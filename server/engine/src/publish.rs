@@ -1,5 +1,6 @@
 //! Swapping the module between two transactions.
 
+use std::sync::Arc;
 use syncline_host::Runner;
 use syncline_protocol::message::{SchemaChanged, ServerMessage};
 use syncline_protocol::{
@@ -7,7 +8,6 @@ use syncline_protocol::{
 };
 use syncline_query::LiveQueries;
 use syncline_store::{Database, DatabaseSchema, PublishRecord};
-use std::sync::Arc;
 
 use crate::command::Publish;
 use crate::connections::Subscribers;
@@ -27,13 +27,17 @@ impl Engine {
 
     /// Everything that can fail comes before the log record, and works on copies or undoes itself.
     fn try_publish(&mut self, publish: Publish) -> Result<Published, WireError> {
-        self.log.reserve(publish.wasm.len()).map_err(|error| refusal(&error))?;
+        self.log
+            .reserve(publish.wasm.len())
+            .map_err(|error| refusal(&error))?;
         let old = self.database().schema().clone();
         let hash = publish.module.hash();
         let schema = old
             .evolve(publish.module.schema().clone(), hash, publish.clear_data)
             .map_err(|differences| conflict(&differences))?;
-        self.log.put_module(&hash, &publish.wasm).map_err(|error| refusal(&error))?;
+        self.log
+            .put_module(&hash, &publish.wasm)
+            .map_err(|error| refusal(&error))?;
 
         let mut runner = Runner::new(&publish.module);
         let is_first = old.module_hash.is_none();
@@ -44,9 +48,9 @@ impl Engine {
             self.restart_live_queries(publish.clear_data && !is_first);
         } else {
             let database = self.database.as_mut().expect("no transaction is open here");
-            database.install(schema.clone()).map_err(|error| {
-                WireError::new(ErrorCode::SchemaConflict, error.to_string())
-            })?;
+            database
+                .install(schema.clone())
+                .map_err(|error| WireError::new(ErrorCode::SchemaConflict, error.to_string()))?;
             let lost = self.live.rebind(database);
             for (handle, error) in lost {
                 self.end_instance(handle, &error.to_wire());
@@ -56,7 +60,13 @@ impl Engine {
         self.runner = Some(runner);
         self.set_schema(&schema);
         self.announce_schema();
-        Ok(summary(lsn, &hash, &old.module, &schema.module, publish.clear_data && !is_first))
+        Ok(summary(
+            lsn,
+            &hash,
+            &old.module,
+            &schema.module,
+            publish.clear_data && !is_first,
+        ))
     }
 
     /// A database with this schema, the connections of the old one, and what `init` puts into it.
@@ -74,16 +84,29 @@ impl Engine {
             connections.push(TableId::CONNECTIONS, None, Some(row));
         }
         let invalid = |error: String| WireError::new(ErrorCode::SchemaConflict, error);
-        fresh.apply(&connections).map_err(|error| invalid(error.to_string()))?;
-        fresh.install(schema.clone()).map_err(|error| invalid(error.to_string()))?;
-        let Some(init) = schema.module.lifecycle(ReducerKind::Init) else { return Ok(fresh) };
+        fresh
+            .apply(&connections)
+            .map_err(|error| invalid(error.to_string()))?;
+        fresh
+            .install(schema.clone())
+            .map_err(|error| invalid(error.to_string()))?;
+        let Some(init) = schema.module.lifecycle(ReducerKind::Init) else {
+            return Ok(fresh);
+        };
         let name = schema.module.reducers[init].name.clone();
         let context = self.call_context(publish.identity, ConnectionId::default());
         let mut lines = Vec::new();
-        let (transaction, result) =
-            runner.call(fresh.begin(), &schema.table_ids, init, &context, &[], &mut lines);
+        let (transaction, result) = runner.call(
+            fresh.begin(),
+            &schema.table_ids,
+            init,
+            &context,
+            &[],
+            &mut lines,
+        );
         for line in lines {
-            self.module_log.push(self.now, line.level_name(), &name, line.text);
+            self.module_log
+                .push(self.now, line.level_name(), &name, line.text);
         }
         match result {
             Ok(_) => Ok(transaction.commit(changes)),
@@ -118,7 +141,11 @@ impl Engine {
         self.live = LiveQueries::new();
         self.subscribers = Subscribers::default();
         self.counters.subscriptions = 0;
-        let keys: Vec<_> = self.connections.iter().map(|connection| connection.key).collect();
+        let keys: Vec<_> = self
+            .connections
+            .iter()
+            .map(|connection| connection.key)
+            .collect();
         for key in keys {
             if let Some(connection) = self.connections.get_mut(key) {
                 connection.subscriptions.clear();
@@ -142,7 +169,10 @@ impl Engine {
             self.reducers.insert(reducer.name.as_str().into(), index);
         }
         let json = serde_json::to_string(schema).expect("a schema is plain data");
-        self.schema_text = Arc::new(SchemaText { hash: reply::hex(&schema.hash()), json });
+        self.schema_text = Arc::new(SchemaText {
+            hash: reply::hex(&schema.hash()),
+            json,
+        });
     }
 
     fn announce_schema(&mut self) {
@@ -150,8 +180,11 @@ impl Engine {
             schema_hash: self.schema_text.hash.clone(),
             schema: self.schema_text.json.clone(),
         });
-        let receivers: Vec<_> =
-            self.connections.iter().map(|c| (c.key, c.encoding)).collect();
+        let receivers: Vec<_> = self
+            .connections
+            .iter()
+            .map(|c| (c.key, c.encoding))
+            .collect();
         for (conn, encoding) in receivers {
             if let Some(queue) = self.queue(conn) {
                 queue.send(conn, false, |out| reply::put(encoding, &message, out));
@@ -166,23 +199,28 @@ fn conflict(differences: &[syncline_store::SchemaDifference]) -> WireError {
         .hint("tables, indexes and reducers can be added; --clear-data throws the rows away and takes any schema")
 }
 
-fn summary(
-    lsn: Lsn,
-    hash: &[u8; 32],
-    old: &Schema,
-    new: &Schema,
-    data_cleared: bool,
-) -> Published {
+fn summary(lsn: Lsn, hash: &[u8; 32], old: &Schema, new: &Schema, data_cleared: bool) -> Published {
     let mut indexes_added = Vec::new();
     for table in &new.tables {
-        let Some((_, before)) = old.table(&table.name) else { continue };
+        let Some((_, before)) = old.table(&table.name) else {
+            continue;
+        };
         let is_new = |name: &str| before.indexes.iter().all(|index| index.name != name);
         let added = table.indexes.iter().filter(|index| is_new(&index.name));
         indexes_added.extend(added.map(|index| format!("{}.{}", table.name, index.name)));
     }
-    let tables = new.tables.iter().filter(|table| old.table(&table.name).is_none());
-    let added = new.reducers.iter().filter(|reducer| old.reducer(&reducer.name).is_none());
-    let removed = old.reducers.iter().filter(|reducer| new.reducer(&reducer.name).is_none());
+    let tables = new
+        .tables
+        .iter()
+        .filter(|table| old.table(&table.name).is_none());
+    let added = new
+        .reducers
+        .iter()
+        .filter(|reducer| old.reducer(&reducer.name).is_none());
+    let removed = old
+        .reducers
+        .iter()
+        .filter(|reducer| new.reducer(&reducer.name).is_none());
     Published {
         lsn,
         module_hash: reply::hex(hash),

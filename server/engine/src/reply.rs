@@ -42,7 +42,16 @@ pub(crate) fn put_value(
         Encoding::MessagePack => Reply::put_ok(id, lsn, value, out),
         Encoding::Json => {
             let value = Some(value.to_vec().into());
-            text::reply(&Reply { id, lsn, value, error: None }, ty, out);
+            text::reply(
+                &Reply {
+                    id,
+                    lsn,
+                    value,
+                    error: None,
+                },
+                ty,
+                out,
+            );
         }
     }
 }
@@ -55,7 +64,12 @@ pub(crate) fn put_error(
     error: &WireError,
     out: &mut Vec<u8>,
 ) {
-    let reply = Reply { id, lsn, value: None, error: Some(error.clone()) };
+    let reply = Reply {
+        id,
+        lsn,
+        value: None,
+        error: Some(error.clone()),
+    };
     match encoding {
         Encoding::MessagePack => ServerMessage::Reply(reply).encode(out),
         Encoding::Json => text::reply(&reply, None, out),

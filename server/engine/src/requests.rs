@@ -1,10 +1,8 @@
 //! Calls, subscriptions and queries.
 
-use syncline_protocol::message::{Delivery, ResultDescription, Rows, ServerMessage, Snapshot};
 use syncline_protocol::limits::{SNAPSHOT_CHUNK_BYTES, SUBSCRIPTIONS_PER_CONNECTION_MAX};
-use syncline_protocol::{
-    ConnectionId, ErrorCode, Lsn, ReducerDef, ReducerKind, Type, WireError,
-};
+use syncline_protocol::message::{Delivery, ResultDescription, Rows, ServerMessage, Snapshot};
+use syncline_protocol::{ConnectionId, ErrorCode, Lsn, ReducerDef, ReducerKind, Type, WireError};
 use syncline_query::Caller as QueryCaller;
 
 use crate::command::{CallArgs, ConnKey, Inspect, Origin, QueryText, Ticket};
@@ -14,7 +12,9 @@ use crate::reply;
 
 impl Engine {
     pub(crate) fn call(&mut self, origin: Origin, reducer: &[u8], args: &CallArgs) {
-        let Some(caller) = self.caller(origin) else { return };
+        let Some(caller) = self.caller(origin) else {
+            return;
+        };
         let (returns, outcome) = match self.find_reducer(reducer, args) {
             Err(error) => (None, Err(error)),
             Ok((index, name, packed, returns)) => {
@@ -23,14 +23,21 @@ impl Engine {
                     CallArgs::Json(_) => &[],
                 });
                 let reducer = Some((index, &*name));
-                (returns, self.transact(caller, SystemChange::None, reducer, args))
+                (
+                    returns,
+                    self.transact(caller, SystemChange::None, reducer, args),
+                )
             }
         };
         match origin {
             Origin::Connection { conn, id } => {
                 let last = self.log.last();
-                let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else { return };
-                let Some(queue) = self.queue(conn) else { return };
+                let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else {
+                    return;
+                };
+                let Some(queue) = self.queue(conn) else {
+                    return;
+                };
                 queue.send(conn, true, |out| match &outcome {
                     Ok((lsn, value)) => {
                         reply::put_value(encoding, id, *lsn, returns.as_ref(), value, out);
@@ -49,17 +56,23 @@ impl Engine {
     }
 
     /// Position, name, packed arguments if they came as JSON, and result type.
-    #[expect(clippy::type_complexity, reason = "four things that are used once, right above")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "four things that are used once, right above"
+    )]
     fn find_reducer(
         &self,
         name: &[u8],
         args: &CallArgs,
     ) -> Result<(usize, Box<str>, Option<Vec<u8>>, Option<Type>), WireError> {
-        let name = core::str::from_utf8(name)
-            .map_err(|_| WireError::new(ErrorCode::BadMessage, "the reducer's name is not UTF-8"))?;
+        let name = core::str::from_utf8(name).map_err(|_| {
+            WireError::new(ErrorCode::BadMessage, "the reducer's name is not UTF-8")
+        })?;
         if self.runner.is_none() {
-            return Err(WireError::new(ErrorCode::NoModule, "the database has no module yet")
-                .hint("publish one: syncline publish"));
+            return Err(
+                WireError::new(ErrorCode::NoModule, "the database has no module yet")
+                    .hint("publish one: syncline publish"),
+            );
         }
         let Some((key, &index)) = self.reducers.get_key_value(name) else {
             return Err(self.no_reducer(name));
@@ -97,7 +110,9 @@ impl Engine {
     }
 
     pub(crate) fn subscribe(&mut self, conn: ConnKey, id: u32, query: &QueryText) {
-        let Some(connection) = self.connections.get(conn) else { return };
+        let Some(connection) = self.connections.get(conn) else {
+            return;
+        };
         let (encoding, delivery) = (connection.encoding, connection.delivery);
         let handle = match self.start_subscription(conn, id, query) {
             Ok(handle) => handle,
@@ -105,12 +120,19 @@ impl Engine {
         };
         self.counters.snapshots += 1;
         let lsn = self.log.last();
-        let database = self.database.as_ref().expect("no transaction is open between two commands");
+        let database = self
+            .database
+            .as_ref()
+            .expect("no transaction is open between two commands");
         let queue = match delivery {
             Delivery::Confirmed => &mut self.confirmed,
             Delivery::Unconfirmed => &mut self.unconfirmed,
         };
-        let described = self.live.description(handle).expect("it was just subscribed to").clone();
+        let described = self
+            .live
+            .description(handle)
+            .expect("it was just subscribed to")
+            .clone();
         let mut chunks = Chunks::new(&described, |description, rows, row_count, last| {
             let snapshot = ServerMessage::Snapshot(Snapshot {
                 id,
@@ -125,7 +147,9 @@ impl Engine {
                 reply::put_rows(encoding, &snapshot, &described, out);
             });
         });
-        let result = self.live.rows(database, handle, &mut |row| chunks.push(row));
+        let result = self
+            .live
+            .rows(database, handle, &mut |row| chunks.push(row));
         match result {
             Ok(()) => chunks.finish(),
             Err(error) => {
@@ -155,20 +179,36 @@ impl Engine {
             return Err(WireError::new(ErrorCode::TooManySubscriptions, message)
                 .hint("end some, or ask one query for more rows"));
         }
-        if connection.subscriptions.iter().any(|(known, _)| *known == id) {
+        if connection
+            .subscriptions
+            .iter()
+            .any(|(known, _)| *known == id)
+        {
             let message = format!("subscription {id} is there already");
             return Err(WireError::new(ErrorCode::DuplicateId, message)
                 .hint("count the ids up over all requests of a connection"));
         }
-        let caller = QueryCaller { identity: connection.identity, admin: connection.admin };
-        let database = self.database.as_ref().expect("no transaction is open between two commands");
+        let caller = QueryCaller {
+            identity: connection.identity,
+            admin: connection.admin,
+        };
+        let database = self
+            .database
+            .as_ref()
+            .expect("no transaction is open between two commands");
         let subscribed = self
             .live
             .subscribe(database, &query.sql, &query.params, &caller)
             .map_err(|error| error.to_wire())?;
         let handle = subscribed.handle;
-        let connection = self.connections.get_mut(conn).expect("the caller has looked");
-        let shared = connection.subscriptions.iter().any(|(_, known)| *known == handle);
+        let connection = self
+            .connections
+            .get_mut(conn)
+            .expect("the caller has looked");
+        let shared = connection
+            .subscriptions
+            .iter()
+            .any(|(_, known)| *known == handle);
         connection.subscriptions.push((id, handle));
         self.subscribers.add(handle, connection, shared);
         self.counters.subscriptions += 1;
@@ -177,8 +217,13 @@ impl Engine {
 
     /// Ends one subscription; false if there is none of this id.
     fn end_subscription(&mut self, conn: ConnKey, subscription: u32) -> bool {
-        let Some(connection) = self.connections.get_mut(conn) else { return false };
-        let known = connection.subscriptions.iter().position(|(id, _)| *id == subscription);
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return false;
+        };
+        let known = connection
+            .subscriptions
+            .iter()
+            .position(|(id, _)| *id == subscription);
         let Some(at) = known else { return false };
         let (_, handle) = connection.subscriptions.swap_remove(at);
         self.subscribers.remove(handle, conn);
@@ -191,8 +236,12 @@ impl Engine {
     pub(crate) fn end_instance(&mut self, handle: u64, error: &WireError) {
         let subscribers: Vec<_> = self.subscribers.of(handle).iter().map(|s| s.conn).collect();
         for conn in subscribers {
-            let Some(connection) = self.connections.get_mut(conn) else { continue };
-            let ended = connection.subscriptions.extract_if(.., |(_, known)| *known == handle);
+            let Some(connection) = self.connections.get_mut(conn) else {
+                continue;
+            };
+            let ended = connection
+                .subscriptions
+                .extract_if(.., |(_, known)| *known == handle);
             for (id, _) in ended.collect::<Vec<_>>() {
                 self.subscribers.remove(handle, conn);
                 self.counters.subscriptions -= 1;
@@ -212,12 +261,17 @@ impl Engine {
     }
 
     pub(crate) fn query(&mut self, origin: Origin, query: &QueryText) {
-        let Some(caller) = self.caller(origin) else { return };
+        let Some(caller) = self.caller(origin) else {
+            return;
+        };
         if self.log.is_poisoned() {
             return self.reply(origin, None, Err(poisoned()));
         }
         self.counters.queries += 1;
-        let caller = QueryCaller { identity: caller.identity, admin: caller.admin };
+        let caller = QueryCaller {
+            identity: caller.identity,
+            admin: caller.admin,
+        };
         let database = self.database();
         let mut rows = Vec::new();
         let mut ends = Vec::new();
@@ -252,9 +306,15 @@ impl Engine {
             }
             Origin::Connection { conn, .. } => conn,
         };
-        let Origin::Connection { id, .. } = origin else { return };
-        let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else { return };
-        let Some(queue) = self.queue(conn) else { return };
+        let Origin::Connection { id, .. } = origin else {
+            return;
+        };
+        let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else {
+            return;
+        };
+        let Some(queue) = self.queue(conn) else {
+            return;
+        };
         let mut chunks = Chunks::new(description, |first, rows, row_count, last| {
             let message = ServerMessage::Rows(Rows {
                 id,
@@ -264,7 +324,9 @@ impl Engine {
                 row_count,
                 last,
             });
-            queue.send(conn, last, |out| reply::put_rows(encoding, &message, description, out));
+            queue.send(conn, last, |out| {
+                reply::put_rows(encoding, &message, description, out)
+            });
         });
         let mut start = 0;
         for &end in ends {
@@ -276,8 +338,12 @@ impl Engine {
 
     pub(crate) fn pong(&mut self, conn: ConnKey, id: u32) {
         let lsn = self.log.last();
-        let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else { return };
-        let Some(queue) = self.queue(conn) else { return };
+        let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else {
+            return;
+        };
+        let Some(queue) = self.queue(conn) else {
+            return;
+        };
         queue.send(conn, true, |out| reply::put_pong(encoding, id, lsn, out));
     }
 
@@ -308,8 +374,12 @@ impl Engine {
                 self.confirmed.answer(ticket, answer);
             }
             Origin::Connection { conn, id } => {
-                let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else { return };
-                let Some(queue) = self.queue(conn) else { return };
+                let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else {
+                    return;
+                };
+                let Some(queue) = self.queue(conn) else {
+                    return;
+                };
                 queue.send(conn, true, |out| match &outcome {
                     Ok(()) => reply::put_value(encoding, id, lsn, None, &[], out),
                     Err(error) => reply::put_error(encoding, id, lsn, error, out),
@@ -328,9 +398,13 @@ impl Engine {
                     admin: connection.admin,
                 }
             }
-            Origin::Ticket { identity, admin, .. } => {
-                Caller { identity, connection: ConnectionId::default(), admin }
-            }
+            Origin::Ticket {
+                identity, admin, ..
+            } => Caller {
+                identity,
+                connection: ConnectionId::default(),
+                admin,
+            },
         })
     }
 }
@@ -341,10 +415,16 @@ fn check_args(def: &ReducerDef, bytes: &[u8]) -> Result<(), WireError> {
 }
 
 fn bad_args(def: &ReducerDef, reason: &str) -> WireError {
-    let params: Vec<_> =
-        def.params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
-    WireError::new(ErrorCode::BadArguments, reason)
-        .hint(format!("the reducer is {}({})", def.name, params.join(", ")))
+    let params: Vec<_> = def
+        .params
+        .iter()
+        .map(|param| format!("{}: {}", param.name, param.ty))
+        .collect();
+    WireError::new(ErrorCode::BadArguments, reason).hint(format!(
+        "the reducer is {}({})",
+        def.name,
+        params.join(", ")
+    ))
 }
 
 /// Cuts rows into chunks. The description goes with the first.
@@ -357,7 +437,12 @@ struct Chunks<F: FnMut(Option<ResultDescription>, &mut Vec<u8>, u32, bool)> {
 
 impl<F: FnMut(Option<ResultDescription>, &mut Vec<u8>, u32, bool)> Chunks<F> {
     fn new(description: &ResultDescription, send: F) -> Self {
-        Self { description: Some(description.clone()), rows: Vec::new(), count: 0, send }
+        Self {
+            description: Some(description.clone()),
+            rows: Vec::new(),
+            count: 0,
+            send,
+        }
     }
 
     fn push(&mut self, row: &[u8]) {

@@ -11,8 +11,8 @@ use syncline_protocol::{ConnectionId, ErrorCode, Identity, TableId};
 use syncline_store::{LogWriter, MemoryDisk};
 
 use crate::{
-    Answer, CallArgs, Command, ConnKey, Connect, EffectRef, Effects, Engine, Inspect, Origin, Settings,
-    Ticket,
+    Answer, CallArgs, Command, ConnKey, Connect, EffectRef, Effects, Engine, Inspect, Origin,
+    Settings, Ticket,
 };
 
 /// An engine whose log is written when a test says so.
@@ -44,12 +44,26 @@ impl Bench {
         .unwrap();
         let (engine, writer) = (opened.engine, opened.writer);
         let stale = opened.stale_connections;
-        Self { disk, engine, writer, sent: vec![], closed: vec![], answers: vec![], stale }
+        Self {
+            disk,
+            engine,
+            writer,
+            sent: vec![],
+            closed: vec![],
+            answers: vec![],
+            stale,
+        }
     }
 
     fn step(&mut self, commands: impl IntoIterator<Item = Command>) {
         let mut inbox: VecDeque<_> = commands.into_iter().collect();
-        let Self { engine, sent, closed, answers, .. } = self;
+        let Self {
+            engine,
+            sent,
+            closed,
+            answers,
+            ..
+        } = self;
         engine.step(&mut inbox, 2_000, &mut |effects: &mut Effects| {
             for effect in effects.iter() {
                 match effect {
@@ -75,12 +89,19 @@ impl Bench {
     }
 
     fn connections(&self) -> usize {
-        self.engine.database().table(TableId::CONNECTIONS).unwrap().len()
+        self.engine
+            .database()
+            .table(TableId::CONNECTIONS)
+            .unwrap()
+            .len()
     }
 }
 
 fn conn(index: u32) -> ConnKey {
-    ConnKey { index, generation: 1 }
+    ConnKey {
+        index,
+        generation: 1,
+    }
 }
 
 fn connect(index: u32, delivery: Delivery) -> Command {
@@ -99,7 +120,10 @@ fn connect(index: u32, delivery: Delivery) -> Command {
 #[test]
 fn the_confirmed_are_told_when_it_is_durable_and_the_others_at_once() {
     let mut bench = Bench::new();
-    bench.step([connect(0, Delivery::Confirmed), connect(1, Delivery::Unconfirmed)]);
+    bench.step([
+        connect(0, Delivery::Confirmed),
+        connect(1, Delivery::Unconfirmed),
+    ]);
     let told: Vec<_> = bench.sent.iter().map(|(conn, _)| conn.index).collect();
     assert_eq!(told, [1]);
     assert!(!bench.engine.is_settled());
@@ -114,14 +138,28 @@ fn answers_keep_the_order_of_requests() {
     let mut bench = Bench::new();
     bench.step([
         connect(0, Delivery::Confirmed),
-        Command::Ping { conn: conn(0), id: 1 },
-        Command::Unsubscribe { conn: conn(0), id: 2, subscription: 9 },
-        Command::Ping { conn: conn(0), id: 3 },
+        Command::Ping {
+            conn: conn(0),
+            id: 1,
+        },
+        Command::Unsubscribe {
+            conn: conn(0),
+            id: 2,
+            subscription: 9,
+        },
+        Command::Ping {
+            conn: conn(0),
+            id: 3,
+        },
     ]);
     bench.settle();
     assert!(matches!(bench.sent[0].1, ServerMessage::Welcome(_)));
-    assert!(matches!(&bench.sent[1].1, ServerMessage::Pong(pong) if pong.id == 1 && pong.lsn.0 > 0));
-    let ServerMessage::Reply(reply) = &bench.sent[2].1 else { panic!("{:?}", bench.sent[2]) };
+    assert!(
+        matches!(&bench.sent[1].1, ServerMessage::Pong(pong) if pong.id == 1 && pong.lsn.0 > 0)
+    );
+    let ServerMessage::Reply(reply) = &bench.sent[2].1 else {
+        panic!("{:?}", bench.sent[2])
+    };
     let error = reply.error.as_ref().unwrap();
     assert_eq!(error.known_code(), Some(ErrorCode::NoSubscription));
     assert!(matches!(&bench.sent[3].1, ServerMessage::Pong(pong) if pong.id == 3));
@@ -130,9 +168,17 @@ fn answers_keep_the_order_of_requests() {
 #[test]
 fn without_a_module_calls_say_so() {
     let mut bench = Bench::new();
-    let origin = Origin::Ticket { ticket: Ticket(5), identity: Identity([1; 32]), admin: true };
+    let origin = Origin::Ticket {
+        ticket: Ticket(5),
+        identity: Identity([1; 32]),
+        admin: true,
+    };
     let args = CallArgs::Json(serde_json::json!([]));
-    bench.step([Command::Call { origin, reducer: "any".into(), args }]);
+    bench.step([Command::Call {
+        origin,
+        reducer: "any".into(),
+        args,
+    }]);
     bench.settle();
     let (Ticket(5), Answer::Failed(error)) = &bench.answers[0] else {
         panic!("{:?}", bench.answers)
@@ -143,7 +189,10 @@ fn without_a_module_calls_say_so() {
 #[test]
 fn connections_of_a_crash_are_ended_at_the_next_open() {
     let mut bench = Bench::new();
-    bench.step([connect(0, Delivery::Confirmed), connect(1, Delivery::Confirmed)]);
+    bench.step([
+        connect(0, Delivery::Confirmed),
+        connect(1, Delivery::Confirmed),
+    ]);
     bench.settle();
     bench.step([Command::Disconnect(conn(1))]);
     bench.settle();
@@ -164,11 +213,20 @@ fn a_message_for_a_connection_that_is_gone_reaches_nobody() {
     bench.step([connect(0, Delivery::Confirmed)]);
     bench.settle();
     bench.sent.clear();
-    let reused = ConnKey { index: 0, generation: 2 };
+    let reused = ConnKey {
+        index: 0,
+        generation: 2,
+    };
     bench.step([
         Command::Disconnect(conn(0)),
-        Command::Ping { conn: conn(0), id: 1 },
-        Command::Ping { conn: reused, id: 2 },
+        Command::Ping {
+            conn: conn(0),
+            id: 1,
+        },
+        Command::Ping {
+            conn: reused,
+            id: 2,
+        },
     ]);
     bench.settle();
     assert!(bench.sent.is_empty(), "{:?}", bench.sent);
@@ -181,7 +239,13 @@ fn a_failed_sync_is_told_as_unknown_and_poisons() {
     bench.settle();
     bench.sent.clear();
     let ticket = Ticket(8);
-    bench.step([connect(1, Delivery::Confirmed), Command::Inspect { ticket, what: Inspect::Schema }]);
+    bench.step([
+        connect(1, Delivery::Confirmed),
+        Command::Inspect {
+            ticket,
+            what: Inspect::Schema,
+        },
+    ]);
     let fault = syncline_store::disk::Fault::Error(std::io::ErrorKind::Other);
     for call in bench.disk.calls()..bench.disk.calls() + 4 {
         bench.disk.fault_at(call, fault);
@@ -189,8 +253,16 @@ fn a_failed_sync_is_told_as_unknown_and_poisons() {
     bench.writer.run_once().unwrap_err();
     bench.step([Command::DurableAdvanced]);
     assert!(bench.engine.is_poisoned());
-    assert!(bench.sent.is_empty(), "nobody was welcomed: {:?}", bench.sent);
-    let closed: Vec<_> = bench.closed.iter().map(|(conn, code)| (conn.index, &**code)).collect();
+    assert!(
+        bench.sent.is_empty(),
+        "nobody was welcomed: {:?}",
+        bench.sent
+    );
+    let closed: Vec<_> = bench
+        .closed
+        .iter()
+        .map(|(conn, code)| (conn.index, &**code))
+        .collect();
     assert_eq!(closed, [(0, "POISONED"), (1, "POISONED")]);
     let (Ticket(8), Answer::Failed(error)) = &bench.answers[0] else {
         panic!("{:?}", bench.answers)

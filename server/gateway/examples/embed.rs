@@ -11,7 +11,11 @@ use std::net::TcpStream;
 use syncline_server::{Config, Data, Server};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let config = Config { listen: ([127, 0, 0, 1], 0).into(), data: Data::Memory, ..Config::default() };
+    let config = Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        data: Data::Memory,
+        ..Config::default()
+    };
     let server = Server::start(config)?;
     println!("listening on {}", server.url());
     if let Some(path) = std::env::args().nth(1) {

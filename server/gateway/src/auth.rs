@@ -61,7 +61,9 @@ pub enum AuthError {
         source: std::io::Error,
     },
     /// The key file is not a PKCS #8 P-256 key.
-    #[error("{0} is not a P-256 signing key in PKCS #8; restore it, or delete it to make a new one (all tokens end)")]
+    #[error(
+        "{0} is not a P-256 signing key in PKCS #8; restore it, or delete it to make a new one (all tokens end)"
+    )]
     BadKey(String),
 }
 
@@ -72,7 +74,8 @@ impl Authority {
         let token_path = data.join("admin.token");
         let key = files::read_or_create(&key_path, || pem(&new_key()))?;
         let admin_token = files::read_or_create(&token_path, || new_admin_token() + "\n")?;
-        let der = from_pem(&key).ok_or_else(|| AuthError::BadKey(key_path.display().to_string()))?;
+        let der =
+            from_pem(&key).ok_or_else(|| AuthError::BadKey(key_path.display().to_string()))?;
         Self::new(&der, admin_token.trim().to_owned())
             .ok_or_else(|| AuthError::BadKey(key_path.display().to_string()))
     }
@@ -91,7 +94,12 @@ impl Authority {
         let checking = DecodingKey::from_ec_components(&x, &y).ok()?;
         let fingerprint = Identity(Sha256::digest(public).into()).to_hex();
         let issuer = format!("syncline:{}", &fingerprint[..16]);
-        Some(Self { issuer, signing: EncodingKey::from_ec_der(pkcs8), checking, admin_token })
+        Some(Self {
+            issuer,
+            signing: EncodingKey::from_ec_der(pkcs8),
+            checking,
+            admin_token,
+        })
     }
 
     /// The admin token.
@@ -115,8 +123,9 @@ impl Authority {
             iat: now_s,
             exp: ttl_s.map(|ttl| now_s.saturating_add(ttl)),
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &self.signing)
-            .map_err(|error| WireError::new(ErrorCode::Internal, format!("signing failed: {error}")))
+        jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &self.signing).map_err(
+            |error| WireError::new(ErrorCode::Internal, format!("signing failed: {error}")),
+        )
     }
 
     /// Who holds this token; without one, somebody new.
@@ -130,11 +139,21 @@ impl Authority {
             let subject = ConnectionId(random()).to_hex();
             let token = self.issue(database, &subject, now_s, None)?;
             let identity = identity(&self.issuer, &subject);
-            return Ok(Authenticated { identity, admin: false, expires: None, token: Some(token) });
+            return Ok(Authenticated {
+                identity,
+                admin: false,
+                expires: None,
+                token: Some(token),
+            });
         };
         if self.is_admin(token) {
             let identity = identity(&self.issuer, "admin");
-            return Ok(Authenticated { identity, admin: true, expires: None, token: None });
+            return Ok(Authenticated {
+                identity,
+                admin: true,
+                expires: None,
+                token: None,
+            });
         }
         let mut validation = Validation::new(Algorithm::ES256);
         validation.set_audience(&[database]);
@@ -145,7 +164,12 @@ impl Authority {
             .map_err(|error| refuse(&error))?
             .claims;
         let identity = identity(&claims.iss, &claims.sub);
-        Ok(Authenticated { identity, admin: false, expires: claims.exp, token: None })
+        Ok(Authenticated {
+            identity,
+            admin: false,
+            expires: claims.exp,
+            token: None,
+        })
     }
 
     /// Compares in constant time.
@@ -161,7 +185,9 @@ impl Authority {
 
 impl std::fmt::Debug for Authority {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Authority").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("Authority")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
     }
 }
 

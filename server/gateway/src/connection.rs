@@ -72,7 +72,11 @@ impl Reader {
     /// Starts with bytes that were read before.
     pub(crate) fn new(leftover: Vec<u8>) -> Self {
         let assembler = Assembler::new(FRAME_BYTES_MAX);
-        Self { assembler, partial: leftover, incoming: Vec::new() }
+        Self {
+            assembler,
+            partial: leftover,
+            incoming: Vec::new(),
+        }
     }
 }
 
@@ -232,7 +236,8 @@ impl Connection {
         }
         match requests::receive(self, database, &payload) {
             Ok(Received { command, in_flight }) => {
-                self.in_flight.set(self.in_flight.get() + usize::from(in_flight));
+                self.in_flight
+                    .set(self.in_flight.get() + usize::from(in_flight));
                 database.push(command);
             }
             Err(error) => self.close_with(&error, database),
@@ -274,8 +279,11 @@ impl Connection {
     fn give_up(&self, database: &DatabaseTask) {
         self.outbox.borrow_mut().cut_to_frame();
         database.note_slow();
-        let error = WireError::new(ErrorCode::SlowClient, "the client does not read fast enough")
-            .hint("read messages as they come, or subscribe to less");
+        let error = WireError::new(
+            ErrorCode::SlowClient,
+            "the client does not read fast enough",
+        )
+        .hint("read messages as they come, or subscribe to less");
         self.close_with(&error, database);
     }
 
@@ -298,7 +306,12 @@ impl Connection {
 
     /// Tells the client what is wrong and takes leave.
     pub(crate) fn close_with(&self, error: &WireError, database: &DatabaseTask) {
-        self.close(Some(error), requests::close_code(error), &error.code, database);
+        self.close(
+            Some(error),
+            requests::close_code(error),
+            &error.code,
+            database,
+        );
     }
 
     pub(crate) fn close(
@@ -315,7 +328,9 @@ impl Connection {
         {
             let mut outbox = self.outbox.borrow_mut();
             if let Some(error) = error {
-                let message = ServerMessage::Error(ErrorMessage { error: error.clone() });
+                let message = ServerMessage::Error(ErrorMessage {
+                    error: error.clone(),
+                });
                 let mut bytes = Vec::new();
                 syncline_engine::put_message(self.encoding, &message, &mut bytes);
                 put_frame(self.opcode(), &bytes, outbox.buffer());

@@ -105,7 +105,9 @@ impl DatabaseTask {
     fn step(&self, engine: &mut Engine) {
         {
             let mut inbox = self.inbox.borrow_mut();
-            engine.step(&mut inbox, crate::now_us(), &mut |effects| self.apply(effects));
+            engine.step(&mut inbox, crate::now_us(), &mut |effects| {
+                self.apply(effects)
+            });
             inbox.extend(self.late.borrow_mut().drain(..));
         }
         if self.inbox.borrow().len() < INBOX_COMMANDS_MAX {
@@ -137,7 +139,12 @@ impl DatabaseTask {
     }
 
     fn adopt(self: &Rc<Self>, socket: Socket) {
-        let Socket { stream, leftover, encoding, permit } = socket;
+        let Socket {
+            stream,
+            leftover,
+            encoding,
+            permit,
+        } = socket;
         let stream = match tokio::net::TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => {
@@ -163,7 +170,10 @@ impl DatabaseTask {
         });
         let slot = &mut slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
-        ConnKey { index, generation: slot.generation }
+        ConnKey {
+            index,
+            generation: slot.generation,
+        }
     }
 
     /// The connection's task is over.
@@ -205,8 +215,14 @@ impl DatabaseTask {
         let mut frame = Vec::new();
         for effect in effects.iter() {
             match effect {
-                EffectRef::Send { conn, message, answers } => {
-                    let Some(connection) = self.connection(conn) else { continue };
+                EffectRef::Send {
+                    conn,
+                    message,
+                    answers,
+                } => {
+                    let Some(connection) = self.connection(conn) else {
+                        continue;
+                    };
                     connection.push(connection.opcode(), message, self);
                     if answers {
                         connection.answered();
@@ -215,7 +231,9 @@ impl DatabaseTask {
                 EffectRef::FanOut { targets, message } => {
                     frame.clear();
                     for &conn in targets {
-                        let Some(connection) = self.connection(conn) else { continue };
+                        let Some(connection) = self.connection(conn) else {
+                            continue;
+                        };
                         if frame.is_empty() {
                             put_frame(connection.opcode(), message, &mut frame);
                         }
@@ -267,8 +285,12 @@ impl DatabaseTask {
     fn look(&self) {
         let now = Instant::now();
         let now_s = crate::now_s();
-        let connections: Vec<_> =
-            self.slots.borrow().iter().filter_map(|slot| slot.connection.clone()).collect();
+        let connections: Vec<_> = self
+            .slots
+            .borrow()
+            .iter()
+            .filter_map(|slot| slot.connection.clone())
+            .collect();
         for connection in connections {
             match connection.phase.get() {
                 Phase::Greeting(deadline) if now >= deadline => {
@@ -285,8 +307,9 @@ impl DatabaseTask {
                 Phase::Open => {
                     let silence = now.saturating_duration_since(connection.heard.get());
                     if connection.expires.get().is_some_and(|end| end <= now_s) {
-                        let error = WireError::new(ErrorCode::TokenExpired, "the token's time is over")
-                            .hint("renew it with Auth before it ends");
+                        let error =
+                            WireError::new(ErrorCode::TokenExpired, "the token's time is over")
+                                .hint("renew it with Auth before it ends");
                         connection.close_with(&error, self);
                     } else if silence > SILENT {
                         connection.close(None, 1001, "silent for too long", self);
@@ -302,8 +325,12 @@ impl DatabaseTask {
     async fn shut_down(self: &Rc<Self>, engine: &mut Engine) {
         let error = WireError::new(ErrorCode::ServerShutdown, "the server is going down")
             .hint("connect again in a moment");
-        let connections: Vec<_> =
-            self.slots.borrow().iter().filter_map(|slot| slot.connection.clone()).collect();
+        let connections: Vec<_> = self
+            .slots
+            .borrow()
+            .iter()
+            .filter_map(|slot| slot.connection.clone())
+            .collect();
         for connection in connections {
             connection.close_with(&error, self);
         }
@@ -311,11 +338,16 @@ impl DatabaseTask {
         loop {
             self.step(engine);
             let idle = self.inbox.borrow().is_empty() && engine.is_settled();
-            let empty = self.slots.borrow().iter().all(|slot| slot.connection.is_none());
+            let empty = self
+                .slots
+                .borrow()
+                .iter()
+                .all(|slot| slot.connection.is_none());
             if (idle && empty) || engine.is_poisoned() || Instant::now() > deadline {
                 break;
             }
-            let _ = tokio::time::timeout(Duration::from_millis(20), self.shared.bell.notified()).await;
+            let _ =
+                tokio::time::timeout(Duration::from_millis(20), self.shared.bell.notified()).await;
         }
     }
 

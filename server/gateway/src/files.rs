@@ -12,14 +12,21 @@ pub(crate) fn read_or_create(
     path: &Path,
     make: impl FnOnce() -> String,
 ) -> Result<String, AuthError> {
-    let failed = |source| AuthError::File { path: path.display().to_string(), source };
+    let failed = |source| AuthError::File {
+        path: path.display().to_string(),
+        source,
+    };
     match std::fs::read_to_string(path) {
         Ok(text) => return Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
     }
     let folder = path.parent().unwrap_or(Path::new("."));
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(failed)?;
     let text = make();
     // Written beside and renamed, so that a crash leaves no half of a key.
     let draft = path.with_extension("new");
@@ -30,7 +37,9 @@ pub(crate) fn read_or_create(
         .mode(0o600)
         .open(&draft)
         .map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
     std::fs::rename(&draft, path).map_err(failed)?;
     let folder = std::fs::File::open(folder).map_err(failed)?;
     folder.sync_all().map_err(failed)?;

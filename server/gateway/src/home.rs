@@ -30,11 +30,15 @@ impl Home {
     /// Starts the thread. It ends when the last database and the `Home` are gone.
     pub(crate) fn start(number: usize, authority: Arc<Authority>) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new().name(format!("home-{number}")).spawn(move || {
-            let local = tokio::task::LocalSet::new();
-            local.block_on(&runtime, run(receiver, authority));
-        })?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        std::thread::Builder::new()
+            .name(format!("home-{number}"))
+            .spawn(move || {
+                let local = tokio::task::LocalSet::new();
+                local.block_on(&runtime, run(receiver, authority));
+            })?;
         Ok(Self { sender })
     }
 

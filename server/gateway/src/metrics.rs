@@ -35,7 +35,11 @@ pub(crate) async fn page(Shares(state): Shares<Arc<State>>) -> Response {
             write(name, stats);
         }
     });
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        handle.render(),
+    )
+        .into_response()
 }
 
 fn write(name: &str, stats: &Stats) {

@@ -97,7 +97,9 @@ fn frame_len(bytes: &[u8]) -> usize {
     match bytes[1] {
         126 => 4 + usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
         127 => {
-            let len = bytes[2..10].try_into().expect("a long frame has eight bytes of length");
+            let len = bytes[2..10]
+                .try_into()
+                .expect("a long frame has eight bytes of length");
             10 + u64::from_be_bytes(len) as usize
         }
         short => 2 + usize::from(short),

@@ -26,12 +26,20 @@ pub(crate) fn receive(
         .map_err(|reason| WireError::new(ErrorCode::BadMessage, reason))?;
     if let Phase::Greeting(_) = connection.phase.get() {
         let ClientMessage::Hello(hello) = message else {
-            return Err(WireError::new(ErrorCode::HelloExpected, "the first message must be Hello"));
+            return Err(WireError::new(
+                ErrorCode::HelloExpected,
+                "the first message must be Hello",
+            ));
         };
         return greet(connection, database, &hello);
     }
     let conn = connection.key;
-    let in_flight = |command| Ok(Received { command, in_flight: true });
+    let in_flight = |command| {
+        Ok(Received {
+            command,
+            in_flight: true,
+        })
+    };
     match message {
         ClientMessage::Call(call) if call.idempotency_key.is_some() => {
             in_flight(refuse(conn, call.id, "idempotency keys"))
@@ -43,11 +51,19 @@ pub(crate) fn receive(
                 Args::Packed(bytes) => CallArgs::Packed(slice_of(payload, &bytes)),
                 Args::Json(json) => CallArgs::Json(json),
             };
-            in_flight(Command::Call { origin, reducer, args })
+            in_flight(Command::Call {
+                origin,
+                reducer,
+                args,
+            })
         }
         ClientMessage::Subscribe(subscribe) => {
             let query = query_text(subscribe.sql.into_owned(), subscribe.params);
-            in_flight(Command::Subscribe { conn, id: subscribe.id, query })
+            in_flight(Command::Subscribe {
+                conn,
+                id: subscribe.id,
+                query,
+            })
         }
         ClientMessage::Unsubscribe(request) => in_flight(Command::Unsubscribe {
             conn,
@@ -62,14 +78,21 @@ pub(crate) fn receive(
         ClientMessage::Ping(ping) => in_flight(Command::Ping { conn, id: ping.id }),
         ClientMessage::Auth(auth) => {
             let outcome = renew(connection, database, &auth.token).map_err(Box::new);
-            in_flight(Command::Reply { conn, id: auth.id, outcome })
+            in_flight(Command::Reply {
+                conn,
+                id: auth.id,
+                outcome,
+            })
         }
-        ClientMessage::SetParams(request) => {
-            in_flight(refuse(conn, request.id, "moving the parameters of a live query"))
-        }
-        ClientMessage::Hello(_) => {
-            Err(WireError::new(ErrorCode::BadMessage, "Hello was said already"))
-        }
+        ClientMessage::SetParams(request) => in_flight(refuse(
+            conn,
+            request.id,
+            "moving the parameters of a live query",
+        )),
+        ClientMessage::Hello(_) => Err(WireError::new(
+            ErrorCode::BadMessage,
+            "Hello was said already",
+        )),
     }
 }
 
@@ -79,11 +102,16 @@ fn greet(
     hello: &Hello<'_>,
 ) -> Result<Received, WireError> {
     if hello.resume.is_some() {
-        return Err(WireError::new(ErrorCode::NotSupported, "resuming at a position is not there yet")
-            .hint("leave `resume` out and subscribe again"));
+        return Err(WireError::new(
+            ErrorCode::NotSupported,
+            "resuming at a position is not there yet",
+        )
+        .hint("leave `resume` out and subscribe again"));
     }
     let token = hello.token.as_deref();
-    let who = database.authority.authenticate(&database.shared.name, token, crate::now_s())?;
+    let who = database
+        .authority
+        .authenticate(&database.shared.name, token, crate::now_s())?;
     connection.identity.set(who.identity);
     connection.expires.set(who.expires);
     connection.phase.set(Phase::Open);
@@ -98,15 +126,22 @@ fn greet(
         token: who.token,
         schema_hash: hello.schema_hash.as_deref().map(str::to_owned),
     }));
-    Ok(Received { command, in_flight: false })
+    Ok(Received {
+        command,
+        in_flight: false,
+    })
 }
 
 fn renew(connection: &Connection, database: &DatabaseTask, token: &str) -> Result<(), WireError> {
     let name = &database.shared.name;
-    let who = database.authority.authenticate(name, Some(token), crate::now_s())?;
+    let who = database
+        .authority
+        .authenticate(name, Some(token), crate::now_s())?;
     if who.identity != connection.identity.get() {
-        return Err(WireError::new(ErrorCode::BadToken, "the token is of another identity")
-            .hint("open a new connection for it"));
+        return Err(
+            WireError::new(ErrorCode::BadToken, "the token is of another identity")
+                .hint("open a new connection for it"),
+        );
     }
     connection.expires.set(who.expires);
     Ok(())
@@ -114,7 +149,11 @@ fn renew(connection: &Connection, database: &DatabaseTask, token: &str) -> Resul
 
 fn refuse(conn: syncline_engine::ConnKey, id: u32, what: &str) -> Command {
     let error = WireError::new(ErrorCode::NotSupported, format!("{what}: not there yet"));
-    Command::Reply { conn, id, outcome: Err(Box::new(error)) }
+    Command::Reply {
+        conn,
+        id,
+        outcome: Err(Box::new(error)),
+    }
 }
 
 fn query_text(sql: String, params: Vec<(String, Param)>) -> Box<QueryText> {

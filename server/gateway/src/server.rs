@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -67,7 +67,6 @@ pub(crate) struct State {
     /// Whether the server listens where only this machine can reach it.
     pub(crate) is_loopback: bool,
     disk: Arc<dyn Disk>,
-    folder: PathBuf,
     catalog: Mutex<Catalog>,
     homes: Vec<Home>,
     databases: Mutex<BTreeMap<String, Arc<Shared>>>,
@@ -82,13 +81,9 @@ impl Server {
         if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
             tracing::warn!(%error, "the limit of open files could not be raised");
         }
-        let (disk, folder, authority): (Arc<dyn Disk>, _, _) = match &config.data {
-            Data::Memory => {
-                (Arc::new(DiscardDisk), PathBuf::from("/"), Authority::in_memory())
-            }
-            Data::Folder(folder) => {
-                (Arc::new(RealDisk), folder.clone(), Authority::open(folder)?)
-            }
+        let (disk, authority): (Arc<dyn Disk>, _) = match &config.data {
+            Data::Memory => (Arc::new(DiscardDisk), Authority::in_memory()),
+            Data::Folder(folder) => (Arc::new(RealDisk), Authority::open(folder)?),
         };
         let listener = listen(config.listen)?;
         let address = listener.local_addr().map_err(system)?;
@@ -97,10 +92,13 @@ impl Server {
             .map(|number| Home::start(number, authority.clone()))
             .collect::<Result<_, _>>()
             .map_err(system)?;
-        let limits = RunLimits { call_ms_max: config.call_ms_max, ..RunLimits::default() };
+        let limits = RunLimits {
+            call_ms_max: config.call_ms_max,
+            ..RunLimits::default()
+        };
         let host = Host::new(limits).map_err(|error| StartError::System(error.to_string()))?;
         let stop_ticking = start_ticker(host.clone()).map_err(system)?;
-        let catalog = open_catalog(&config.data, &disk, &folder)?;
+        let catalog = open_catalog(&config.data, &disk)?;
         let state = Arc::new(State {
             is_loopback: address.ip().is_loopback(),
             config,
@@ -108,7 +106,6 @@ impl Server {
             host,
             open_connections: Arc::default(),
             disk,
-            folder,
             catalog: Mutex::new(catalog),
             homes,
             databases: Mutex::default(),
@@ -190,7 +187,9 @@ impl Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -200,7 +199,9 @@ impl State {
         let databases = self.databases.lock();
         databases.get(name).cloned().ok_or_else(|| {
             let error = WireError::new(ErrorCode::NoDatabase, format!("no database named {name}"));
-            let nearest = databases.keys().min_by_key(|known| strsim::osa_distance(known, name));
+            let nearest = databases
+                .keys()
+                .min_by_key(|known| strsim::osa_distance(known, name));
             match nearest {
                 Some(known) if strsim::osa_distance(known, name) <= name.len().max(3) / 3 => {
                     error.hint(format!("did you mean {known}?"))
@@ -223,25 +224,34 @@ impl State {
             return Ok(shared.clone());
         }
         let internal = |reason: String| WireError::new(ErrorCode::Internal, reason);
-        let folder = self
-            .catalog
-            .lock()
-            .create(name, crate::now_us())
-            .map_err(|error| internal(error.to_string()))?;
-        let shared = self.open(name, &self.folder.join("databases").join(folder)).map_err(internal)?;
+        let folder = {
+            let mut catalog = self.catalog.lock();
+            if catalog.database(name).is_none() {
+                catalog
+                    .create(name, crate::now_us())
+                    .map_err(|error| internal(error.to_string()))?;
+            }
+            catalog.folder(name)
+        };
+        let shared = self.open(name, &folder).map_err(internal)?;
         databases.insert(name.to_owned(), shared.clone());
         Ok(shared)
     }
 
     fn open_all(&self) -> Result<(), StartError> {
-        let entries = self.catalog.lock().databases();
-        let entries = entries.map_err(|error| StartError::Catalog(error.to_string()))?;
-        for entry in entries {
-            let folder = self.folder.join("databases").join(&entry.folder);
-            let shared = self.open(&entry.name, &folder).map_err(|reason| {
-                StartError::Database { name: entry.name.clone(), reason }
-            })?;
-            self.databases.lock().insert(entry.name, shared);
+        let entries: Vec<_> = {
+            let catalog = self.catalog.lock();
+            let names = catalog.databases().map(|entry| entry.name.clone());
+            names.map(|name| (catalog.folder(&name), name)).collect()
+        };
+        for (folder, name) in entries {
+            let shared = self
+                .open(&name, &folder)
+                .map_err(|reason| StartError::Database {
+                    name: name.clone(),
+                    reason,
+                })?;
+            self.databases.lock().insert(name, shared);
         }
         Ok(())
     }
@@ -255,7 +265,7 @@ impl State {
             .map_err(|error| error.to_string())?;
         tracing::info!(
             database = name,
-            report = %opened.report,
+            report = ?opened.report,
             stale_connections = opened.stale_connections,
             "database open"
         );
@@ -270,19 +280,24 @@ impl State {
 
 fn check_name(name: &str) -> Result<(), WireError> {
     let is_good = (1..=64).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
         && name.as_bytes()[0].is_ascii_alphanumeric();
     if is_good {
         return Ok(());
     }
-    Err(WireError::new(ErrorCode::BadRequest, format!("{name:?} is no name for a database"))
-        .hint("1 to 64 lower-case letters, digits, - and _, a letter or digit first"))
+    Err(WireError::new(
+        ErrorCode::BadRequest,
+        format!("{name:?} is no name for a database"),
+    )
+    .hint("1 to 64 lower-case letters, digits, - and _, a letter or digit first"))
 }
 
-fn open_catalog(data: &Data, disk: &Arc<dyn Disk>, folder: &Path) -> Result<Catalog, StartError> {
+fn open_catalog(data: &Data, disk: &Arc<dyn Disk>) -> Result<Catalog, StartError> {
     match data {
         Data::Memory => Catalog::in_memory(),
-        Data::Folder(_) => Catalog::open(&**disk, folder),
+        Data::Folder(folder) => Catalog::open(disk.clone(), folder),
     }
     .map_err(|error| StartError::Catalog(error.to_string()))
 }
@@ -290,7 +305,11 @@ fn open_catalog(data: &Data, disk: &Arc<dyn Disk>, folder: &Path) -> Result<Cata
 fn listen(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
     use socket2::{Domain, Protocol, Socket, Type};
     let bind = || {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
         // A restart must not wait for connections of the last run to time out.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
@@ -305,11 +324,13 @@ fn listen(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
 fn start_ticker(host: Host) -> std::io::Result<std::sync::mpsc::Sender<()>> {
     use std::sync::mpsc::RecvTimeoutError;
     let (stop, stopped) = std::sync::mpsc::channel();
-    std::thread::Builder::new().name("deadline".to_owned()).spawn(move || {
-        let tick = Duration::from_millis(syncline_engine::TICK_MS);
-        while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
-            host.tick();
-        }
-    })?;
+    std::thread::Builder::new()
+        .name("deadline".to_owned())
+        .spawn(move || {
+            let tick = Duration::from_millis(syncline_engine::TICK_MS);
+            while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
+                host.tick();
+            }
+        })?;
     Ok(stop)
 }

@@ -19,7 +19,10 @@ pub(crate) enum Outside {
     /// A socket after its upgrade.
     Socket(Socket),
     /// A request over HTTP.
-    Request { make: MakeCommand, answer: oneshot::Sender<Answer> },
+    Request {
+        make: MakeCommand,
+        answer: oneshot::Sender<Answer>,
+    },
     /// A question about its counters.
     Stats(oneshot::Sender<Stats>),
     /// End: close the connections, settle, and say so.
@@ -68,8 +71,11 @@ impl Shared {
         {
             let mut queue = self.queue.lock();
             if queue.len() >= INBOX_COMMANDS_MAX {
-                return Err(WireError::new(ErrorCode::Overloaded, "the database has too much to do")
-                    .hint("try again a little later"));
+                return Err(WireError::new(
+                    ErrorCode::Overloaded,
+                    "the database has too much to do",
+                )
+                .hint("try again a little later"));
             }
             queue.push_back(item);
         }
@@ -88,11 +94,17 @@ impl Shared {
         make: impl FnOnce(Ticket) -> Command + Send + 'static,
     ) -> Result<Answer, WireError> {
         let (answer, receiver) = oneshot::channel();
-        self.send(Outside::Request { make: Box::new(make), answer })?;
+        self.send(Outside::Request {
+            make: Box::new(make),
+            answer,
+        })?;
         match receiver.await {
             Ok(Answer::Failed(error)) => Err(*error),
             Ok(answer) => Ok(answer),
-            Err(_) => Err(WireError::new(ErrorCode::ServerShutdown, "the server is going down")),
+            Err(_) => Err(WireError::new(
+                ErrorCode::ServerShutdown,
+                "the server is going down",
+            )),
         }
     }
 }

@@ -26,7 +26,9 @@ fn bad_tokens_are_refused_with_a_code() {
     let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
     let unsigned = format!("{none}.{}.", good.split('.').nth(1).unwrap());
     let check = |database: &str, token: &str, code: ErrorCode| {
-        let error = authority.authenticate(database, Some(token), NOW).unwrap_err();
+        let error = authority
+            .authenticate(database, Some(token), NOW)
+            .unwrap_err();
         assert_eq!(error.known_code(), Some(code), "{token}: {error}");
     };
     check("other", &good, ErrorCode::BadToken);
@@ -47,11 +49,24 @@ fn the_folder_keeps_keys_and_admin_token_private() {
     let again = Authority::open(folder.path()).unwrap();
     assert_eq!(first.admin_token(), again.admin_token());
     again.authenticate("chat", Some(&token), NOW).unwrap();
-    assert!(again.authenticate("any", Some(first.admin_token()), NOW).unwrap().admin);
+    assert!(
+        again
+            .authenticate("any", Some(first.admin_token()), NOW)
+            .unwrap()
+            .admin
+    );
     for file in ["admin.token", "keys/signing.pem"] {
-        let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(folder.path().join(file))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
     std::fs::write(folder.path().join("keys/signing.pem"), "rubbish").unwrap();
-    assert!(Authority::open(folder.path()).unwrap_err().to_string().contains("signing.pem"));
+    assert!(
+        Authority::open(folder.path())
+            .unwrap_err()
+            .to_string()
+            .contains("signing.pem")
+    );
 }

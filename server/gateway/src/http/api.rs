@@ -9,9 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value as Json_, json};
-use syncline_engine::{
-    Answer, CallArgs, Command, Inspect, LogEntry, Origin, Publish, QueryText,
-};
+use syncline_engine::{Answer, CallArgs, Command, Inspect, LogEntry, Origin, Publish, QueryText};
 use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, WireError};
 
@@ -32,7 +30,11 @@ pub(crate) async fn health(Shares(state): Server) -> Response {
 
 pub(crate) async fn databases(Shares(state): Server, headers: HeaderMap) -> Answered {
     require_admin(&state, &headers)?;
-    let names: Vec<_> = state.all_databases().iter().map(|shared| shared.name.clone()).collect();
+    let names: Vec<_> = state
+        .all_databases()
+        .iter()
+        .map(|shared| shared.name.clone())
+        .collect();
     Ok(Json(json!({ "databases": names })).into_response())
 }
 
@@ -54,16 +56,26 @@ pub(crate) async fn publish(
     // Compiling and opening block: not on a thread that serves others.
     let (host, code) = (state.host.clone(), wasm.clone());
     let loaded = tokio::task::spawn_blocking(move || host.load(&code)).await;
-    let module = loaded.map_err(|error| internal(&error))?.map_err(|error| error.to_wire())?;
+    let module = loaded
+        .map_err(|error| internal(&error))?
+        .map_err(|error| error.to_wire())?;
     let opened = tokio::task::spawn_blocking(move || state.database_or_create(&name)).await;
     let shared = opened.map_err(|error| internal(&error))??;
     let identity = admin.identity;
     let answer = shared
         .request(move |ticket| {
-            Command::Publish(Box::new(Publish { ticket, identity, module, wasm, clear_data }))
+            Command::Publish(Box::new(Publish {
+                ticket,
+                identity,
+                module,
+                wasm,
+                clear_data,
+            }))
         })
         .await?;
-    let Answer::Published(published) = answer else { return Err(unexpected()) };
+    let Answer::Published(published) = answer else {
+        return Err(unexpected());
+    };
     Ok(Json(json!({
         "lsn": published.lsn,
         "module_hash": published.module_hash,
@@ -93,13 +105,22 @@ pub(crate) async fn call(
     let (identity, admin) = (who.identity, who.admin);
     let answer = shared
         .request(move |ticket| Command::Call {
-            origin: Origin::Ticket { ticket, identity, admin },
+            origin: Origin::Ticket {
+                ticket,
+                identity,
+                admin,
+            },
             reducer: reducer.into(),
             args: CallArgs::Json(args),
         })
         .await?;
-    let Answer::Called(lsn, value) = answer else { return Err(unexpected()) };
-    Ok(with_token(&who, Json(json!({ "lsn": lsn, "value": value }))))
+    let Answer::Called(lsn, value) = answer else {
+        return Err(unexpected());
+    };
+    Ok(with_token(
+        &who,
+        Json(json!({ "lsn": lsn, "value": value })),
+    ))
 }
 
 #[derive(Deserialize)]
@@ -119,24 +140,41 @@ pub(crate) async fn query(
     let shared = state.database(&name)?;
     let who = authenticate(&state, &name, &headers)?;
     let body: QueryBody = serde_json::from_slice(&body).map_err(|error| {
-        bad_request(format!("the body is not {{\"sql\": .., \"params\": {{..}}}}: {error}"))
+        bad_request(format!(
+            "the body is not {{\"sql\": .., \"params\": {{..}}}}: {error}"
+        ))
     })?;
     let (identity, admin) = (who.identity, who.admin);
     let answer = shared
         .request(move |ticket| Command::Query {
-            origin: Origin::Ticket { ticket, identity, admin },
-            query: Box::new(QueryText { sql: body.sql, params: body.params.into_iter().collect() }),
+            origin: Origin::Ticket {
+                ticket,
+                identity,
+                admin,
+            },
+            query: Box::new(QueryText {
+                sql: body.sql,
+                params: body.params.into_iter().collect(),
+            }),
         })
         .await?;
-    let Answer::Rows(rows) = answer else { return Err(unexpected()) };
+    let Answer::Rows(rows) = answer else {
+        return Err(unexpected());
+    };
     Ok(with_token(&who, Json(*rows)))
 }
 
 pub(crate) async fn schema(Shares(state): Server, Path(name): Path<String>) -> Answered {
     let shared = state.database(&name)?;
-    let answer =
-        shared.request(|ticket| Command::Inspect { ticket, what: Inspect::Schema }).await?;
-    let Answer::Schema(text, hash) = answer else { return Err(unexpected()) };
+    let answer = shared
+        .request(|ticket| Command::Inspect {
+            ticket,
+            what: Inspect::Schema,
+        })
+        .await?;
+    let Answer::Schema(text, hash) = answer else {
+        return Err(unexpected());
+    };
     let schema: Json_ = serde_json::from_str(&text).map_err(|error| internal(&error))?;
     Ok(Json(json!({ "hash": hash, "schema": schema })).into_response())
 }
@@ -173,8 +211,12 @@ pub(crate) async fn logs(
                 tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             }
             let what = Inspect::Logs { after, limit };
-            let answer = shared.request(move |ticket| Command::Inspect { ticket, what }).await;
-            let Ok(Answer::Logs(lines)) = answer else { return None };
+            let answer = shared
+                .request(move |ticket| Command::Inspect { ticket, what })
+                .await;
+            let Ok(Answer::Logs(lines)) = answer else {
+                return None;
+            };
             let last = lines.last().map_or(after, |line| line.sequence);
             let text: String = lines.iter().map(line_json).collect();
             Some((Ok::<_, std::io::Error>(text), (last, usize::MAX, true)))
@@ -210,16 +252,24 @@ pub(crate) async fn tokens(
     require_admin(&state, &headers)?;
     state.database(&name)?;
     let body: TokenBody = serde_json::from_slice(&body).map_err(|error| {
-        bad_request(format!("the body is not {{\"subject\": .., \"ttl_s\": ..}}: {error}"))
+        bad_request(format!(
+            "the body is not {{\"subject\": .., \"ttl_s\": ..}}: {error}"
+        ))
     })?;
     let now = crate::now_s();
-    let token = state.authority.issue(&name, &body.subject, now, body.ttl_s)?;
+    let token = state
+        .authority
+        .issue(&name, &body.subject, now, body.ttl_s)?;
     let who = state.authority.authenticate(&name, Some(&token), now)?;
     Ok(Json(json!({ "token": token, "identity": who.identity })).into_response())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let (scheme, token) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
@@ -228,16 +278,23 @@ fn authenticate(
     database: &str,
     headers: &HeaderMap,
 ) -> Result<Authenticated, WireError> {
-    state.authority.authenticate(database, bearer(headers), crate::now_s())
+    state
+        .authority
+        .authenticate(database, bearer(headers), crate::now_s())
 }
 
 fn require_admin(state: &State, headers: &HeaderMap) -> Result<Authenticated, WireError> {
     match bearer(headers) {
         Some(token) if state.authority.is_admin(token) => {
-            state.authority.authenticate("", Some(token), crate::now_s())
+            state
+                .authority
+                .authenticate("", Some(token), crate::now_s())
         }
-        _ => Err(WireError::new(ErrorCode::AdminRequired, "this needs the admin token")
-            .hint("send it as `Authorization: Bearer ..`; it is in admin.token of the data folder")),
+        _ => Err(
+            WireError::new(ErrorCode::AdminRequired, "this needs the admin token").hint(
+                "send it as `Authorization: Bearer ..`; it is in admin.token of the data folder",
+            ),
+        ),
     }
 }
 
@@ -252,7 +309,10 @@ fn with_token(who: &Authenticated, body: Json<Json_>) -> Response {
 
 fn internal(error: &dyn std::fmt::Display) -> Failure {
     tracing::error!(%error, "a request failed inside the server");
-    Failure(WireError::new(ErrorCode::Internal, "the server failed; its log has more"))
+    Failure(WireError::new(
+        ErrorCode::Internal,
+        "the server failed; its log has more",
+    ))
 }
 
 fn unexpected() -> Failure {

@@ -31,11 +31,15 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     } else {
         "no-cache"
     };
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == *tag);
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|known| *known == *tag);
     if known {
         return StatusCode::NOT_MODIFIED.into_response();
     }
-    let kind = mime_guess::from_path(path).first_or_octet_stream().to_string();
+    let kind = mime_guess::from_path(path)
+        .first_or_octet_stream()
+        .to_string();
     let headers = [
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, cache.to_owned()),

@@ -31,12 +31,17 @@ pub(crate) async fn serve(
         // A dropped sender means the same.
         let _ = stopped.await;
     };
-    axum::serve(listener, router(state)).with_graceful_shutdown(stop).await
+    axum::serve(listener, router(state))
+        .with_graceful_shutdown(stop)
+        .await
 }
 
 fn router(state: Arc<State>) -> Router {
     let database = Router::new()
-        .route("/publish", post(api::publish).layer(DefaultBodyLimit::max(MODULE_BYTES_MAX)))
+        .route(
+            "/publish",
+            post(api::publish).layer(DefaultBodyLimit::max(MODULE_BYTES_MAX)),
+        )
         .route("/call/{reducer}", post(api::call))
         .route("/query", post(api::query))
         .route("/schema", get(api::schema))
@@ -50,7 +55,10 @@ fn router(state: Arc<State>) -> Router {
         .nest("/v1/databases/{name}", database)
         .route("/metrics", get(crate::metrics::page))
         .fallback(assets::page)
-        .layer(axum::middleware::from_fn_with_state(state.clone(), origin::check))
+        .layer(axum::middleware::from_fn_with_state(
+            state.clone(),
+            origin::check,
+        ))
         .layer(origin::cors(&state))
         .with_state(state)
 }

@@ -34,8 +34,13 @@ pub(crate) async fn check(
 pub(crate) fn cors(state: &Arc<State>) -> CorsLayer {
     let state = state.clone();
     let allow = AllowOrigin::predicate(move |origin: &HeaderValue, parts| {
-        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        origin.to_str().is_ok_and(|origin| is_allowed(&state, origin, host))
+        let host = parts
+            .headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
+        origin
+            .to_str()
+            .is_ok_and(|origin| is_allowed(&state, origin, host))
     });
     CorsLayer::new()
         .allow_origin(allow)
@@ -45,42 +50,64 @@ pub(crate) fn cors(state: &Arc<State>) -> CorsLayer {
 }
 
 fn refuse(state: &State, headers: &HeaderMap) -> Option<WireError> {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
     let host = text(header::HOST);
     if state.is_loopback
         && let Some(host) = host
         && !is_loopback(host)
-        && !state.config.allowed_origins.iter().any(|listed| listed == "*" || authority(listed) == host)
+        && !state
+            .config
+            .allowed_origins
+            .iter()
+            .any(|listed| listed == "*" || authority(listed) == host)
     {
         let message = format!("the server is for this machine only, not for {host}");
-        return Some(WireError::new(ErrorCode::OriginRefused, message)
-            .hint(format!("start it with --allow-origin https://{host} if a proxy is in front")));
+        return Some(
+            WireError::new(ErrorCode::OriginRefused, message).hint(format!(
+                "start it with --allow-origin https://{host} if a proxy is in front"
+            )),
+        );
     }
     let origin = headers.get(header::ORIGIN)?;
     let origin = origin.to_str().unwrap_or("an unreadable origin");
     if is_allowed(state, origin, host) {
         return None;
     }
-    Some(WireError::new(ErrorCode::OriginRefused, format!("pages of {origin} may not connect"))
-        .hint(format!("start the server with --allow-origin {origin}")))
+    Some(
+        WireError::new(
+            ErrorCode::OriginRefused,
+            format!("pages of {origin} may not connect"),
+        )
+        .hint(format!("start the server with --allow-origin {origin}")),
+    )
 }
 
 fn is_allowed(state: &State, origin: &str, host: Option<&str>) -> bool {
     let listed = &state.config.allowed_origins;
-    listed.iter().any(|allowed| allowed == "*" || allowed == origin)
+    listed
+        .iter()
+        .any(|allowed| allowed == "*" || allowed == origin)
         || (state.is_loopback && is_loopback(authority(origin)))
         || host.is_some_and(|host| authority(origin) == host)
 }
 
 /// `host:port` of an origin.
 fn authority(origin: &str) -> &str {
-    origin.split_once("://").map_or(origin, |(_, authority)| authority)
+    origin
+        .split_once("://")
+        .map_or(origin, |(_, authority)| authority)
 }
 
 fn is_loopback(authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map_or(rest, |(host, _)| host),
-        None => authority.split_once(':').map_or(authority, |(host, _)| host),
+        None => authority
+            .split_once(':')
+            .map_or(authority, |(host, _)| host),
     };
     host.eq_ignore_ascii_case("localhost")
         || host.to_ascii_lowercase().ends_with(".localhost")
@@ -93,10 +120,24 @@ mod tests {
 
     #[test]
     fn knows_this_machine_by_its_names() {
-        for name in ["localhost", "localhost:4510", "127.0.0.1:1", "127.8.9.1", "[::1]:80", "App.Localhost:3"] {
+        for name in [
+            "localhost",
+            "localhost:4510",
+            "127.0.0.1:1",
+            "127.8.9.1",
+            "[::1]:80",
+            "App.Localhost:3",
+        ] {
             assert!(is_loopback(name), "{name}");
         }
-        for name in ["example.com", "localhost.example.com", "10.0.0.1:4510", "[::2]:80", "", "127.0.0.1.nip.io"] {
+        for name in [
+            "example.com",
+            "localhost.example.com",
+            "10.0.0.1:4510",
+            "[::2]:80",
+            "",
+            "127.0.0.1.nip.io",
+        ] {
             assert!(!is_loopback(name), "{name}");
         }
         assert_eq!(authority("https://example.com:8443"), "example.com:8443");

@@ -43,33 +43,51 @@ pub(crate) async fn connect(
         (header::CONNECTION, "upgrade".to_owned()),
         (header::UPGRADE, "websocket".to_owned()),
         (header::SEC_WEBSOCKET_ACCEPT, key),
-        (header::SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol().to_owned()),
+        (
+            header::SEC_WEBSOCKET_PROTOCOL,
+            encoding.subprotocol().to_owned(),
+        ),
     ];
     Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
 }
 
 /// The accept key and the encoding, if this is a handshake as RFC 6455 section 4.2.1 wants it.
-fn check(method: &Method, headers: &HeaderMap) -> Result<(String, Encoding), super::respond::Failure> {
+fn check(
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(String, Encoding), super::respond::Failure> {
     let has = |name, token: &str| {
-        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+        let values = headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split(','))
+            .any(|part| part.trim().eq_ignore_ascii_case(token))
     };
     if method != Method::GET
         || !has(header::CONNECTION, "upgrade")
         || !has(header::UPGRADE, "websocket")
         || !has(header::SEC_WEBSOCKET_VERSION, "13")
     {
-        return Err(bad_request("this address speaks WebSocket (version 13) only"));
+        return Err(bad_request(
+            "this address speaks WebSocket (version 13) only",
+        ));
     }
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
+    let key = headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .filter(|key| key.len() == 24);
     let key = key.ok_or_else(|| bad_request("Sec-WebSocket-Key is missing or malformed"))?;
     let encoding = Encoding::ALL
         .into_iter()
         .find(|encoding| has(header::SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol()));
     let encoding = encoding.ok_or_else(|| {
         super::respond::Failure(
-            WireError::new(ErrorCode::BadRequest, "no subprotocol that this server speaks")
-                .hint("ask for syncline.v1.msgpack or syncline.v1.json"),
+            WireError::new(
+                ErrorCode::BadRequest,
+                "no subprotocol that this server speaks",
+            )
+            .hint("ask for syncline.v1.msgpack or syncline.v1.json"),
         )
     })?;
     Ok((derive_accept_key(key.as_bytes()), encoding))
@@ -88,9 +106,13 @@ fn hand_over(shared: &Arc<Shared>, upgraded: Upgraded, encoding: Encoding, permi
         }
     };
     let leftover = parts.read_buf.to_vec();
-    let socket = Socket { stream, leftover, encoding, permit };
+    let socket = Socket {
+        stream,
+        leftover,
+        encoding,
+        permit,
+    };
     if let Err(error) = shared.send(Outside::Socket(socket)) {
         tracing::warn!(database = shared.name, %error, "a connection was dropped");
     }
 }
-

@@ -2,16 +2,22 @@
 
 use std::ops::Range;
 
-use super::frame::{Opcode, parse};
 use super::FrameError;
+use super::frame::{Opcode, parse};
 
 /// What a client sent; ranges lie in the buffer that was given to [`Assembler::feed`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Incoming {
     /// A message of one frame.
-    Message { text: bool, payload: Range<usize> },
+    Message {
+        text: bool,
+        payload: Range<usize>,
+    },
     /// A message of several frames, put together.
-    Assembled { text: bool, payload: Vec<u8> },
+    Assembled {
+        text: bool,
+        payload: Vec<u8>,
+    },
     Ping(Range<usize>),
     /// Payload with code and reason, if any.
     Close(Range<usize>),
@@ -26,7 +32,10 @@ pub(crate) struct Assembler {
 
 impl Assembler {
     pub(crate) fn new(message_bytes_max: usize) -> Self {
-        Self { message_bytes_max, fragments: None }
+        Self {
+            message_bytes_max,
+            fragments: None,
+        }
     }
 
     /// Takes whole frames off the front of `buffer`, unmasking them in place, and adds what they mean to
@@ -52,7 +61,10 @@ impl Assembler {
                 (opcode, true) => {
                     let text = opcode == Opcode::Text;
                     check_text(text, &buffer[frame.payload.clone()])?;
-                    out.push(Incoming::Message { text, payload: frame.payload });
+                    out.push(Incoming::Message {
+                        text,
+                        payload: frame.payload,
+                    });
                 }
                 (opcode, false) => {
                     let payload = buffer[frame.payload].to_vec();

@@ -61,7 +61,9 @@ pub(crate) fn parse(
     bytes_max: usize,
 ) -> Result<Option<Frame>, FrameError> {
     let bytes = &buffer[at..];
-    let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
+    let &[first, second, ref rest @ ..] = bytes else {
+        return Ok(None);
+    };
     if first & 0x70 != 0 {
         return Err(FrameError::Protocol("a frame has reserved bits set"));
     }
@@ -72,30 +74,42 @@ pub(crate) fn parse(
     }
     let (len, rest) = match second & 0x7f {
         126 => {
-            let Some((len, rest)) = rest.split_first_chunk() else { return Ok(None) };
+            let Some((len, rest)) = rest.split_first_chunk() else {
+                return Ok(None);
+            };
             (u64::from(u16::from_be_bytes(*len)), rest)
         }
         127 => {
-            let Some((len, rest)) = rest.split_first_chunk() else { return Ok(None) };
+            let Some((len, rest)) = rest.split_first_chunk() else {
+                return Ok(None);
+            };
             (u64::from_be_bytes(*len), rest)
         }
         short => (u64::from(short), rest),
     };
     if opcode.is_control() && (len > 125 || !is_final) {
-        return Err(FrameError::Protocol("a control frame is fragmented or too long"));
+        return Err(FrameError::Protocol(
+            "a control frame is fragmented or too long",
+        ));
     }
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     if len > bytes_max {
         return Err(FrameError::TooLarge(bytes_max));
     }
-    let Some((&mask, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+    let Some((&mask, rest)) = rest.split_first_chunk::<4>() else {
+        return Ok(None);
+    };
     if rest.len() < len {
         return Ok(None);
     }
     let start = buffer.len() - rest.len();
     let payload = start..start + len;
     unmask(&mut buffer[payload.clone()], mask);
-    Ok(Some(Frame { opcode, is_final, payload }))
+    Ok(Some(Frame {
+        opcode,
+        is_final,
+        payload,
+    }))
 }
 
 fn unmask(payload: &mut [u8], mask: [u8; 4]) {
