@@ -10,8 +10,8 @@ use wasmtime::{Memory, ResourceLimiter};
 use crate::error::{CallError, CallLimit};
 use crate::shape::{IndexShape, TableShape};
 
-/// Elements of all function tables of a module; far above what compilers emit.
-const TABLE_ELEMENTS_MAX: usize = 1 << 20;
+/// Elements of a function table; far above what compilers emit.
+pub(crate) const TABLE_ELEMENTS_MAX: usize = 1 << 16;
 
 /// A line that a reducer logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
