@@ -3,9 +3,9 @@
 //! - [`LogAppender`] belongs to the engine: it gives each transaction its Lsn and encodes it into
 //!   memory. [`LogWriter`] belongs to whoever waits for the disk: it writes and syncs what was handed over
 //!   meanwhile, as one group, and moves the durable Lsn.
-//! - The format, from the inside out: [`varint`], [`changes`], [`record`], [`group`], [`segment`]. Their
+//! - The format, from the inside out: `varint`, [`changes`], [`record`], `group`, `segment`. Their
 //!   documentation is the specification; docs/commit-log.md leads through it.
-//! - [`recovery`] reads a log back, tells a torn tail from damage and begins a new segment; `open` makes a
+//! - `recovery` reads a log back, tells a torn tail from damage and begins a new segment; `open` makes a
 //!   database of it.
 
 use std::path::Path;

@@ -14,7 +14,7 @@
 //! | publish | varint Lsn; i64 time; 32 caller; 32 module hash; u8 clear data; varint next table id; varint count, then as many varint table ids; sized schema ([`schema_codec`]); changes |
 //! | seal | u64 durable Lsn |
 //!
-//! Numbers are little-endian; varints and changes are those of [`super::varint`] and [`super::changes`];
+//! Numbers are little-endian; varints and changes are those of `varint` and [`super::changes`];
 //! "sized" is a varint length and bytes. Transactions and publishes have an Lsn, opens and seals have none.
 
 use std::sync::Arc;

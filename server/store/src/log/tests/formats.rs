@@ -12,7 +12,8 @@ use crate::disk::{Disk, MemoryDisk};
 use crate::log::changes::{LoggedChange, LoggedChanges};
 use crate::log::group::{GROUP_HEADER_BYTES, GroupHeader, group_len, is_blank, put_group};
 use crate::log::record::{
-    self, Encoder, LoggedRecord, Made, OpenRecord, PublishRecord, TransactionRecord,
+    self, Encoder, LoggedRecord, LoggedTransaction, Made, OpenRecord, PublishRecord,
+    TransactionRecord,
 };
 use crate::log::segment::{Beginning, SegmentHeader, segment_number, segment_path};
 use crate::log::varint;
@@ -181,6 +182,31 @@ fn tables() -> (Session, TableId, TableId) {
     (session, item, tile)
 }
 
+const TRANSACTION: TransactionRecord<'static> = TransactionRecord {
+    time: 123_456,
+    caller: Identity([1; 32]),
+    connection: ConnectionId([2; 16]),
+    reducer: "café",
+    args: &[3; 200],
+    seed: [4; 32],
+};
+
+fn encoded(with_audit: bool, made: &Made<'_>, encoder: &mut Encoder) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    record::put_transaction(Lsn(9), &TRANSACTION, with_audit, made, encoder, &mut bytes);
+    bytes
+}
+
+fn decoded(bytes: &[u8]) -> LoggedTransaction<'_> {
+    let mut reader = Reader::new(bytes);
+    let read = record::take(&mut reader);
+    assert!(reader.rest().is_empty());
+    match read {
+        Ok(LoggedRecord::Transaction(transaction)) => transaction,
+        other => panic!("a transaction was written, {other:?} is read"),
+    }
+}
+
 #[test]
 fn transactions_with_every_kind_of_change() {
     let (session, item, tile) = tables();
@@ -210,80 +236,57 @@ fn transactions_with_every_kind_of_change() {
     changes.push(item, Some(&one), Some(&long));
     changes.push(item, Some(&two), None);
     changes.push(tile, Some(&tile_row), None);
-    let transaction = TransactionRecord {
-        time: 123_456,
-        caller: Identity([1; 32]),
-        connection: ConnectionId([2; 16]),
-        reducer: "café",
-        args: &[3; 200],
-        seed: [4; 32],
+    let made = Made {
+        database: session.database(),
+        changes: &changes,
     };
+    let two_key = row(&[Type::U64], &[Value::U64(2)]);
+    let tile_key = row(
+        &tile_types[1..],
+        &[Value::U16(2), Value::String("y".into())],
+    );
+    let expected = [
+        LoggedChange::Mark(item, session.database().auto_increment(item)),
+        LoggedChange::Insert(item, &one),
+        LoggedChange::Update(item, &long),
+        LoggedChange::Delete(item, &two_key),
+        LoggedChange::Delete(tile, &tile_key),
+    ];
     for with_audit in [true, false] {
-        let (mut encoder, mut bytes) = (Encoder::default(), Vec::new());
-        let made = Made {
-            database: session.database(),
-            changes: &changes,
-        };
-        record::put_transaction(
-            Lsn(9),
-            &transaction,
-            with_audit,
-            &made,
-            &mut encoder,
-            &mut bytes,
-        );
+        let mut encoder = Encoder::default();
+        let bytes = encoded(with_audit, &made, &mut encoder);
         assert_eq!(record::len_of_first(&bytes), Some(bytes.len()));
-        let Ok(LoggedRecord::Transaction(read)) = record::take(&mut Reader::new(&bytes)) else {
-            panic!("a transaction was written")
-        };
-        assert_eq!((read.lsn, read.time), (Lsn(9), 123_456));
+        let read = decoded(&bytes);
+        assert_eq!((read.lsn, read.time), (Lsn(9), TRANSACTION.time));
         assert_eq!(read.audit.is_some(), with_audit);
-        if let Some(audit) = read.audit {
-            assert_eq!(audit.caller, transaction.caller);
-            assert_eq!(audit.connection, transaction.connection);
-            assert_eq!(audit.seed, transaction.seed);
-            assert_eq!(
-                (audit.reducer, audit.args),
-                (transaction.reducer, transaction.args)
-            );
-        }
-        let mark = session.database().auto_increment(item);
-        let two_key = row(&[Type::U64], &[Value::U64(2)]);
-        let tile_key = row(
-            &tile_types[1..],
-            &[Value::U16(2), Value::String("y".into())],
-        );
-        let expected = [
-            LoggedChange::Mark(item, mark),
-            LoggedChange::Insert(item, &one),
-            LoggedChange::Update(item, &long),
-            LoggedChange::Delete(item, &two_key),
-            LoggedChange::Delete(tile, &tile_key),
-        ];
         assert!(read.changes.map(Result::unwrap).eq(expected));
         // Every cut of it is refused, wherever it is.
         for len in 0..bytes.len() {
             assert!(is_refused(&bytes[..len]), "{len} of {} bytes", bytes.len());
         }
         // The mark is as it was: it is not written again.
-        bytes.clear();
-        record::put_transaction(
-            Lsn(10),
-            &transaction,
-            with_audit,
-            &made,
-            &mut encoder,
-            &mut bytes,
-        );
-        let Ok(LoggedRecord::Transaction(read)) = record::take(&mut Reader::new(&bytes)) else {
-            panic!("a transaction was written")
-        };
-        assert!(
-            read.changes
-                .map(Result::unwrap)
-                .eq(expected.into_iter().skip(1))
-        );
+        let again = encoded(with_audit, &made, &mut encoder);
+        let changes = decoded(&again).changes;
+        assert!(changes.map(Result::unwrap).eq(expected.into_iter().skip(1)));
     }
+}
+
+#[test]
+fn the_audit_part_says_who_did_what() {
+    let (session, ..) = tables();
+    let made = Made {
+        database: session.database(),
+        changes: &ChangeSet::new(),
+    };
+    let bytes = encoded(true, &made, &mut Encoder::default());
+    let audit = decoded(&bytes).audit.unwrap();
+    assert_eq!(audit.caller, TRANSACTION.caller);
+    assert_eq!(audit.connection, TRANSACTION.connection);
+    assert_eq!(audit.seed, TRANSACTION.seed);
+    assert_eq!(
+        (audit.reducer, audit.args),
+        (TRANSACTION.reducer, TRANSACTION.args)
+    );
 }
 
 fn is_refused(bytes: &[u8]) -> bool {
