@@ -234,11 +234,14 @@ fn order_keys(
             let message = format!("values of type {} have no order", ty.non_null());
             return Err(QueryError::new(ErrorCode::SqlType, message).at(item.node.at));
         }
-        keys.push(OrderKey {
-            expr,
-            ty,
-            descending,
-        });
+        // A key that is there already decides nothing.
+        if keys.iter().all(|key: &OrderKey| key.expr != expr) {
+            keys.push(OrderKey {
+                expr,
+                ty,
+                descending,
+            });
+        }
     }
     Ok(keys)
 }

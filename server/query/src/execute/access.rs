@@ -297,13 +297,16 @@ fn wanted_columns(
         }
         wanted.push(slot.index);
     }
-    let reverse = direction.or_else(|| order.last().map(|key| key.descending));
+    let ties_descend = order.last().is_some_and(|key| key.descending);
     for column in &def.primary_key {
         if atoms.equal_to(*column).is_none() && !wanted.contains(column) {
+            if *direction.get_or_insert(ties_descend) != ties_descend {
+                return None;
+            }
             wanted.push(*column);
         }
     }
-    Some((wanted, reverse.unwrap_or(false)))
+    Some((wanted, direction.unwrap_or(false)))
 }
 
 /// The columns of the ordered index that would give this order: what an error proposes.

@@ -1,1 +1,537 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
 
+use serde_json::{Value as Json, json};
+use syncline_protocol::ErrorCode;
+use syncline_protocol::limits::SCANNED_INSTANCES_MAX;
+use syncline_protocol::message::ResultDescription;
+
+use super::router::SIGNATURES_MAX;
+use crate::tests::{Fixture, Write, me, ordered, params, table};
+
+fn tasks() -> Fixture {
+    let columns = "id u64, owner string?, room u32, done bool, rank i32, text string";
+    Fixture::new(vec![ordered(
+        ordered(table("tasks", columns, 1), "room, rank"),
+        "rank",
+    )])
+}
+
+fn task(id: u64, owner: Json, room: u32, rank: i32) -> Json {
+    json!([
+        id.to_string(),
+        owner,
+        room,
+        false,
+        rank,
+        format!("text {id}")
+    ])
+}
+
+fn shape(description: &ResultDescription) -> Json {
+    let columns = description.columns.iter();
+    let columns: Vec<String> = columns
+        .map(|column| {
+            format!(
+                "{}{}",
+                column.name,
+                if column.hidden { " hidden" } else { "" }
+            )
+        })
+        .collect();
+    let order: Vec<Json> = description
+        .order
+        .iter()
+        .map(|key| json!([key.column, key.descending]))
+        .collect();
+    json!([columns, description.key, order])
+}
+
+#[test]
+fn descriptions_have_key_and_order() {
+    let mut fixture = tasks();
+    let mut check = |sql: &str, wanted: Json| {
+        let subscribed = fixture.subscribe(sql, json!({})).unwrap();
+        assert_eq!(shape(&subscribed.description), wanted, "{sql}");
+    };
+    check(
+        "SELECT text, id FROM tasks",
+        json!([["text", "id"], [1], []]),
+    );
+    check(
+        "SELECT text FROM tasks",
+        json!([["text", "id hidden"], [1], []]),
+    );
+    check(
+        "SELECT id + 1 AS id FROM tasks",
+        json!([["id", "id_2 hidden"], [1], []]),
+    );
+    check(
+        "SELECT id FROM tasks ORDER BY rank",
+        json!([["id", "rank hidden"], [0], [[1, false]]]),
+    );
+    // Descending ties are broken by the descending key, which the description then says.
+    check(
+        "SELECT text FROM tasks ORDER BY rank DESC",
+        json!([
+            ["text", "id hidden", "rank hidden"],
+            [1],
+            [[2, true], [1, true]]
+        ]),
+    );
+    check(
+        "SELECT id, rank * 2 AS twice FROM tasks ORDER BY twice DESC, text",
+        json!([["id", "twice", "text hidden"], [0], [[1, true], [2, false]]]),
+    );
+}
+
+#[test]
+fn changes_become_inserts_updates_and_deletes() {
+    let mut fixture = tasks();
+    let (mine, _) = fixture.watch(
+        "SELECT id, rank FROM tasks WHERE owner = :o",
+        json!({"o": "ann"}),
+    );
+    let (all, _) = fixture.watch(
+        "SELECT id, upper(text) AS t FROM tasks WHERE rank > 0",
+        json!({}),
+    );
+    fixture.insert(
+        "tasks",
+        &[task(2, json!("ann"), 1, 5), task(1, json!("bob"), 1, 0)],
+    );
+    assert_eq!(fixture.ops_json(&mine), json!([["insert", ["2", 5]]]));
+    assert_eq!(fixture.ops_json(&all), json!([["insert", ["2", "TEXT 2"]]]));
+
+    // Into one result and out of another; a column that is not projected tells nobody.
+    let mut moved = task(2, json!("bob"), 1, 5);
+    fixture.commit(&[Write::Update("tasks", moved.clone())]);
+    assert_eq!(fixture.ops_json(&mine), json!([["delete", ["2"]]]));
+    assert_eq!(fixture.ops_json(&all), json!([]));
+    moved[1] = json!("ann");
+    fixture.commit(&[
+        Write::Update("tasks", moved.clone()),
+        Write::Insert("tasks", task(300, json!("ann"), 1, 1)),
+        Write::Insert("tasks", task(4, json!("ann"), 1, 2)),
+    ]);
+    assert_eq!(
+        fixture.ops_json(&mine),
+        json!([
+            ["insert", ["2", 5]],
+            ["insert", ["4", 2]],
+            ["insert", ["300", 1]]
+        ]),
+        "by key, as values"
+    );
+    moved[3] = json!(true);
+    fixture.commit(&[Write::Update("tasks", moved.clone())]);
+    assert!(fixture.deltas.is_empty(), "`done` is in no result");
+    moved[4] = json!(7);
+    moved[5] = json!("new");
+    fixture.commit(&[
+        Write::Update("tasks", moved),
+        Write::Delete("tasks", json!(["4"])),
+    ]);
+    assert_eq!(
+        fixture.ops_json(&mine),
+        json!([["update", ["2"], {"rank": 7}], ["delete", ["4"]]])
+    );
+    assert_eq!(
+        fixture.ops_json(&all),
+        json!([["update", ["2"], {"t": "NEW"}], ["delete", ["4"]]])
+    );
+    let handles: Vec<u64> = fixture.deltas.iter().map(|(handle, _)| handle).collect();
+    assert_eq!(handles, [mine.handle, all.handle]);
+}
+
+#[test]
+fn equal_queries_share_an_instance() {
+    let mut fixture = tasks();
+    let mut handle = |sql: &str, given: Json| fixture.subscribe(sql, given).unwrap().handle;
+    let first = handle(
+        "SELECT * FROM tasks WHERE owner = :o AND room = 3",
+        json!({"o": "ann"}),
+    );
+    assert_eq!(
+        handle(
+            "select * from tasks t where 3 = t.room and t.owner = 'ann'",
+            json!({})
+        ),
+        first
+    );
+    assert_eq!(
+        handle(
+            "SELECT * FROM tasks WHERE room = :r AND owner = :o AND room = 3",
+            json!({"o": "ann", "r": 3})
+        ),
+        first
+    );
+    let second = handle(
+        "SELECT * FROM tasks WHERE owner = :o AND room = 3",
+        json!({"o": "bob"}),
+    );
+    assert_ne!(second, first);
+    let list = handle("SELECT * FROM tasks WHERE room IN (3, 1, 2)", json!({}));
+    assert_eq!(
+        handle(
+            "SELECT * FROM tasks WHERE room IN (:l)",
+            json!({"l": [1, 2, 3, 3]})
+        ),
+        list
+    );
+    let window = handle("SELECT * FROM tasks ORDER BY rank LIMIT 3", json!({}));
+    assert_eq!(
+        handle(
+            "SELECT * FROM tasks ORDER BY rank LIMIT :n",
+            json!({"n": 3})
+        ),
+        window
+    );
+    assert_ne!(
+        handle("SELECT * FROM tasks ORDER BY rank LIMIT 4", json!({})),
+        window
+    );
+    let stats = fixture.live.stats();
+    assert_eq!(
+        (stats.templates, stats.instances, stats.subscriptions),
+        (3, 5, 9)
+    );
+
+    // The instance goes with its last subscription, and its handle is not used again.
+    for _ in 0..3 {
+        assert!(fixture.live.description(first).is_some());
+        fixture.live.unsubscribe(first);
+    }
+    assert!(fixture.live.description(first).is_none());
+    fixture.live.unsubscribe(first);
+    let again = fixture.subscribe(
+        "SELECT * FROM tasks WHERE owner = 'ann' AND room = 3",
+        json!({}),
+    );
+    let again = again.unwrap();
+    assert!(again.is_new && again.handle > window);
+    assert_eq!(fixture.live.stats().instances, 5);
+}
+
+#[test]
+fn the_caller_is_a_part_of_the_key_only_where_used() {
+    let mut fixture = Fixture::new(vec![table(
+        "notes",
+        "id u32, owner identity?, text string",
+        1,
+    )]);
+    let other = crate::Caller {
+        identity: syncline_protocol::Identity([8; 32]),
+        ..me()
+    };
+    let (db, live) = fixture.parts();
+    let mut handle =
+        |sql: &str, caller: &crate::Caller| live.subscribe(db, sql, &[], caller).unwrap().handle;
+    let mine = "SELECT * FROM notes WHERE owner = :me";
+    assert_ne!(handle(mine, &me()), handle(mine, &other));
+    let all = "SELECT * FROM notes WHERE text = 'x'";
+    assert_eq!(handle(all, &me()), handle(all, &other));
+    let stats = live.stats();
+    assert_eq!(
+        (stats.templates, stats.scanned_instances),
+        (2, 0),
+        "`:me` is routed"
+    );
+    fixture.insert(
+        "notes",
+        &[json!([1, "07".repeat(32), "a"]), json!([2, null, "x"])],
+    );
+    assert_eq!(fixture.deltas.len(), 2);
+}
+
+/// The claim of the router: instances that a commit does not concern are not looked at.
+#[test]
+fn a_hundred_thousand_others_are_not_touched() {
+    let mut fixture = tasks();
+    let count = if cfg!(debug_assertions) {
+        20_000
+    } else {
+        100_000
+    };
+    for number in 0..count {
+        let given = json!({"o": format!("user {number}")});
+        fixture
+            .subscribe("SELECT * FROM tasks WHERE owner = :o", given)
+            .unwrap();
+    }
+    for number in 0..1000 {
+        let given = json!({"r": number});
+        fixture
+            .subscribe("SELECT id FROM tasks WHERE room = :r AND rank > 3", given)
+            .unwrap();
+    }
+    let stats = fixture.live.stats();
+    assert_eq!((stats.templates, stats.signatures), (2, 2));
+    assert_eq!(stats.router_entries, stats.instances);
+    let count = |fixture: &mut Fixture, writes: &[Write]| {
+        let before = fixture.live.stats().counters;
+        fixture.commit(writes);
+        let after = fixture.live.stats().counters;
+        (
+            after.probes - before.probes,
+            after.candidates - before.candidates,
+            after.affected - before.affected,
+        )
+    };
+    let stranger = || task(1, json!("nobody"), 5000, 9);
+    assert_eq!(
+        count(&mut fixture, &[Write::Insert("tasks", stranger())]),
+        (2, 0, 0)
+    );
+    let mut changed = stranger();
+    changed[4] = json!(10);
+    assert_eq!(
+        count(&mut fixture, &[Write::Update("tasks", changed.clone())]),
+        (2, 0, 0)
+    );
+    changed[1] = json!("no one");
+    assert_eq!(
+        count(&mut fixture, &[Write::Update("tasks", changed)]),
+        (3, 0, 0),
+        "old key and new"
+    );
+    assert_eq!(
+        count(&mut fixture, &[Write::Delete("tasks", json!(["1"]))]),
+        (2, 0, 0)
+    );
+    let known = task(2, json!("user 77"), 5, 9);
+    assert_eq!(
+        count(&mut fixture, &[Write::Insert("tasks", known.clone())]),
+        (2, 2, 2)
+    );
+    let mut silent = known;
+    silent[3] = json!(true);
+    assert_eq!(
+        count(&mut fixture, &[Write::Update("tasks", silent)]),
+        (2, 2, 1),
+        "`done` shows in one"
+    );
+}
+
+#[test]
+fn every_form_of_equality_is_routed() {
+    let mut fixture = tasks();
+    let mut check = |filter: &str, signatures: usize, entries: usize, scanned: usize| {
+        let sql = format!("SELECT * FROM tasks WHERE {filter}");
+        let handle = fixture.subscribe(&sql, json!({})).unwrap().handle;
+        let stats = fixture.live.stats();
+        let found = (
+            stats.signatures,
+            stats.router_entries,
+            stats.scanned_instances,
+        );
+        assert_eq!(found, (signatures, entries, scanned), "{filter}");
+        fixture.live.unsubscribe(handle);
+        let stats = fixture.live.stats();
+        assert_eq!(
+            (
+                stats.router_entries,
+                stats.scanned_instances,
+                stats.templates
+            ),
+            (0, 0, 0)
+        );
+    };
+    check("owner = 'a'", 1, 1, 0);
+    check("owner = 'a' AND room = 1 AND rank > 2", 1, 1, 0);
+    check("owner = 'a' OR room = 1", 2, 2, 0);
+    check("owner = 'a' OR owner = 'b' OR owner = 'a'", 1, 2, 0);
+    check("(owner = 'a' OR room = 1) AND rank = 2", 2, 2, 0);
+    check("(owner = 'a' AND done) OR (room = 1 AND NOT done)", 2, 2, 0);
+    check("room IN (1, 2, 3)", 1, 3, 0);
+    check("room IN (1, 2, 3) AND owner IN ('a', 'b')", 1, 6, 0);
+    check("owner IS NULL", 1, 1, 0);
+    check("owner IS NOT DISTINCT FROM NULL", 1, 1, 0);
+    check("done", 1, 1, 0);
+    check("NOT done", 1, 1, 0);
+    check("done = true AND room = 1", 1, 1, 0);
+    // Nothing can match: nothing is listened to.
+    check("owner = NULL", 0, 0, 0);
+    check("room = 4294967296", 0, 0, 0);
+    check("room = -1 OR room = 0.5", 0, 0, 0);
+    check("room = 1 AND owner IN (NULL)", 0, 0, 0);
+    // What has no equality is looked at on every change.
+    check("rank > 3", 0, 0, 1);
+    check("owner = 'a' OR rank > 3", 0, 0, 1);
+    check("NOT owner = 'a'", 0, 0, 1);
+    check("owner || 'x' = 'ax'", 0, 0, 1);
+}
+
+#[test]
+fn scans_and_signatures_are_limited() {
+    let mut fixture = tasks();
+    let mut handles = Vec::new();
+    for number in 0..SCANNED_INSTANCES_MAX {
+        let given = json!({"n": number});
+        let sql = "SELECT * FROM tasks WHERE rank > :n";
+        handles.push(fixture.subscribe(sql, given).unwrap().handle);
+    }
+    let error = fixture
+        .subscribe("SELECT * FROM tasks WHERE rank < 9", json!({}))
+        .unwrap_err();
+    assert_eq!(error.code, ErrorCode::QueryLimit);
+    assert!(error.hint.unwrap().contains("owner = :owner"));
+    assert_eq!(
+        fixture.live.stats().templates,
+        1,
+        "the refused one left nothing"
+    );
+    assert!(
+        !fixture
+            .subscribe("SELECT * FROM tasks WHERE rank > 7", json!({}))
+            .unwrap()
+            .is_new
+    );
+    fixture.live.unsubscribe(handles[0]);
+    assert!(
+        fixture
+            .subscribe("SELECT * FROM tasks WHERE rank < 9", json!({}))
+            .is_ok()
+    );
+
+    let columns: Vec<String> = (0..70).map(|number| format!("c{number} u8")).collect();
+    let mut fixture = Fixture::new(vec![table("wide", &columns.join(", "), 1)]);
+    let mut subscribe = |column: usize| {
+        fixture.subscribe(
+            &format!("SELECT * FROM wide WHERE c{column} = 1"),
+            json!({}),
+        )
+    };
+    let first = subscribe(0).unwrap().handle;
+    for column in 1..SIGNATURES_MAX {
+        subscribe(column).unwrap();
+    }
+    assert_eq!(
+        subscribe(SIGNATURES_MAX).unwrap_err().code,
+        ErrorCode::QueryLimit
+    );
+    fixture.live.unsubscribe(first);
+    let last = format!("SELECT * FROM wide WHERE c{SIGNATURES_MAX} = 1");
+    assert!(
+        fixture.subscribe(&last, json!({})).is_ok(),
+        "a signature without entries makes room"
+    );
+}
+
+#[test]
+fn windows_keep_their_first_rows() {
+    let mut fixture = tasks();
+    let sql = "SELECT id, rank FROM tasks WHERE room = :r ORDER BY rank DESC LIMIT 3";
+    let (top, _) = fixture.watch(sql, json!({"r": 1}));
+    let none = || json!(null);
+    for (id, rank) in [(1, 10), (2, 20), (3, 30)] {
+        fixture.insert("tasks", &[task(id, none(), 1, rank)]);
+    }
+    fixture.insert("tasks", &[task(4, none(), 1, 40)]);
+    assert_eq!(
+        fixture.ops_json(&top),
+        json!([["delete", ["1"]], ["insert", ["4", 40]]])
+    );
+    fixture.insert("tasks", &[task(5, none(), 1, 5), task(6, none(), 2, 99)]);
+    assert!(
+        fixture.deltas.is_empty(),
+        "below the bound, or another room"
+    );
+    let candidates = fixture.live.stats().counters.candidates;
+    fixture.commit(&[Write::Update("tasks", task(5, none(), 1, 6))]);
+    assert!(fixture.deltas.is_empty());
+    assert_eq!(fixture.live.stats().counters.candidates, candidates + 1);
+    // A hole is filled from behind the bound; a row that moves out and back in is an update.
+    fixture.commit(&[Write::Delete("tasks", json!(["3"]))]);
+    assert_eq!(
+        fixture.ops_json(&top),
+        json!([["insert", ["1", 10]], ["delete", ["3"]]])
+    );
+    fixture.commit(&[Write::Update("tasks", task(4, none(), 1, 7))]);
+    assert_eq!(
+        fixture.ops_json(&top),
+        json!([["update", ["4"], {"rank": 7}]])
+    );
+    fixture.commit(&[Write::Update("tasks", task(4, none(), 1, 1))]);
+    assert_eq!(
+        fixture.ops_json(&top),
+        json!([["delete", ["4"]], ["insert", ["5", 6]]])
+    );
+    // Ties go by the key, in the direction of the order.
+    fixture.insert("tasks", &[task(7, none(), 1, 6), task(8, none(), 1, 10)]);
+    assert_eq!(
+        fixture.rows_json(&top),
+        json!([["2", 20], ["8", 10], ["1", 10]])
+    );
+    assert_eq!(
+        fixture.ops_json(&top),
+        json!([["delete", ["5"]], ["insert", ["8", 10]]])
+    );
+
+    let (nothing, _) = fixture.watch("SELECT id FROM tasks ORDER BY rank LIMIT 0", json!({}));
+    fixture.insert("tasks", &[task(9, none(), 1, 50)]);
+    assert_eq!(fixture.ops_json(&nothing), json!([]));
+    assert_eq!(fixture.rows_json(&nothing), json!([]));
+}
+
+#[test]
+fn a_publish_keeps_what_still_fits() {
+    let mut fixture = tasks();
+    let columns = "id u64, owner string?, room u32, done bool, rank i32, text string";
+    let tasks = |indexes: &[&str]| {
+        indexes
+            .iter()
+            .fold(table("tasks", columns, 1), |def, index| ordered(def, index))
+    };
+    let (all, _) = fixture.watch("SELECT id FROM tasks WHERE room = 1", json!({}));
+    let (top, _) = fixture.watch("SELECT id FROM tasks ORDER BY rank LIMIT 1", json!({}));
+    fixture.insert("tasks", &[task(1, json!(null), 1, 1)]);
+
+    // More indexes, in another order: names stay, numbers do not.
+    let mut more = tasks(&["text", "room, rank", "rank"]);
+    more.indexes[1].name = "by_0".into();
+    more.indexes[2].name = "by_1".into();
+    more.indexes[0].name = "new".into();
+    let other = || table("other", "id u32", 1);
+    fixture.publish(vec![other(), more.clone()], false);
+    let (db, live) = fixture.parts();
+    assert_eq!(live.rebind(db), []);
+    fixture.insert("tasks", &[task(2, json!(null), 1, 0)]);
+    assert_eq!(fixture.ops_json(&all), json!([["insert", ["2"]]]));
+    assert_eq!(
+        fixture.ops_json(&top),
+        json!([["delete", ["1"]], ["insert", ["2", 0]]]),
+        "the hidden rank comes too"
+    );
+
+    // Data is cleared, the table as it was: instances go on with other rows.
+    fixture.publish(vec![more.clone()], true);
+    let (db, live) = fixture.parts();
+    assert_eq!(live.rebind(db), []);
+    assert_eq!(fixture.rows_json(&all), json!([]));
+    fixture.insert("tasks", &[task(7, json!(null), 1, 9)]);
+    assert_eq!(fixture.ops_json(&top).as_array().unwrap().len(), 1);
+
+    // A table that became private is gone for those who are not admins.
+    let mut private = more;
+    private.public = false;
+    fixture.publish(vec![private], false);
+    let (db, live) = fixture.parts();
+    let lost = live.rebind(db);
+    let handles: Vec<u64> = lost.iter().map(|(handle, _)| *handle).collect();
+    assert_eq!(handles, [all.handle, top.handle]);
+    assert!(
+        lost.iter()
+            .all(|(_, error)| error.code == ErrorCode::SqlUnknownTable)
+    );
+    assert_eq!(fixture.live.stats().instances, 0);
+
+    // Other columns: what was subscribed by the admin goes too.
+    let (db, live) = fixture.parts();
+    let sql = "SELECT * FROM tasks WHERE room = :r";
+    live.subscribe(db, sql, &params(json!({"r": 1})), &crate::tests::admin())
+        .unwrap();
+    fixture.publish(vec![table("tasks", "id u64, room u32", 1)], true);
+    let (db, live) = fixture.parts();
+    assert_eq!(live.rebind(db).len(), 1);
+    assert_eq!(live.stats().router_entries, 0);
+}
