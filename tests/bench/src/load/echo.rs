@@ -27,10 +27,11 @@ impl Echo {
         (0..count).map(|_| lane(connect(address)?)).collect()
     }
 
-    /// Connections that have been echoed to once, so that the server knows them.
-    pub(crate) fn known_lanes(address: SocketAddr, count: usize) -> Result<Vec<Lane>> {
-        let mut lanes = Vec::with_capacity(count);
-        for _ in 0..count {
+    /// A first connection and then others that have been echoed to once: the server knows them all.
+    pub(crate) fn known_lanes(address: SocketAddr, others: usize) -> Result<(Lane, Vec<Lane>)> {
+        let first = lane(connect(address)?)?;
+        let mut lanes = Vec::with_capacity(others);
+        for _ in 0..others {
             let mut stream = connect(address)?;
             let mut message = Vec::new();
             Self::new(0).put(0, 0, [0; 4], &mut message);
@@ -38,7 +39,7 @@ impl Echo {
             stream.read_exact(&mut message)?;
             lanes.push(lane(stream)?);
         }
-        Ok(lanes)
+        Ok((first, lanes))
     }
 }
 

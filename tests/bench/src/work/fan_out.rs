@@ -96,8 +96,7 @@ pub(crate) fn floor(
     seconds: f64,
 ) -> Result<Window> {
     let floor = Floor::start("floor-fan-out")?;
-    let mut lanes = Echo::known_lanes(floor.address, subscribers + 1)?;
-    let writer = lanes.remove(0);
+    let (writer, lanes) = Echo::known_lanes(floor.address, subscribers)?;
     let echo = Echo::new(bytes);
     let (window, _) = measured(
         (writer, echo.clone()),
