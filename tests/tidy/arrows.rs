@@ -12,12 +12,20 @@ type Arrows = BTreeMap<String, BTreeSet<String>>;
 
 /// The block fenced as `arrows`.
 fn parse(text: &str) -> Result<Arrows, String> {
-    let block = text.split("```arrows\n").nth(1).ok_or("no block fenced as ```arrows")?;
+    let block = text
+        .split("```arrows\n")
+        .nth(1)
+        .ok_or("no block fenced as ```arrows")?;
     let block = block.split("```").next().unwrap_or_default();
     let mut arrows = Arrows::new();
     for line in block.lines().filter(|line| !line.trim().is_empty()) {
-        let (from, to) = line.split_once("->").ok_or(format!("no arrow in `{line}`"))?;
-        let to = to.split(',').map(|to| to.trim().to_owned()).filter(|to| to != "nothing");
+        let (from, to) = line
+            .split_once("->")
+            .ok_or(format!("no arrow in `{line}`"))?;
+        let to = to
+            .split(',')
+            .map(|to| to.trim().to_owned())
+            .filter(|to| to != "nothing");
         arrows.insert(from.trim().to_owned(), to.collect());
     }
     Ok(arrows)
@@ -30,22 +38,39 @@ fn check(listed: &Arrows, real: &Arrows, tested: &Arrows) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (from, targets) in real {
         let Some(allowed) = listed.get(from) else {
-            findings.push(Finding::new(&manifest(from), 0, "ARCHITECTURE.md does not list it"));
+            findings.push(Finding::new(
+                &manifest(from),
+                0,
+                "ARCHITECTURE.md does not list it",
+            ));
             continue;
         };
         if allowed.contains("*") {
             continue;
         }
         for to in targets.difference(allowed) {
-            findings.push(Finding::new(&manifest(from), 0, format!("must not depend on {to}")));
+            findings.push(Finding::new(
+                &manifest(from),
+                0,
+                format!("must not depend on {to}"),
+            ));
         }
         for to in allowed.difference(targets) {
             let what = format!("ARCHITECTURE.md lists {from} -> {to}, which is not there");
             findings.push(Finding::new(&manifest(from), 0, what));
         }
         let reachable = reachable(listed, from);
-        for to in tested.get(from).into_iter().flatten().filter(|to| !reachable.contains(*to)) {
-            findings.push(Finding::new(&manifest(from), 0, format!("its tests must not use {to}")));
+        for to in tested
+            .get(from)
+            .into_iter()
+            .flatten()
+            .filter(|to| !reachable.contains(*to))
+        {
+            findings.push(Finding::new(
+                &manifest(from),
+                0,
+                format!("its tests must not use {to}"),
+            ));
         }
     }
     let gone = listed.keys().filter(|from| !real.contains_key(*from));
@@ -72,7 +97,9 @@ fn cargo_arrows() -> (Arrows, Arrows) {
     for (folder, package) in packages() {
         real.entry(folder.clone()).or_default();
         for dependency in &package.dependencies {
-            let Some(path) = &dependency.path else { continue };
+            let Some(path) = &dependency.path else {
+                continue;
+            };
             let to = relative(path.as_std_path()).to_str().unwrap().to_owned();
             let is_test = dependency.kind == DependencyKind::Development;
             let arrows = if is_test { &mut tested } else { &mut real };
@@ -95,13 +122,19 @@ fn npm_arrows() -> Arrows {
         })
         .collect();
     let folder_of = |name: &str| {
-        manifests.iter().find(|(_, manifest)| manifest["name"] == name).map(|(folder, _)| folder)
+        manifests
+            .iter()
+            .find(|(_, manifest)| manifest["name"] == name)
+            .map(|(folder, _)| folder)
     };
     let mut arrows = Arrows::new();
     for (folder, manifest) in &manifests {
         let targets = arrows.entry(folder.clone()).or_default();
         for kind in ["dependencies", "devDependencies", "peerDependencies"] {
-            let names = manifest[kind].as_object().into_iter().flat_map(|map| map.keys());
+            let names = manifest[kind]
+                .as_object()
+                .into_iter()
+                .flat_map(|map| map.keys());
             targets.extend(names.filter_map(|name| folder_of(name).cloned()));
         }
     }
@@ -125,16 +158,28 @@ fn arrows_that_are_not_listed_are_found() {
     let listed = parse("x\n```arrows\nstore -> protocol\nprotocol -> nothing\n```\n").unwrap();
     let arrows = |list: &[(&str, &[&str])]| -> Arrows {
         let entry = |(from, to): &(&str, &[&str])| {
-            ((*from).to_owned(), to.iter().map(|to| (*to).to_owned()).collect())
+            (
+                (*from).to_owned(),
+                to.iter().map(|to| (*to).to_owned()).collect(),
+            )
         };
         list.iter().map(entry).collect()
     };
     let good = arrows(&[("store", &["protocol"]), ("protocol", &[])]);
     expect_none(&check(&listed, &good, &Arrows::new()));
     for (bad, what) in [
-        (arrows(&[("store", &["protocol", "gateway"]), ("protocol", &[])]), "must not depend on"),
-        (arrows(&[("store", &[]), ("protocol", &[])]), "which is not there"),
-        (arrows(&[("store", &["protocol"]), ("protocol", &[]), ("new", &[])]), "does not list it"),
+        (
+            arrows(&[("store", &["protocol", "gateway"]), ("protocol", &[])]),
+            "must not depend on",
+        ),
+        (
+            arrows(&[("store", &[]), ("protocol", &[])]),
+            "which is not there",
+        ),
+        (
+            arrows(&[("store", &["protocol"]), ("protocol", &[]), ("new", &[])]),
+            "does not list it",
+        ),
         (arrows(&[("store", &["protocol"])]), "listed but not there"),
     ] {
         let findings = check(&listed, &bad, &Arrows::new());

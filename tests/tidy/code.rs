@@ -14,26 +14,43 @@ fn check_size(file: &File) -> Option<Finding> {
         return None;
     }
     let lines = file.text.lines().count();
-    let has_reason = file.text.lines().take(REASON_WITHIN_LINES).any(|line| line.contains(REASON));
-    let what = match lines {
-        ..=LINES_MAX => return None,
-        ..=LINES_HARD_MAX if has_reason => return None,
-        ..=LINES_HARD_MAX => format!("{lines} lines, and its head has no reason with `{REASON}`"),
-        _ => format!("{lines} lines: over {LINES_HARD_MAX} whatever the reason"),
+    let has_reason = file
+        .text
+        .lines()
+        .take(REASON_WITHIN_LINES)
+        .any(|line| line.contains(REASON));
+    if lines <= LINES_MAX || (lines <= LINES_HARD_MAX && has_reason) {
+        return None;
+    }
+    let what = if lines <= LINES_HARD_MAX {
+        format!("{lines} lines, and its head has no reason with `{REASON}`")
+    } else {
+        format!("{lines} lines: over {LINES_HARD_MAX} whatever the reason")
     };
     Some(Finding::new(&file.path, 0, what))
 }
 
 /// Tests stand beside the code, not below it.
 fn check_test_place(file: &File) -> Option<Finding> {
-    let is_below = file.path.ends_with(".rs") && file.text.contains("\nmod tests {");
+    let is_below = file.is_any(&["rs"]) && file.text.contains("\nmod tests {");
     let line = line_of(&file.text, "\nmod tests {") + 1;
-    is_below.then(|| Finding::new(&file.path, line, "tests stand in tests.rs beside the module"))
+    is_below.then(|| {
+        Finding::new(
+            &file.path,
+            line,
+            "tests stand in tests.rs beside the module",
+        )
+    })
 }
 
 /// Paths of somebody's machine, written in two pieces so that this file has none.
 const PLACES: [(&str, &str); 6] = [
-    ("/ro", "ot/"), ("/wo", "rk/"), ("/Us", "ers/"), ("C:\\", "Users"), ("/tmp/tar", "get"), ("/tmp/con", "tract"),
+    ("/ro", "ot/"),
+    ("/wo", "rk/"),
+    ("/Us", "ers/"),
+    ("C:\\", "Users"),
+    ("/tmp/tar", "get"),
+    ("/tmp/con", "tract"),
 ];
 
 fn check_places(file: &File) -> Vec<Finding> {
@@ -57,7 +74,10 @@ fn check_manifest(file: &File) -> Option<Finding> {
 }
 
 fn check_crate_doc(file: &File) -> Option<Finding> {
-    let code = file.text.lines().find(|line| !line.starts_with("#!") || line.starts_with("#!["));
+    let code = file
+        .text
+        .lines()
+        .find(|line| !line.starts_with("#!") || line.starts_with("#!["));
     let has_doc = code.is_some_and(|line| line.starts_with("//! "));
     (!has_doc).then(|| Finding::new(&file.path, 1, "a crate begins with `//!` and what it is"))
 }
@@ -69,18 +89,27 @@ fn files_are_of_a_size_to_read() {
 
 #[test]
 fn tests_stand_beside_the_code() {
-    expect_none(&files().iter().filter_map(check_test_place).collect::<Vec<_>>());
+    expect_none(
+        &files()
+            .iter()
+            .filter_map(check_test_place)
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn no_file_names_a_machine() {
-    let ours = files().iter().filter(|file| file.path != "package-lock.json");
+    let ours = files()
+        .iter()
+        .filter(|file| file.path != "package-lock.json");
     expect_none(&ours.flat_map(check_places).collect::<Vec<_>>());
 }
 
 #[test]
 fn every_package_inherits_the_lints() {
-    let manifests = packages().into_iter().map(|(folder, _)| file(&format!("{folder}/Cargo.toml")));
+    let manifests = packages()
+        .into_iter()
+        .map(|(folder, _)| file(&format!("{folder}/Cargo.toml")));
     expect_none(&manifests.filter_map(check_manifest).collect::<Vec<_>>());
 }
 
@@ -100,9 +129,13 @@ fn every_crate_says_what_it_is() {
 fn folders_of_code_hold_few_files() {
     let mut folders = std::collections::BTreeMap::<&str, usize>::new();
     for file in files().iter().filter(|file| file.is_any(&["rs"])) {
-        *folders.entry(file.path.rsplit_once('/').map_or("", |(folder, _)| folder)).or_default() += 1;
+        *folders
+            .entry(file.path.rsplit_once('/').map_or("", |(folder, _)| folder))
+            .or_default() += 1;
     }
-    let crowded = folders.iter().filter(|(_, count)| **count > 2 * TOP_FILES_MAX);
+    let crowded = folders
+        .iter()
+        .filter(|(_, count)| **count > 2 * TOP_FILES_MAX);
     let findings: Vec<_> = crowded
         .map(|(folder, count)| Finding::new(folder, 0, format!("{count} files in one folder")))
         .collect();
@@ -111,7 +144,8 @@ fn folders_of_code_hold_few_files() {
 
 #[test]
 fn bad_files_are_found() {
-    let long = |lines: usize, head: &str| File::sample("a.rs", &format!("{head}{}", "x\n".repeat(lines)));
+    let long =
+        |lines: usize, head: &str| File::sample("a.rs", &format!("{head}{}", "x\n".repeat(lines)));
     assert!(check_size(&long(LINES_MAX, "")).is_none());
     assert!(check_size(&long(LINES_MAX + 1, "")).is_some());
     assert!(check_size(&long(LINES_MAX + 1, "//! over 500 lines: a table\n")).is_none());

@@ -17,7 +17,9 @@ fn rust_graph(source: &str, files: &[&File]) -> Graph {
         Some(first.trim_end_matches(".rs").to_owned())
     };
     let modules: BTreeSet<String> = files.iter().filter_map(|file| module_of(file)).collect();
-    let root = files.iter().find(|file| file.path == format!("{source}/lib.rs"));
+    let root = files
+        .iter()
+        .find(|file| file.path == format!("{source}/lib.rs"));
     let exports = root.map(|file| exports(&file.text)).unwrap_or_default();
     let mut graph = Graph::new();
     for file in files.iter().filter(|file| !is_test(&file.path)) {
@@ -31,7 +33,11 @@ fn rust_graph(source: &str, files: &[&File]) -> Graph {
                     let to = exports.get(&name).cloned().unwrap_or(name);
                     if modules.contains(&to) && to != from {
                         let place = (file.path.clone(), number + 1);
-                        graph.entry(from.clone()).or_default().entry(to).or_insert(place);
+                        graph
+                            .entry(from.clone())
+                            .or_default()
+                            .entry(to)
+                            .or_insert(place);
                     }
                 }
             }
@@ -43,11 +49,20 @@ fn rust_graph(source: &str, files: &[&File]) -> Graph {
 /// First names of `a::b`, or of each part of `{a::b, c}`.
 fn first_names(path: &str) -> Vec<String> {
     let ident = |text: &str| -> String {
-        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+        text.trim_start()
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect()
     };
     match path.strip_prefix('{') {
         None => vec![ident(path)],
-        Some(group) => group.split('}').next().unwrap_or_default().split(',').map(ident).collect(),
+        Some(group) => group
+            .split('}')
+            .next()
+            .unwrap_or_default()
+            .split(',')
+            .map(ident)
+            .collect(),
     }
 }
 
@@ -57,7 +72,9 @@ fn exports(text: &str) -> BTreeMap<String, String> {
     for statement in text.split("pub use ").skip(1) {
         let statement = statement.split(';').next().unwrap_or_default();
         let statement = statement.strip_prefix("crate::").unwrap_or(statement);
-        let Some((module, names)) = statement.split_once("::") else { continue };
+        let Some((module, names)) = statement.split_once("::") else {
+            continue;
+        };
         let names = names.trim_matches(|c: char| c == '{' || c == '}' || c.is_whitespace());
         for name in names.split(',') {
             let name = name.split(" as ").last().unwrap_or_default();
@@ -74,14 +91,23 @@ fn typescript_graph(files: &[&File]) -> Graph {
     let mut graph = Graph::new();
     for file in files {
         for (number, line) in file.text.lines().enumerate() {
-            let specifier = line.split(" from \"").nth(1).or_else(|| line.strip_prefix("import \""));
-            let Some(specifier) = specifier.and_then(|rest| rest.split('"').next()) else { continue };
+            let specifier = line
+                .split(" from \"")
+                .nth(1)
+                .or_else(|| line.strip_prefix("import \""));
+            let Some(specifier) = specifier.and_then(|rest| rest.split('"').next()) else {
+                continue;
+            };
             if !specifier.starts_with('.') || line.starts_with("//") {
                 continue;
             }
             if let Some(to) = resolve(&file.path, specifier, &paths) {
                 let place = (file.path.clone(), number + 1);
-                graph.entry(file.path.clone()).or_default().entry(to).or_insert(place);
+                graph
+                    .entry(file.path.clone())
+                    .or_default()
+                    .entry(to)
+                    .or_insert(place);
             }
         }
     }
@@ -109,7 +135,9 @@ fn resolve(from: &str, specifier: &str, paths: &BTreeSet<&str>) -> Option<String
         format!("{path}/index.ts"),
         format!("{path}/index.tsx"),
     ];
-    candidates.into_iter().find(|candidate| paths.contains(candidate.as_str()))
+    candidates
+        .into_iter()
+        .find(|candidate| paths.contains(candidate.as_str()))
 }
 
 /// One finding for each arrow that lies on a circle.
@@ -122,7 +150,12 @@ fn circles(graph: &Graph) -> Vec<Finding> {
                 return true;
             }
             if seen.insert(next) {
-                open.extend(graph.get(next).into_iter().flat_map(|uses| uses.keys().map(String::as_str)));
+                open.extend(
+                    graph
+                        .get(next)
+                        .into_iter()
+                        .flat_map(|uses| uses.keys().map(String::as_str)),
+                );
             }
         }
         false
@@ -131,7 +164,11 @@ fn circles(graph: &Graph) -> Vec<Finding> {
     for (from, uses) in graph {
         for (to, (file, line)) in uses {
             if reaches(to, from) {
-                findings.push(Finding::new(file, *line, format!("{from} -> {to} closes a circle")));
+                findings.push(Finding::new(
+                    file,
+                    *line,
+                    format!("{from} -> {to} closes a circle"),
+                ));
             }
         }
     }
@@ -143,7 +180,9 @@ fn modules_of_a_crate_form_no_circle() {
     let mut findings = Vec::new();
     for (folder, _) in packages() {
         let source = format!("{folder}/src");
-        let inside = files().iter().filter(|file| file.path.starts_with(&format!("{source}/")));
+        let inside = files()
+            .iter()
+            .filter(|file| file.path.starts_with(&format!("{source}/")));
         let inside: Vec<_> = inside.filter(|file| file.is_any(&["rs"])).collect();
         findings.extend(circles(&rust_graph(&source, &inside)));
     }
@@ -152,14 +191,23 @@ fn modules_of_a_crate_form_no_circle() {
 
 #[test]
 fn files_of_typescript_form_no_circle() {
-    let typescript: Vec<_> = files().iter().filter(|file| file.is_any(&["ts", "tsx"])).collect();
+    let typescript: Vec<_> = files()
+        .iter()
+        .filter(|file| file.is_any(&["ts", "tsx"]))
+        .collect();
     expect_none(&circles(&typescript_graph(&typescript)));
 }
 
 #[test]
 fn circles_are_found() {
-    let lib = File::sample("x/src/lib.rs", "mod a;\nmod b;\npub use b::{Thing, Other};\n");
-    let a = File::sample("x/src/a.rs", "// crate::b is only named here\nuse crate::Thing;\n");
+    let lib = File::sample(
+        "x/src/lib.rs",
+        "mod a;\nmod b;\npub use b::{Thing, Other};\n",
+    );
+    let a = File::sample(
+        "x/src/a.rs",
+        "// crate::b is only named here\nuse crate::Thing;\n",
+    );
     let b = File::sample("x/src/b.rs", "use crate::{a::Part, c};\n");
     let nested = File::sample("x/src/b/inner.rs", "use crate::b::Other;\n");
     let found = circles(&rust_graph("x/src", &[&lib, &a, &b, &nested]));

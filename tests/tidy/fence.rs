@@ -2,7 +2,12 @@
 
 use super::tree::{File, Finding, expect_none, file};
 
-const FENCED: [&str; 4] = ["server/store", "server/query", "server/host", "server/engine"];
+const FENCED: [&str; 4] = [
+    "server/store",
+    "server/query",
+    "server/host",
+    "server/engine",
+];
 /// What each of them bans.
 const BANNED: [&str; 5] = [
     "std::time::Instant::now",
@@ -14,12 +19,21 @@ const BANNED: [&str; 5] = [
 
 /// A crate's clippy.toml replaces the root's, so it repeats its lines.
 fn check(fence: &File, root: &str) -> Vec<Finding> {
-    let banned = BANNED.iter().filter(|path| !fence.text.contains(&format!("\"{path}\"")));
-    let mut findings: Vec<_> =
-        banned.map(|path| Finding::new(&fence.path, 0, format!("does not ban {path}"))).collect();
-    let lines = root.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let banned = BANNED
+        .iter()
+        .filter(|path| !fence.text.contains(&format!("\"{path}\"")));
+    let mut findings: Vec<_> = banned
+        .map(|path| Finding::new(&fence.path, 0, format!("does not ban {path}")))
+        .collect();
+    let lines = root
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     for line in lines.filter(|line| !fence.text.lines().any(|other| other == *line)) {
-        findings.push(Finding::new(&fence.path, 0, format!("does not repeat `{line}` of the root")));
+        findings.push(Finding::new(
+            &fence.path,
+            0,
+            format!("does not repeat `{line}` of the root"),
+        ));
     }
     findings
 }
@@ -27,8 +41,14 @@ fn check(fence: &File, root: &str) -> Vec<Finding> {
 #[test]
 fn deterministic_crates_are_fenced() {
     let root = &file("clippy.toml").text;
-    let fences = FENCED.iter().map(|folder| file(&format!("{folder}/clippy.toml")));
-    expect_none(&fences.flat_map(|fence| check(fence, root)).collect::<Vec<_>>());
+    let fences = FENCED
+        .iter()
+        .map(|folder| file(&format!("{folder}/clippy.toml")));
+    expect_none(
+        &fences
+            .flat_map(|fence| check(fence, root))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]

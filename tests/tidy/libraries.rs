@@ -10,8 +10,14 @@ const HOMES: &[(&str, &[&str])] = &[
     ("crc32c", &["server/store"]),
     ("rmp", &["protocol"]),
     ("rmp-serde", &["protocol"]),
-    ("tokio", &["server/gateway", "server/cli", "client-sdk/rust", "tests"]),
-    ("tokio-tungstenite", &["server/gateway", "client-sdk/rust", "tests"]),
+    (
+        "tokio",
+        &["server/gateway", "server/cli", "client-sdk/rust", "tests"],
+    ),
+    (
+        "tokio-tungstenite",
+        &["server/gateway", "client-sdk/rust", "tests"],
+    ),
     ("axum", &["server/gateway"]),
     ("hyper", &["server/gateway"]),
     ("hyper-util", &["server/gateway"]),
@@ -30,28 +36,62 @@ const HOMES: &[(&str, &[&str])] = &[
 
 /// Modules of the standard library that floors below the gateway do not touch, and who does.
 const STD_HOMES: &[(&str, &[&str])] = &[
-    ("std::net", &["server/gateway", "server/cli", "client-sdk/rust", "tests", "xtask"]),
-    ("std::fs", &["server/store", "server/gateway", "server/cli", "tests", "xtask"]),
+    (
+        "std::net",
+        &[
+            "server/gateway",
+            "server/cli",
+            "client-sdk/rust",
+            "tests",
+            "xtask",
+        ],
+    ),
+    (
+        "std::fs",
+        &[
+            "server/store",
+            "server/gateway",
+            "server/cli",
+            "tests",
+            "xtask",
+        ],
+    ),
     ("std::process", &["server/cli", "tests", "xtask"]),
-    ("std::thread", &["server/gateway", "server/cli", "client-sdk/rust", "tests", "xtask"]),
+    (
+        "std::thread",
+        &[
+            "server/gateway",
+            "server/cli",
+            "client-sdk/rust",
+            "tests",
+            "xtask",
+        ],
+    ),
 ];
 
 fn check_dependency(folder: &str, library: &str) -> Option<Finding> {
     let (_, homes) = HOMES.iter().find(|(name, _)| *name == library)?;
     let manifest = format!("{folder}/Cargo.toml");
-    (!homes.contains(&folder))
-        .then(|| Finding::new(&manifest, 0, format!("{library} is known to {homes:?} alone")))
+    (!homes.contains(&folder)).then(|| {
+        Finding::new(
+            &manifest,
+            0,
+            format!("{library} is known to {homes:?} alone"),
+        )
+    })
 }
 
 fn check_source(file: &File) -> Vec<Finding> {
-    if !file.path.ends_with(".rs") || is_test(&file.path) {
+    if !file.is_any(&["rs"]) || is_test(&file.path) {
         return Vec::new();
     }
     let mut findings = Vec::new();
     for (number, line) in file.text.lines().enumerate() {
         let code = line.split("//").next().unwrap_or_default();
         for (module, homes) in STD_HOMES {
-            let is_home = homes.iter().any(|home| file.path.starts_with(&format!("{home}/")));
+            let is_home = homes
+                .iter()
+                .any(|home| file.path.starts_with(&format!("{home}/")));
             if code.contains(module) && !is_home {
                 let what = format!("{module} is known to {homes:?} alone");
                 findings.push(Finding::new(&file.path, number + 1, what));
@@ -73,7 +113,10 @@ pub(super) fn is_test(path: &str) -> bool {
 fn foreign_libraries_stay_in_their_crates() {
     let mut findings = Vec::new();
     for (folder, package) in packages() {
-        let names = package.dependencies.iter().map(|dependency| dependency.name.as_str());
+        let names = package
+            .dependencies
+            .iter()
+            .map(|dependency| dependency.name.as_str());
         findings.extend(names.filter_map(|name| check_dependency(&folder, name)));
     }
     expect_none(&findings);
@@ -88,7 +131,10 @@ fn sockets_files_and_threads_stay_on_their_floor() {
 fn strays_are_found() {
     assert!(check_dependency("server/engine", "tokio").is_some());
     assert!(check_dependency("server/gateway", "tokio").is_none());
-    let bad = File::sample("server/engine/src/engine.rs", "// std::fs is fine here\nuse std::fs;\n");
+    let bad = File::sample(
+        "server/engine/src/engine.rs",
+        "// std::fs is fine here\nuse std::fs;\n",
+    );
     let findings = check_source(&bad);
     assert_eq!(findings.len(), 1);
     assert_eq!(findings[0].line, 2);

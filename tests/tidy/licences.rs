@@ -8,20 +8,35 @@ use super::tree::{File, Finding, expect_none, file, files, line_of, metadata};
 
 /// Licences of deny.toml.
 fn allowed(deny: &str) -> BTreeSet<String> {
-    let block = deny.split("\nallow = [").nth(1).unwrap().split("\n]").next().unwrap();
-    block.lines().filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\",")).map(str::to_owned).collect()
+    let block = deny
+        .split("\nallow = [")
+        .nth(1)
+        .unwrap()
+        .split("\n]")
+        .next()
+        .unwrap();
+    block
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\","))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Crates that may be there twice, of deny.toml.
 fn skipped(deny: &str) -> BTreeSet<String> {
     let names = deny.split("{ name = \"").skip(1);
-    names.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+    names
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect()
 }
 
 /// Whether an SPDX expression can be met with the allowed licences. `OR` binds weaker than `AND`, and
 /// old manifests write `/` for it.
 fn is_met(expression: &str, allowed: &BTreeSet<String>) -> bool {
-    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
+    let spaced = expression
+        .replace('(', " ( ")
+        .replace(')', " ) ")
+        .replace('/', " OR ");
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
     let mut at = 0;
     let met = any(&tokens, &mut at, allowed);
@@ -47,7 +62,9 @@ fn all(tokens: &[&str], at: &mut usize, allowed: &BTreeSet<String>) -> bool {
 }
 
 fn one(tokens: &[&str], at: &mut usize, allowed: &BTreeSet<String>) -> bool {
-    let Some(token) = tokens.get(*at) else { return false };
+    let Some(token) = tokens.get(*at) else {
+        return false;
+    };
     *at += 1;
     if *token == "(" {
         let met = any(tokens, at, allowed);
@@ -57,7 +74,10 @@ fn one(tokens: &[&str], at: &mut usize, allowed: &BTreeSet<String>) -> bool {
     }
     let mut name = (*token).to_owned();
     if tokens.get(*at) == Some(&"WITH") {
-        name = format!("{name} WITH {}", tokens.get(*at + 1).copied().unwrap_or_default());
+        name = format!(
+            "{name} WITH {}",
+            tokens.get(*at + 1).copied().unwrap_or_default()
+        );
         *at += 2;
     }
     allowed.contains(&name)
@@ -77,8 +97,15 @@ fn duplicates(packages: &[(String, String)], skipped: &BTreeSet<String>) -> Vec<
             findings.push(Finding::new("Cargo.lock", 0, what));
         }
     }
-    for name in skipped.iter().filter(|name| !versions.contains_key(name.as_str())) {
-        findings.push(Finding::new("deny.toml", 0, format!("{name} is there once: no excuse needed")));
+    for name in skipped
+        .iter()
+        .filter(|name| !versions.contains_key(name.as_str()))
+    {
+        findings.push(Finding::new(
+            "deny.toml",
+            0,
+            format!("{name} is there once: no excuse needed"),
+        ));
     }
     findings
 }
@@ -93,7 +120,11 @@ fn npm_licences(lock: &File, allowed: &BTreeSet<String>) -> Vec<Finding> {
         let licence = package["license"].as_str().unwrap_or("(none)");
         if !is_met(licence, allowed) {
             let line = line_of(&lock.text, &format!("\"{path}\""));
-            findings.push(Finding::new(&lock.path, line, format!("{path} is under {licence}")));
+            findings.push(Finding::new(
+                &lock.path,
+                line,
+                format!("{path} is under {licence}"),
+            ));
         }
     }
     findings
@@ -122,32 +153,61 @@ fn cargo_packages_have_allowed_licences() {
 fn npm_packages_have_allowed_licences() {
     let mut allowed = allowed(&file("deny.toml").text);
     allowed.extend(NPM_TOOLS.map(str::to_owned));
-    let locks = files().iter().filter(|file| file.path.ends_with("package-lock.json"));
-    expect_none(&locks.flat_map(|lock| npm_licences(lock, &allowed)).collect::<Vec<_>>());
+    let locks = files()
+        .iter()
+        .filter(|file| file.path.ends_with("package-lock.json"));
+    expect_none(
+        &locks
+            .flat_map(|lock| npm_licences(lock, &allowed))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn duplicates_have_an_excuse() {
     let packages = metadata().packages.iter();
-    let packages: Vec<_> =
-        packages.map(|package| (package.name.to_string(), package.version.to_string())).collect();
+    let packages: Vec<_> = packages
+        .map(|package| (package.name.to_string(), package.version.to_string()))
+        .collect();
     expect_none(&duplicates(&packages, &skipped(&file("deny.toml").text)));
 }
 
 #[test]
 fn licences_and_duplicates_are_found() {
     let allowed = BTreeSet::from(["MIT", "ISC"].map(str::to_owned));
-    for good in ["MIT", "GPL-3.0 OR MIT", "GPL-3.0/MIT", "MIT AND ISC", "(GPL-3.0 OR ISC) AND MIT"] {
+    for good in [
+        "MIT",
+        "GPL-3.0 OR MIT",
+        "GPL-3.0/MIT",
+        "MIT AND ISC",
+        "(GPL-3.0 OR ISC) AND MIT",
+    ] {
         assert!(is_met(good, &allowed), "{good}");
     }
-    let bad = ["GPL-3.0", "MIT AND GPL-3.0", "(GPL-3.0 OR ISC) AND GPL-3.0", "MIT WITH X", "", "(MIT"];
+    let bad = [
+        "GPL-3.0",
+        "MIT AND GPL-3.0",
+        "(GPL-3.0 OR ISC) AND GPL-3.0",
+        "MIT WITH X",
+        "",
+        "(MIT",
+    ];
     for bad in bad {
         assert!(!is_met(bad, &allowed), "{bad}");
     }
     let packages = [("a", "1"), ("a", "2"), ("b", "1")].map(|(n, v)| (n.to_owned(), v.to_owned()));
     assert_eq!(duplicates(&packages, &BTreeSet::new()).len(), 1);
-    assert_eq!(duplicates(&packages, &BTreeSet::from(["a".to_owned()])).len(), 0);
-    assert_eq!(duplicates(&packages, &BTreeSet::from(["a".to_owned(), "b".to_owned()])).len(), 1);
+    assert_eq!(
+        duplicates(&packages, &BTreeSet::from(["a".to_owned()])).len(),
+        0
+    );
+    assert_eq!(
+        duplicates(&packages, &BTreeSet::from(["a".to_owned(), "b".to_owned()])).len(),
+        1
+    );
     let lock = r#"{"packages": {"": {}, "node_modules/x": {"license": "GPL-3.0"}}}"#;
-    assert_eq!(npm_licences(&File::sample("package-lock.json", lock), &allowed).len(), 1);
+    assert_eq!(
+        npm_licences(&File::sample("package-lock.json", lock), &allowed).len(),
+        1
+    );
 }

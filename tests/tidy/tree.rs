@@ -8,7 +8,14 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 /// Folders that hold nothing of ours.
 const SKIPPED: [&str; 8] = [
-    ".git", "target", "node_modules", "dist", "test-results", "playwright-report", ".vite", "coverage",
+    ".git",
+    "target",
+    "node_modules",
+    "dist",
+    "test-results",
+    "playwright-report",
+    ".vite",
+    "coverage",
 ];
 
 /// A place that breaks a rule.
@@ -23,7 +30,11 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn new(file: &str, line: usize, what: impl Into<String>) -> Self {
-        Self { file: file.into(), line, what: what.into() }
+        Self {
+            file: file.into(),
+            line,
+            what: what.into(),
+        }
     }
 }
 
@@ -40,7 +51,12 @@ impl fmt::Display for Finding {
 #[track_caller]
 pub(super) fn expect_none(findings: &[Finding]) {
     let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
-    assert!(lines.is_empty(), "{} findings:\n{}", lines.len(), lines.join("\n"));
+    assert!(
+        lines.is_empty(),
+        "{} findings:\n{}",
+        lines.len(),
+        lines.join("\n")
+    );
 }
 
 /// The top folder.
@@ -59,12 +75,17 @@ pub(super) struct File {
 impl File {
     /// For bad samples.
     pub(super) fn sample(path: &str, text: &str) -> Self {
-        Self { path: path.into(), text: text.into() }
+        Self {
+            path: path.into(),
+            text: text.into(),
+        }
     }
 
     /// Whether the name ends in one of these.
     pub(super) fn is_any(&self, extensions: &[&str]) -> bool {
-        let extension = Path::new(&self.path).extension().and_then(|end| end.to_str());
+        let extension = Path::new(&self.path)
+            .extension()
+            .and_then(|end| end.to_str());
         extension.is_some_and(|end| extensions.contains(&end))
     }
 }
@@ -84,7 +105,10 @@ pub(super) fn files() -> &'static [File] {
 /// The file with this path.
 #[track_caller]
 pub(super) fn file(path: &str) -> &'static File {
-    files().iter().find(|file| file.path == path).unwrap_or_else(|| panic!("there is no {path}"))
+    files()
+        .iter()
+        .find(|file| file.path == path)
+        .unwrap_or_else(|| panic!("there is no {path}"))
 }
 
 fn walk(folder: &Path, files: &mut Vec<File>) {
@@ -97,7 +121,12 @@ fn walk(folder: &Path, files: &mut Vec<File>) {
         if path.is_dir() {
             walk(&path, files);
         } else if let Ok(text) = std::fs::read_to_string(&path) {
-            let path = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+            let path = path
+                .strip_prefix(root())
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
             files.push(File { path, text });
         }
     }
@@ -108,7 +137,9 @@ pub(super) fn metadata() -> &'static Metadata {
     static METADATA: OnceLock<Metadata> = OnceLock::new();
     METADATA.get_or_init(|| {
         let mut command = MetadataCommand::new();
-        command.manifest_path(root().join("Cargo.toml")).other_options(["--locked".to_owned()]);
+        command
+            .manifest_path(root().join("Cargo.toml"))
+            .other_options(["--locked".to_owned()]);
         command.exec().unwrap()
     })
 }
@@ -116,11 +147,17 @@ pub(super) fn metadata() -> &'static Metadata {
 /// Our packages, each with its folder relative to the top one.
 pub(super) fn packages() -> Vec<(String, &'static Package)> {
     let packages = metadata().workspace_packages();
-    packages.into_iter().map(|package| (folder(package), package)).collect()
+    packages
+        .into_iter()
+        .map(|package| (folder(package), package))
+        .collect()
 }
 
 fn folder(package: &Package) -> String {
-    relative(package.manifest_path.parent().unwrap().as_std_path()).to_str().unwrap().to_owned()
+    relative(package.manifest_path.parent().unwrap().as_std_path())
+        .to_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// The path below the top folder.
@@ -130,5 +167,6 @@ pub(super) fn relative(path: &Path) -> PathBuf {
 
 /// Line of the first occurrence of `needle`, from 1; 0 if there is none.
 pub(super) fn line_of(text: &str, needle: &str) -> usize {
-    text.find(needle).map_or(0, |at| text[..at].matches('\n').count() + 1)
+    text.find(needle)
+        .map_or(0, |at| text[..at].matches('\n').count() + 1)
 }
