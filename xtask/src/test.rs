@@ -26,7 +26,7 @@ type Work = fn(&Workspace, &Step) -> Result<()>;
 
 const RUST: &[(&str, Work)] = &[
     ("format", |w, step| {
-        step.run(cargo(&w.root).args(["fmt", "--all", "--check"]))
+        step.run(cargo(&w.root).args(["fmt", "--all", "--check", "--", "--color=never"]))
     }),
     ("modules", modules::build),
     ("clippy", |w, step| step.run(cargo(&w.root).args(CLIPPY))),
@@ -141,6 +141,7 @@ fn tests(workspace: &Workspace, step: &Step) -> Result<()> {
             "--tests",
         ]);
     }
+    command.env("SYNCLINE_MODULES", workspace.modules_folder());
     step.run(&mut command)
 }
 
