@@ -1,0 +1,261 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the server refused; its error is printed with code and hint
+  2  the command line is wrong
+  3  the server cannot be started or reached
+  4  the module does not build
+
+Documentation: docs/cli.md";
+
+/// Syncline: a database that runs your WASM modules and keeps every client in sync.
+#[derive(Debug, Parser)]
+#[command(name = "syncline", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// Address of the server
+    #[arg(
+        long,
+        global = true,
+        env = "SYNCLINE_SERVER",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:4510",
+        help_heading = "Global options"
+    )]
+    pub(crate) server: String,
+    /// Data folder of the server, for its admin token [env: SYNCLINE_DATA=] [default: ./syncline-data]
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = "Global options")]
+    pub(crate) data: Option<PathBuf>,
+    /// Token to come with; without one the admin token of the data folder, if it is there
+    #[arg(
+        long,
+        global = true,
+        env = "SYNCLINE_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN",
+        help_heading = "Global options"
+    )]
+    pub(crate) token: Option<String>,
+    /// Print JSON, for programs
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a server
+    Start(Start),
+    /// Build a module and publish it to a database
+    Publish(Publish),
+    /// Print the version
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:4510", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// Keep nothing: the data is gone when the server ends
+    #[arg(long)]
+    pub(crate) in_memory: bool,
+    /// Pages of this origin may connect, as https://example.com; can be repeated, `*` allows all
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<String>,
+    /// Connections to take at most
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_connections: Option<usize>,
+    /// Time that a call may take, milliseconds
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) call_ms_max: Option<u64>,
+    /// Leave caller, reducer and arguments out of the commit log
+    #[arg(long)]
+    pub(crate) no_audit: bool,
+    /// Threads that run databases; by default one less than there are cores, at most 8
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) home_threads: Option<u16>,
+    /// Form of the server's own log on stderr; SYNCLINE_LOG filters it (`debug`, `syncline_server=trace`)
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+}
+
+/// Form of the server's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Folder to make; if it is a project already, its unpacked SDK is renewed
+    pub(crate) folder: PathBuf,
+    /// Name of database and module; by default the folder's
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+/// Where the sources of a module are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Source {
+    /// Folder of the project or of the module's crate
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub(crate) project: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Database to publish to; by default the one that syncline.toml names
+    #[arg(long, value_name = "NAME")]
+    pub(crate) database: Option<String>,
+    /// Give up the data of the database if a change of the schema needs it
+    #[arg(long)]
+    pub(crate) clear_data: bool,
+    /// File for the TypeScript types; by default the one that syncline.toml names
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// A module that is built already; without it the project is built
+    #[arg(value_name = "WASM")]
+    pub(crate) wasm: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Database to publish to, made if there is none; by default the one that syncline.toml names
+    #[arg(long, value_name = "NAME")]
+    pub(crate) database: Option<String>,
+    /// Give up all data of the database
+    #[arg(long)]
+    pub(crate) clear_data: bool,
+}
+
+/// As whom to come.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct As {
+    /// Come as somebody new, even if there is a token
+    #[arg(long)]
+    pub(crate) anonymous: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Call {
+    /// Name of the database
+    pub(crate) database: String,
+    /// Name of the reducer
+    pub(crate) reducer: String,
+    /// Arguments in order, each as JSON; what is no JSON is a text
+    #[arg(allow_negative_numbers = true, value_name = "ARG")]
+    pub(crate) values: Vec<String>,
+    /// All arguments at once: a JSON array, or an object by name
+    #[arg(long, value_name = "JSON", conflicts_with = "values")]
+    pub(crate) args: Option<String>,
+    #[command(flatten)]
+    pub(crate) who: As,
+}
+
+/// A query and its parameters.
+#[derive(Debug, Args)]
+pub(crate) struct Sql {
+    /// Name of the database
+    pub(crate) database: String,
+    /// The query, as "SELECT * FROM message WHERE room = :room"
+    pub(crate) sql: String,
+    /// Value of a parameter of the query, as JSON; what is no JSON is a text. Can be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = crate::parse::param)]
+    pub(crate) params: Vec<(String, serde_json::Value)>,
+    #[command(flatten)]
+    pub(crate) who: As,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    #[command(flatten)]
+    pub(crate) sql: Sql,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Subscribe {
+    #[command(flatten)]
+    pub(crate) sql: Sql,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Name of the database
+    pub(crate) database: String,
+    /// Go on with lines as they are written
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Lines of the past to show
+    #[arg(long, short = 'n', default_value_t = 100, value_name = "COUNT")]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Name of the database
+    pub(crate) database: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Generate {
+    /// Language of the code
+    #[arg(long, value_enum, default_value_t = Language::Typescript)]
+    pub(crate) lang: Language,
+    /// File to write; without it the code is printed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Take the schema of a database of the server
+    #[arg(long, value_name = "NAME", conflicts_with = "from")]
+    pub(crate) database: Option<String>,
+    /// Take the schema of this: a module (.wasm), a schema (.json), or the folder of a project
+    #[arg(value_name = "FROM")]
+    pub(crate) from: Option<PathBuf>,
+}
+
+/// A language that code is generated for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// For @syncline/client
+    #[value(alias = "ts")]
+    Typescript,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// Name of the database
+    pub(crate) database: String,
+    /// Who the token is for; the same subject is the same identity
+    #[arg(long)]
+    pub(crate) subject: String,
+    /// How long it is good, as 90s, 15m, 12h or 30d; for ever if not said
+    #[arg(long, value_parser = crate::parse::duration)]
+    pub(crate) ttl: Option<Duration>,
+}
+
+#[cfg(test)]
+mod tests;

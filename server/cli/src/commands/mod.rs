@@ -1,0 +1,19 @@
+//! One file a command.
+
+pub(crate) mod publish;
+pub(crate) mod start;
+
+use serde_json::json;
+
+use crate::args::Common;
+use crate::failure::Failure;
+use crate::output;
+
+/// `syncline version`.
+pub(crate) fn version(common: &Common) -> Result<(), Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    if common.json {
+        return output::line(&json!({ "version": version }));
+    }
+    output::line(&format_args!("syncline {version}"))
+}
