@@ -4,6 +4,9 @@
 //! output of a step is kept and shown only when it fails, whole. Progress goes to stderr, so that
 //! results on stdout can be piped.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write as _};
 use std::process::{Child, Command, Stdio};

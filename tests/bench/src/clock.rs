@@ -1,5 +1,8 @@
 //! What a process has used, as the kernel counts it.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

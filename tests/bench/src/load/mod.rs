@@ -10,6 +10,8 @@ pub(crate) mod fan_out;
 pub(crate) mod floor;
 mod gate;
 mod pump;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use gate::{Gate, Window, measure};
 pub(crate) use pump::{Pumped, Traffic, pump};
