@@ -310,7 +310,8 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    // More with PROPTEST_CASES.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(400)))]
     #[test]
     fn a_database_is_a_map(
         schema in proptest::collection::vec(any::<u8>(), 0..60),

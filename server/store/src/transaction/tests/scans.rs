@@ -36,6 +36,8 @@ struct Unordered {
     filter: Option<Vec<u8>>,
     /// Rows that were there when the first chunk was read, by primary key; visited ones go.
     open: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
+    /// Those of them that were as they are at every chunk since: they must be seen.
+    owed: BTreeMap<Vec<u8>, Vec<u8>>,
     visited: BTreeSet<Vec<u8>>,
 }
 
@@ -173,28 +175,31 @@ impl Ordered {
 }
 
 impl Unordered {
-    /// Each row was there when the scan began, is as it is now, and is seen once; who is missed at
-    /// the end has changed or gone.
+    /// Each row was there when the scan began, is as it is now, and is seen once; who was never
+    /// changed is not missed.
     fn check(&mut self, oracle: &Oracle, columns: &[u16], rows: &[Vec<u8>], end: ScanChunk) {
         let is_match = |row: &Vec<u8>| {
             self.filter
                 .as_ref()
                 .is_none_or(|key| oracle.packed(row, columns) == *key)
         };
-        let there = oracle.rows.iter().filter(|(_, row)| is_match(row));
-        let open = self
-            .open
-            .get_or_insert_with(|| there.map(|(key, row)| (key.clone(), row.clone())).collect());
+        let open = self.open.get_or_insert_with(|| {
+            let there = oracle.rows.iter().filter(|(_, row)| is_match(row));
+            self.owed = there.map(|(key, row)| (key.clone(), row.clone())).collect();
+            self.owed.clone()
+        });
+        self.owed
+            .retain(|key, row| oracle.rows.get(key) == Some(row));
         for row in rows {
             let key = oracle.primary_key(row);
             assert_eq!(oracle.rows.get(&key), Some(row));
             assert!(is_match(row) && open.remove(&key).is_some());
+            self.owed.remove(&key);
             self.visited.insert(key);
         }
         if end == ScanChunk::Done {
-            for (key, row) in std::mem::take(open) {
-                assert_ne!(oracle.rows.get(&key), Some(&row));
-            }
+            assert!(self.owed.is_empty());
+            open.clear();
         } else if self.visited.is_empty() {
             // Nothing was read: the scan has not begun.
             self.open = None;
