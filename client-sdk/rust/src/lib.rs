@@ -11,18 +11,18 @@
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Message {
-//!     sender: String,
+//!     author: syncline_client::protocol::Identity,
 //!     text: String,
 //! }
 //!
 //! let client = Client::builder("http://127.0.0.1:4510", "chat").connect().await?;
-//! let sql = "SELECT sender, text FROM message WHERE room = :room";
-//! let mut messages = client.subscribe(sql, &[("room", "lobby".into())]).await?;
-//! client.call("send", ("lobby", "hello")).await?;
+//! let sql = "SELECT author, text FROM message WHERE room = :room";
+//! let mut messages = client.subscribe(sql, &[("room", 1.into())]).await?;
+//! client.call("send", (1, "hello")).await?;
 //! loop {
 //!     messages.changed().await?;
 //!     for message in messages.rows().parse::<Message>()? {
-//!         println!("{}: {}", message.sender, message.text);
+//!         println!("{}: {}", message.author, message.text);
 //!     }
 //! }
 //! # }
