@@ -13,7 +13,7 @@ use syncline_protocol::{
     ChangeSet, ConnectionId, Epoch, ErrorCode, Identity, Lsn, ReducerKind, TableId, WireError,
 };
 use syncline_query::{Deltas, LiveQueries};
-use syncline_store::{Database, LogAppender, TransactionRecord};
+use syncline_store::{Database, LogAppender, Transaction, TransactionRecord};
 
 use crate::command::{Command, ConnKey, Origin};
 use crate::connections::{Connections, Subscribers};
@@ -37,7 +37,7 @@ pub struct Engine {
     pub(crate) runner: Option<Runner>,
     /// Ids of the module's tables, by position.
     pub(crate) tables: Vec<TableId>,
-    pub(crate) reducers: HashMap<Box<str>, usize, FixedState>,
+    pub(crate) reducers: HashMap<Arc<str>, usize, FixedState>,
     pub(crate) schema_text: Arc<SchemaText>,
     pub(crate) live: LiveQueries,
     pub(crate) log: LogAppender,
@@ -290,23 +290,17 @@ impl Engine {
         system.apply(caller.identity, self.now, &mut transaction);
         let context = self.call_context(caller.identity, caller.connection);
         let mut outcome = Ok(Vec::new());
-        if let Some((index, name)) = reducer {
-            let runner = self.runner.as_mut().expect("a reducer has a module");
-            let result;
-            (transaction, result) = runner.call(
-                transaction,
-                &self.tables,
-                index,
-                &context,
-                args,
-                &mut self.lines,
-            );
-            for line in self.lines.drain(..) {
-                self.module_log
-                    .push(self.now, line.level_name(), name, line.text);
-            }
-            outcome = result.map_err(|error| reply::call_error(name, &error));
+        if let Some(reducer) = reducer {
+            (transaction, outcome) = self.run_reducer(transaction, reducer, &context, args);
         }
+        // What it wrote is known only now; a disk that is full must refuse it before it is committed.
+        let written = args.len() + transaction.written_bytes();
+        let outcome = outcome.and_then(|value| {
+            self.log
+                .reserve(written)
+                .map(|()| value)
+                .map_err(|e| refusal(&e))
+        });
         let value = match outcome {
             Ok(value) => value,
             Err(error) => {
@@ -333,6 +327,30 @@ impl Engine {
         self.counters.rows_changed += self.changes.len() as u64;
         self.notify(lsn);
         Ok((lsn, value))
+    }
+
+    fn run_reducer(
+        &mut self,
+        transaction: Transaction,
+        (index, name): (usize, &str),
+        context: &CallContext,
+        args: &[u8],
+    ) -> (Transaction, Result<Vec<u8>, WireError>) {
+        let runner = self.runner.as_mut().expect("a reducer has a module");
+        let (transaction, result) = runner.call(
+            transaction,
+            &self.tables,
+            index,
+            context,
+            args,
+            &mut self.lines,
+        );
+        for line in self.lines.drain(..) {
+            self.module_log
+                .push(self.now, line.level_name(), name, line.text);
+        }
+        let outcome = result.map_err(|error| reply::call_error(name, &error));
+        (transaction, outcome)
     }
 
     /// What a reducer gets to know, with a seed that no other call has had.

@@ -1,5 +1,7 @@
 //! Calls, subscriptions and queries.
 
+use std::sync::Arc;
+
 use syncline_protocol::limits::{SNAPSHOT_CHUNK_BYTES, SUBSCRIPTIONS_PER_CONNECTION_MAX};
 use syncline_protocol::message::{Delivery, ResultDescription, Rows, ServerMessage, Snapshot};
 use syncline_protocol::{ConnectionId, ErrorCode, Lsn, ReducerDef, ReducerKind, Type, WireError};
@@ -64,7 +66,7 @@ impl Engine {
         &self,
         name: &[u8],
         args: &CallArgs,
-    ) -> Result<(usize, Box<str>, Option<Vec<u8>>, Option<Type>), WireError> {
+    ) -> Result<(usize, Arc<str>, Option<Vec<u8>>, Option<Type>), WireError> {
         let name = core::str::from_utf8(name).map_err(|_| {
             WireError::new(ErrorCode::BadMessage, "the reducer's name is not UTF-8")
         })?;
