@@ -1,0 +1,69 @@
+/** Tells, over the board, that the connection is away, and for a moment that it is back. */
+
+import { useClient } from "@syncline/react";
+import { useEffect, useState } from "react";
+import styles from "./banner.module.css";
+
+/** Short gaps are not worth a word, in milliseconds. */
+const QUIET_MS = 300;
+const BACK_MS = 2000;
+
+type Shown = "nothing" | "away" | "unreachable" | "back";
+
+export function Banner() {
+  const shown = useShown();
+  const { error } = useClient();
+  return (
+    <div className={styles["banner"]} role="status" data-shown={shown} data-testid="banner">
+      {shown === "away" && (
+        <p>
+          <span className={styles["spinner"]} /> Reconnecting, your view stays
+        </p>
+      )}
+      {shown === "unreachable" && (
+        <p>
+          <span className={styles["spinner"]} />
+          <span>
+            Cannot reach the server yet, trying again
+            {error && <small>{error.message}</small>}
+          </span>
+        </p>
+      )}
+      {shown === "back" && (
+        <p>
+          <span className={styles["dot"]} /> Back online
+        </p>
+      )}
+    </div>
+  );
+}
+
+function useShown(): Shown {
+  const client = useClient();
+  const [shown, setShown] = useState<Shown>("nothing");
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let wasOnline = client.state === "online";
+    let isAway = false;
+    const show = (): void => {
+      clearTimeout(timer);
+      if (client.state === "online") {
+        setShown(isAway ? "back" : "nothing");
+        timer = setTimeout(() => setShown("nothing"), BACK_MS);
+        wasOnline = true;
+        isAway = false;
+      } else if (client.state === "offline") {
+        timer = setTimeout(() => {
+          isAway = true;
+          setShown(wasOnline ? "away" : "unreachable");
+        }, QUIET_MS);
+      }
+    };
+    const end = client.on("state", show);
+    return () => {
+      clearTimeout(timer);
+      end();
+    };
+  }, [client]);
+  return shown;
+}

@@ -1,0 +1,54 @@
+/** Light or dark: the system's choice unless the user has made one. */
+
+import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
+import type { Theme } from "../logic/palette";
+
+export type ThemeChoice = Theme | "system";
+
+/** public/theme.js reads the same. */
+const KEY = "syncline-demo:theme";
+const DARK = matchMedia("(prefers-color-scheme: dark)");
+const PAGE_HEX: Record<Theme, string> = { light: "#f4f4f1", dark: "#111317" };
+
+export interface ThemeState {
+  readonly choice: ThemeChoice;
+  /** What is shown. */
+  readonly theme: Theme;
+  choose(choice: ThemeChoice): void;
+}
+
+export function useTheme(): ThemeState {
+  const isSystemDark = useSyncExternalStore(subscribeToSystem, () => DARK.matches);
+  const [choice, setChoice] = useState(storedChoice);
+  const system = isSystemDark ? "dark" : "light";
+  const theme = choice === "system" ? system : choice;
+  useEffect(() => {
+    const { dataset } = document.documentElement;
+    if (choice === "system") delete dataset["theme"];
+    else dataset["theme"] = choice;
+    document.querySelector("meta[name=theme-color]")?.setAttribute("content", PAGE_HEX[theme]);
+  }, [choice, theme]);
+  const choose = useCallback((next: ThemeChoice) => {
+    setChoice(next);
+    try {
+      localStorage.setItem(KEY, next);
+    } catch {
+      // No storage: the choice holds until the page is left.
+    }
+  }, []);
+  return { choice, theme, choose };
+}
+
+function subscribeToSystem(notify: () => void): () => void {
+  DARK.addEventListener("change", notify);
+  return () => DARK.removeEventListener("change", notify);
+}
+
+function storedChoice(): ThemeChoice {
+  try {
+    const stored = localStorage.getItem(KEY);
+    return stored === "light" || stored === "dark" ? stored : "system";
+  } catch {
+    return "system";
+  }
+}
