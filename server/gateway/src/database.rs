@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use syncline_engine::{Command, ConnKey, EffectRef, Effects, Engine};
 use syncline_protocol::limits::{HELLO_MS_MAX, INBOX_COMMANDS_MAX};
 use syncline_protocol::{ConnectionId, ErrorCode, WireError};
-use tokio::sync::oneshot;
 
 use crate::auth::{Authority, random};
 use crate::connection::{Connection, Phase};
@@ -119,7 +118,11 @@ impl DatabaseTask {
     }
 
     /// Takes in what came from another thread; a request to shut down is for the caller.
-    fn admit(self: &Rc<Self>, engine: &Engine, item: Outside) -> Option<oneshot::Sender<()>> {
+    fn admit(
+        self: &Rc<Self>,
+        engine: &Engine,
+        item: Outside,
+    ) -> Option<std::sync::mpsc::Sender<()>> {
         match item {
             Outside::Socket(socket) => self.adopt(socket),
             Outside::Request { make, answer } => {
@@ -337,6 +340,8 @@ impl DatabaseTask {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             self.step(engine);
+            // Those who do not answer the goodbye are cut when their time is over.
+            self.look();
             let idle = self.inbox.borrow().is_empty() && engine.is_settled();
             let empty = self
                 .slots

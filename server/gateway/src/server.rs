@@ -48,8 +48,10 @@ pub enum StartError {
     System(String),
 }
 
-/// A running server. Dropping it without [`Server::shut_down`] is like a crash: what was confirmed is
-/// there at the next start.
+/// How long a database may take to say goodbye and to make everything durable.
+const SETTLING: Duration = Duration::from_secs(15);
+
+/// A running server.
 pub struct Server {
     address: SocketAddr,
     state: Arc<State>,
@@ -158,30 +160,40 @@ impl Server {
         self.state.databases.lock().keys().cloned().collect()
     }
 
-    /// Takes no new connections, says goodbye to those that are there, makes everything durable.
+    /// Takes no new connections, says goodbye to those that are there, makes everything durable. Dropping
+    /// the server does the same.
     pub fn shut_down(mut self) {
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        let Some(runtime) = self.runtime.take() else {
+            return;
+        };
         if let Some(stop) = self.stop_listening.take() {
             // The listener may have failed before.
             let _ = stop.send(());
         }
-        let waits: Vec<_> = self
-            .state
-            .databases
-            .lock()
-            .values()
-            .filter_map(|shared| {
-                let (done, waits) = oneshot::channel();
-                shared.send(Outside::Shutdown(done)).ok().map(|()| waits)
-            })
-            .collect();
+        let mut waits = Vec::new();
+        for shared in self.state.all_databases() {
+            let (done, wait) = std::sync::mpsc::channel();
+            if shared.send(Outside::Shutdown(done)).is_ok() {
+                waits.push(wait);
+            }
+        }
         for wait in waits {
             // A database whose thread is gone has nothing left to settle.
-            let _ = wait.blocking_recv();
+            let _ = wait.recv_timeout(SETTLING);
         }
         let _ = self.stop_ticking.send(());
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(Duration::from_secs(1));
-        }
+        // In the background, so that a server may end inside another runtime.
+        runtime.shutdown_background();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) enum Outside {
     /// A question about its counters.
     Stats(oneshot::Sender<Stats>),
     /// End: close the connections, settle, and say so.
-    Shutdown(oneshot::Sender<()>),
+    Shutdown(std::sync::mpsc::Sender<()>),
 }
 
 /// A socket that speaks WebSocket from here on.
