@@ -138,7 +138,7 @@ impl Run {
     /// A few random changes in one transaction, in the store and in the mirror.
     fn transact(&mut self) -> ChangeSet {
         let mut transaction = self.db.take().unwrap().begin();
-        for _ in 0..self.random.below(6) + 1 {
+        for _ in 0..=self.random.below(6) {
             let number = self.random.below(self.tables.list.len());
             let id = TableId(TableId::FIRST_USER.0 + number as u32);
             let table = &self.tables.list[number];

@@ -62,12 +62,7 @@ struct Generator<'a> {
 impl Query {
     /// One that may be live.
     pub(crate) fn random(random: &mut Random, tables: &Tables) -> Self {
-        let number = random.below(tables.list.len());
-        let mut generator = Generator {
-            random,
-            def: &tables.list[number].def,
-            params: Vec::new(),
-        };
+        let generator = Generator::new(random, tables);
         if generator.random.chance(30) {
             generator.window()
         } else {
@@ -77,16 +72,22 @@ impl Query {
 
     /// One of the wider surface of one-off queries.
     pub(crate) fn random_once(random: &mut Random, tables: &Tables) -> Self {
-        let number = random.below(tables.list.len());
-        let mut generator = Generator {
-            random,
-            def: &tables.list[number].def,
-            params: Vec::new(),
-        };
+        let generator = Generator::new(random, tables);
         match generator.random.below(3) {
             0 => generator.aggregates(),
             1 => generator.page(),
             _ => generator.window(),
+        }
+    }
+}
+
+impl<'a> Generator<'a> {
+    fn new(random: &'a mut Random, tables: &'a Tables) -> Self {
+        let number = random.below(tables.list.len());
+        Self {
+            random,
+            def: &tables.list[number].def,
+            params: Vec::new(),
         }
     }
 }
@@ -443,7 +444,7 @@ impl Generator<'_> {
                 fill(&format!("{{}} {op} {{}}"), &[&left, &right])
             }
             6 => {
-                let items: Vec<Text> = (0..self.random.below(3) + 1)
+                let items: Vec<Text> = (0..=self.random.below(3))
                     .map(|_| self.constant(domain))
                     .collect();
                 let not = if self.random.chance(20) { "NOT " } else { "" };

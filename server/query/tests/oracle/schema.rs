@@ -54,7 +54,7 @@ fn random_type(random: &mut Random, is_key: bool) -> Type {
 
 impl Tables {
     pub(crate) fn random(random: &mut Random) -> Self {
-        let list = (0..random.below(2) + 1)
+        let list = (0..=random.below(2))
             .map(|number| Table::random(random, number))
             .collect();
         Self { list }
@@ -79,10 +79,10 @@ impl Table {
                 ty: random_type(random, position < key_count),
             })
             .collect();
-        let indexes = (0..random.below(4) + 1)
+        let indexes = (0..=random.below(4))
             .map(|position| {
                 let mut columns = Vec::new();
-                for _ in 0..random.below(3) + 1 {
+                for _ in 0..=random.below(3) {
                     let column = random.below(column_count) as u16;
                     if !columns.contains(&column) {
                         columns.push(column);
