@@ -63,8 +63,26 @@ pub(crate) struct Common {
 pub(crate) enum Command {
     /// Run a server
     Start(Start),
+    /// Make a project: a module and a TypeScript client that build and publish at once
+    Init(Init),
+    /// Build, publish and regenerate types whenever a source of the module changes
+    Dev(Dev),
     /// Build a module and publish it to a database
     Publish(Publish),
+    /// Call a reducer
+    Call(Call),
+    /// Evaluate a query once
+    Query(Query),
+    /// Follow a live query
+    Subscribe(Subscribe),
+    /// Show what the module logs
+    Logs(Logs),
+    /// Show tables and reducers of a database
+    Schema(Schema),
+    /// Write typed client code for a database or a module
+    Generate(Generate),
+    /// Issue a token for a user of a database
+    Token(Token),
     /// Print the version
     Version,
 }

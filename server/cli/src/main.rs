@@ -2,15 +2,18 @@
 //!
 //! [`args`] is the command line, [`commands`] has a file for each command. Commands that talk to a server go
 //! through [`api`] (HTTP) or, for live queries, through the Rust client. [`project`] finds and builds
-//! modules. A command returns a [`failure::Failure`], which knows how to tell itself and its exit code.
+//! modules, [`kit`] is what the binary carries for new ones. A command returns a [`failure::Failure`], which knows how to tell itself and its exit code.
 
 mod api;
 mod args;
 mod commands;
 mod failure;
+mod generate;
+mod kit;
 mod output;
 mod parse;
 mod project;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -22,7 +25,16 @@ fn main() -> ExitCode {
     let Cli { common, command } = Cli::parse();
     let done = match &command {
         Command::Start(args) => commands::start::run(&common, args),
+        Command::Init(args) => commands::init::run(&common, args),
+        Command::Dev(args) => commands::dev::run(&common, args),
         Command::Publish(args) => commands::publish::run(&common, args),
+        Command::Call(args) => commands::call::run(&common, args),
+        Command::Query(args) => commands::query::run(&common, args),
+        Command::Subscribe(args) => commands::subscribe::run(&common, args),
+        Command::Logs(args) => commands::logs::run(&common, args),
+        Command::Schema(args) => commands::schema::run(&common, args),
+        Command::Generate(args) => commands::generate::run(&common, args),
+        Command::Token(args) => commands::token::run(&common, args),
         Command::Version => commands::version(&common),
     };
     match done {

@@ -4,9 +4,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// A value as JSON; what is no JSON is a text.
+/// A value as JSON; what is no JSON is a text, and so are integers over 64 bits, which JSON would round.
 pub(crate) fn value(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    match serde_json::from_str(text) {
+        Ok(Value::Number(number)) if is_integer && number.is_f64() => Value::String(text.to_owned()),
+        Ok(value) => value,
+        Err(_) => Value::String(text.to_owned()),
+    }
 }
 
 /// `name=value`; a colon before the name, as in the query, may stand.

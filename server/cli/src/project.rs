@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::failure::{Failure, at};
+use crate::kit;
 
 /// The target that modules are built for.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
@@ -50,6 +51,11 @@ impl Project {
         if !module.join("Cargo.toml").is_file() {
             return Err(Failure::usage(format!("there is no Cargo.toml in {}", module.display()))
                 .hint("name the folder of the module with --project, or make one: `syncline init`"));
+        }
+        // A project of `syncline init` has its SDK from the binary; a fresh clone has none yet.
+        if file.is_file() && kit::refresh(folder)? {
+            let (version, to) = (env!("CARGO_PKG_VERSION"), folder.join(kit::FOLDER));
+            eprintln!("unpacked the SDK of syncline {version} into {}", to.display());
         }
         Ok(Self { root: folder.to_owned(), module, settings })
     }

@@ -1,7 +1,16 @@
 //! One file a command.
 
+pub(crate) mod call;
+pub(crate) mod dev;
+pub(crate) mod generate;
+pub(crate) mod init;
+pub(crate) mod logs;
 pub(crate) mod publish;
+pub(crate) mod query;
+pub(crate) mod schema;
 pub(crate) mod start;
+pub(crate) mod subscribe;
+pub(crate) mod token;
 
 use serde_json::json;
 

@@ -49,7 +49,8 @@ pub(crate) fn run(common: &Common, args: &Publish) -> Result<(), Failure> {
     Ok(())
 }
 
-fn no_database() -> Failure {
+/// Neither command line nor project say where to publish to.
+pub(crate) fn no_database() -> Failure {
     Failure::usage("no database is named").hint("say `--database NAME`")
 }
 

@@ -9,6 +9,7 @@ use crate::api::{DEFAULT_DATA, named_data};
 use crate::args::{Common, LogFormat, Start};
 use crate::failure::Failure;
 use crate::output;
+use crate::signals::Signals;
 
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) fn run(common: &Common, args: &Start) -> Result<(), Failure> {
@@ -69,7 +70,8 @@ fn start_log(format: LogFormat) {
     }
 }
 
-fn explain(error: &StartError, data: &Data) -> Failure {
+/// Why a server does not start, and what to type.
+pub(crate) fn explain(error: &StartError, data: &Data) -> Failure {
     let failure = Failure::unreachable(error.to_string());
     match error {
         StartError::Listen { address, source } if source.kind() == ErrorKind::AddrInUse => {
@@ -98,33 +100,4 @@ fn explain(error: &StartError, data: &Data) -> Failure {
 fn is_lock(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     text.contains("lock") || text.contains("in use") || text.contains("another process")
-}
-
-/// Ctrl-C and SIGTERM.
-struct Signals {
-    runtime: tokio::runtime::Runtime,
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let guard = runtime.enter();
-        let terminate = signal(SignalKind::terminate())?;
-        let interrupt = signal(SignalKind::interrupt())?;
-        drop(guard);
-        Ok(Self { runtime, terminate, interrupt })
-    }
-
-    /// Returns the name of the first that comes.
-    fn wait(mut self) -> &'static str {
-        self.runtime.block_on(async {
-            tokio::select! {
-                _ = self.terminate.recv() => "SIGTERM",
-                _ = self.interrupt.recv() => "SIGINT",
-            }
-        })
-    }
 }

@@ -18,6 +18,9 @@ fn what_is_no_json_is_a_text() {
         ("hello", json!("hello")),
         ("hello world", json!("hello world")),
         ("", json!("")),
+        ("18446744073709551615", json!(u64::MAX)),
+        ("18446744073709551616", json!("18446744073709551616")),
+        ("-9223372036854775809", json!("-9223372036854775809")),
         ("{half", json!("{half")),
     ] {
         assert_eq!(value(text), expected, "{text}");
