@@ -9,3 +9,5 @@ mod server;
 mod socket;
 
 mod smoke;
+
+mod corpus;

@@ -1,0 +1,276 @@
+//! The engine alone, on a disk in memory: no socket, no clock, no thread but the deadline's.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use syncline_engine::{
+    Answer, CallArgs, Command, ConnKey, Connect, EffectRef, Effects, Engine, Host, LogWriter,
+    MemoryDisk, Module, Origin, Publish, QueryText, RunLimits, Settings, TICK_MS, Ticket,
+};
+use syncline_protocol::message::{Args, ClientMessage, Encoding, ErrorMessage, ServerMessage};
+use syncline_protocol::{ConnectionId, Identity};
+use syncline_store::log::{LoggedChange, LoggedRecord, read_log};
+
+use super::world::World;
+use crate::server::wasm;
+use crate::socket::Event;
+
+const FOLDER: &str = "/database";
+const ADMIN: &str = "admin";
+
+/// What the commit log says of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Logged {
+    /// Reducer and arguments, or nothing.
+    call: Option<(String, Vec<u8>)>,
+    changes: Vec<String>,
+}
+
+pub(crate) struct EngineWorld {
+    disk: MemoryDisk,
+    engine: Engine,
+    writer: LogWriter,
+    inbox: VecDeque<Command>,
+    outboxes: Vec<VecDeque<Event>>,
+    answers: BTreeMap<u64, Answer>,
+    now: i64,
+    tickets: u64,
+    crashes: u64,
+    /// Publish before each call, so that each runs on a fresh instance.
+    freshly: Option<String>,
+}
+
+impl EngineWorld {
+    pub(crate) fn new(freshly: Option<&str>) -> Self {
+        let disk = MemoryDisk::new();
+        let (engine, writer) = open(&disk, 1_000_000);
+        Self {
+            disk,
+            engine,
+            writer,
+            inbox: VecDeque::new(),
+            outboxes: Vec::new(),
+            answers: BTreeMap::new(),
+            now: 1_000_000,
+            tickets: 0,
+            crashes: 0,
+            freshly: freshly.map(str::to_owned),
+        }
+    }
+
+    /// Steps until nothing is to be done, and nothing waits for the disk.
+    fn settle(&mut self) {
+        while !self.inbox.is_empty() || !self.engine.is_settled() {
+            self.step();
+            self.writer.run_once().unwrap();
+            self.inbox.push_back(Command::DurableAdvanced);
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        self.now += 1000;
+        let (outboxes, answers) = (&mut self.outboxes, &mut self.answers);
+        self.engine.step(&mut self.inbox, self.now, &mut |effects: &mut Effects| {
+            for effect in effects.iter() {
+                match effect {
+                    EffectRef::Send { conn, message, .. } => {
+                        outboxes[conn.index as usize].push_back(Event::Message(message.to_vec()));
+                    }
+                    EffectRef::FanOut { targets, message } => {
+                        for conn in targets {
+                            let event = Event::Message(message.to_vec());
+                            outboxes[conn.index as usize].push_back(event);
+                        }
+                    }
+                    EffectRef::Close { conn, error } => {
+                        let mut bytes = Vec::new();
+                        let error = error.clone();
+                        ServerMessage::Error(ErrorMessage { error }).encode(&mut bytes);
+                        outboxes[conn.index as usize].extend([Event::Message(bytes), Event::Lost]);
+                    }
+                }
+            }
+            answers.extend(effects.take_answers().map(|(Ticket(ticket), answer)| (ticket, answer)));
+        });
+    }
+
+    /// Ends the engine and reads its log.
+    pub(crate) fn log(mut self) -> Vec<Logged> {
+        self.settle();
+        let disk = self.disk.clone();
+        drop(self);
+        let mut log = Vec::new();
+        read_log(&disk, Path::new(FOLDER), &mut |record| {
+            let LoggedRecord::Transaction(transaction) = record else { return Ok(()) };
+            let changes = transaction.changes.map(|change| match change {
+                // A mark of a table that is not touched is no change.
+                Ok(LoggedChange::Mark(table, mark)) => Ok(format!("mark {table:?} {mark}")),
+                Ok(change) => Ok(format!("{change:?}")),
+                Err(error) => Err(error.to_string()),
+            });
+            let call = transaction.audit.map(|audit| (audit.reducer.to_owned(), audit.args.to_vec()));
+            log.push(Logged { call, changes: changes.collect::<Result<_, _>>()? });
+            Ok(())
+        })
+        .unwrap();
+        log
+    }
+}
+
+impl World for EngineWorld {
+    fn encoding(&self) -> Encoding {
+        Encoding::MessagePack
+    }
+
+    fn publish(&mut self, module: &str) {
+        self.tickets += 1;
+        self.inbox.push_back(Command::Publish(Box::new(Publish {
+            ticket: Ticket(self.tickets),
+            identity: identity(ADMIN),
+            module: compiled(module),
+            wasm: wasm(module).into(),
+            clear_data: false,
+        })));
+        self.settle();
+        let answer = self.answers.remove(&self.tickets);
+        assert!(matches!(answer, Some(Answer::Published(_))), "{answer:?}");
+    }
+
+    fn admin_token(&self) -> String {
+        ADMIN.to_owned()
+    }
+
+    fn open(&mut self, who: &str, hello: &[u8]) -> usize {
+        let Ok(ClientMessage::Hello(hello)) = ClientMessage::decode(Encoding::MessagePack, hello)
+        else {
+            panic!("no Hello")
+        };
+        let index = self.outboxes.len();
+        self.outboxes.push(VecDeque::new());
+        // A token is a name here.
+        let token = hello.token.as_deref();
+        self.inbox.push_back(Command::Connect(Box::new(Connect {
+            conn: key(index),
+            connection: ConnectionId([index as u8 + 1; 16]),
+            identity: identity(token.unwrap_or(who)),
+            admin: token == Some(ADMIN),
+            encoding: Encoding::MessagePack,
+            delivery: hello.delivery,
+            token: token.is_none().then(|| who.to_owned()),
+            schema_hash: None,
+        })));
+        index
+    }
+
+    fn send(&mut self, link: usize, message: &[u8]) {
+        let conn = key(link);
+        let text = |sql: &str, params| Box::new(QueryText { sql: sql.to_owned(), params });
+        let command = match ClientMessage::decode(Encoding::MessagePack, message).unwrap() {
+            ClientMessage::Call(call) => {
+                let Args::Packed(args) = call.args else { panic!("arguments are packed here") };
+                Command::Call {
+                    origin: Origin::Connection { conn, id: call.id },
+                    reducer: call.reducer.as_bytes().to_vec().into(),
+                    args: CallArgs::Packed(args.into_owned().into()),
+                }
+            }
+            ClientMessage::Subscribe(request) => {
+                let query = text(&request.sql, request.params);
+                Command::Subscribe { conn, id: request.id, query }
+            }
+            ClientMessage::Unsubscribe(request) => {
+                let subscription = request.subscription;
+                Command::Unsubscribe { conn, id: request.id, subscription }
+            }
+            ClientMessage::Query(request) => {
+                let query = text(&request.sql, request.params);
+                Command::Query { origin: Origin::Connection { conn, id: request.id }, query }
+            }
+            ClientMessage::Ping(request) => Command::Ping { conn, id: request.id },
+            other => panic!("scripts do not send {other:?}"),
+        };
+        self.inbox.push_back(command);
+    }
+
+    fn send_frame(&mut self, _: usize, _: bool, _: &[u8]) {
+        panic!("the engine has no frames: `needs socket`")
+    }
+
+    fn receive(&mut self, link: usize) -> Event {
+        if self.outboxes[link].is_empty() {
+            self.settle();
+        }
+        self.outboxes[link].pop_front().expect("nothing came")
+    }
+
+    fn close(&mut self, link: usize) {
+        self.inbox.push_back(Command::Disconnect(key(link)));
+        self.settle();
+    }
+
+    /// A crash: what was not synced is gone.
+    fn restart(&mut self) {
+        self.settle();
+        self.crashes += 1;
+        self.disk.crash(self.crashes);
+        // The lock of the folder goes with the old engine, so it goes first.
+        let (engine, writer) = open(&MemoryDisk::new(), self.now);
+        self.engine = engine;
+        self.writer = writer;
+        let (engine, writer) = open(&self.disk, self.now);
+        self.engine = engine;
+        self.writer = writer;
+    }
+
+    fn before_call(&mut self) {
+        if let Some(module) = self.freshly.clone() {
+            self.publish(&module);
+        }
+    }
+}
+
+fn open(disk: &MemoryDisk, now: i64) -> (Engine, LogWriter) {
+    let disk = Arc::new(disk.clone());
+    let settings = Settings::default();
+    let opened = Engine::open(disk, Path::new(FOLDER), host(), now, [7; 32], &settings).unwrap();
+    (opened.engine, opened.writer)
+}
+
+fn key(index: usize) -> ConnKey {
+    ConnKey { index: index as u32, generation: 1 }
+}
+
+/// An identity that follows from the name.
+fn identity(name: &str) -> Identity {
+    let mut bytes = [0; 32];
+    for (byte, letter) in bytes.iter_mut().zip(name.bytes().cycle()) {
+        *byte = letter;
+    }
+    Identity(bytes)
+}
+
+/// One for all worlds, with a thread that lets its deadlines pass.
+fn host() -> &'static Host {
+    static HOST: OnceLock<Host> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let host = Host::new(RunLimits::default()).unwrap();
+        let clock = host.clone();
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(std::time::Duration::from_millis(TICK_MS));
+                clock.tick();
+            }
+        });
+        host
+    })
+}
+
+/// Each module is compiled once.
+fn compiled(module: &str) -> Module {
+    static MODULES: Mutex<BTreeMap<String, Module>> = Mutex::new(BTreeMap::new());
+    let mut modules = MODULES.lock().unwrap();
+    let load = || host().load(&wasm(module)).unwrap();
+    modules.entry(module.to_owned()).or_insert_with(load).clone()
+}
