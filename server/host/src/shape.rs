@@ -18,8 +18,6 @@ pub(crate) struct TableShape {
 #[derive(Debug)]
 pub(crate) struct IndexShape {
     pub(crate) name: String,
-    /// Types of its columns, in key order.
-    pub(crate) types: Vec<Type>,
     /// At most one row per key.
     pub(crate) is_unique: bool,
     check: KeyCheck,
@@ -28,12 +26,10 @@ pub(crate) struct IndexShape {
 /// How much there is to check in a key that a guest hands over.
 #[derive(Debug)]
 enum KeyCheck {
-    /// Any bytes of this length are a canonical key.
+    /// Any bytes of this length are a key.
     Length(usize),
     /// The structure.
-    Structure,
-    /// The structure, and floats may have to be made canonical.
-    Floats,
+    Types(Vec<Type>),
 }
 
 /// What messages call index 0.
@@ -74,42 +70,30 @@ impl IndexShape {
     fn new(name: &str, types: Vec<Type>, is_unique: bool) -> Self {
         let check = match types.iter().map(plain_len).sum::<Option<usize>>() {
             Some(len) => KeyCheck::Length(len),
-            None if types.iter().any(Type::has_float) => KeyCheck::Floats,
-            None => KeyCheck::Structure,
+            None => KeyCheck::Types(types),
         };
         Self {
             name: name.to_owned(),
-            types,
             is_unique,
             check,
         }
     }
 
-    /// The key in canonical form: `key` itself, or `scratch` if floats had to be rewritten.
-    pub(crate) fn canonical<'k>(
-        &self,
-        key: &'k [u8],
-        scratch: &'k mut Vec<u8>,
-    ) -> Result<&'k [u8], CodecError> {
-        match self.check {
-            KeyCheck::Length(len) if key.len() == len => Ok(key),
-            KeyCheck::Length(len) if key.len() < len => Err(CodecError::Truncated),
+    /// Checks the form of a packed key; the store makes its floats canonical.
+    pub(crate) fn check(&self, key: &[u8]) -> Result<(), CodecError> {
+        match &self.check {
+            KeyCheck::Length(len) if key.len() == *len => Ok(()),
+            KeyCheck::Length(len) if key.len() < *len => Err(CodecError::Truncated),
             KeyCheck::Length(_) => Err(CodecError::TrailingBytes),
-            KeyCheck::Structure => packed::validate(&self.types, key).map(|()| key),
-            KeyCheck::Floats => {
-                scratch.clear();
-                scratch.extend_from_slice(key);
-                packed::canonicalize(&self.types, scratch)?;
-                Ok(scratch)
-            }
+            KeyCheck::Types(types) => packed::validate(types, key),
         }
     }
 }
 
-/// Length of the values of a type, if any bytes of that length are a canonical value.
+/// Length of the values of a type, if any bytes of that length are a value.
 fn plain_len(ty: &Type) -> Option<usize> {
     match ty {
-        Type::Bool | Type::F32 | Type::F64 | Type::Struct(_) | Type::Enum(_) => None,
+        Type::Bool | Type::Struct(_) | Type::Enum(_) => None,
         other => other.fixed_len(),
     }
 }

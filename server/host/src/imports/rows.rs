@@ -1,5 +1,6 @@
 //! Point operations: one host call each, on packed bytes in the guest's memory.
 
+use syncline_protocol::CodecError;
 use syncline_protocol::abi::{STATUS_EXHAUSTED, STATUS_NOT_FOUND, STATUS_UNIQUE};
 use syncline_store::{IndexId, WriteError};
 use wasmtime::{Caller, Linker};
@@ -7,7 +8,7 @@ use wasmtime::{Caller, Linker};
 use super::{add, split};
 use crate::error::{CallError, CallLimit};
 use crate::guest_memory::{read, slice_mut};
-use crate::shape::TableShape;
+use crate::shape::{IndexShape, TableShape};
 use crate::state::{CallState, TableAccess};
 
 /// Bytes that a guest has ready for the auto-increment value.
@@ -61,7 +62,6 @@ fn find(
         transaction,
         id,
         shape,
-        scratch,
         ..
     } = state.table(table, "find")?;
     let (index, index_shape) = shape.index(index, "find")?;
@@ -71,9 +71,9 @@ fn find(
         return Err(CallError::trap(text));
     }
     let key = read(memory, key, "find")?;
-    let key = index_shape
-        .canonical(key, scratch)
-        .map_err(|error| bad_key("find", shape, &index_shape.name, &error.to_string()))?;
+    index_shape
+        .check(key)
+        .map_err(|error| bad_key("find", shape, index_shape, error))?;
     let found = transaction
         .table(id)
         .and_then(|table| table.find(index, key));
@@ -158,13 +158,13 @@ fn delete(
         transaction,
         id,
         shape,
-        scratch,
         ..
     } = state.table(table, "delete")?;
     let (_, index_shape) = shape.index(u32::from(IndexId::PRIMARY.0), "delete")?;
-    let key = index_shape
-        .canonical(read(memory, key, "delete")?, scratch)
-        .map_err(|error| bad_key("delete", shape, &index_shape.name, &error.to_string()))?;
+    let key = read(memory, key, "delete")?;
+    index_shape
+        .check(key)
+        .map_err(|error| bad_key("delete", shape, index_shape, error))?;
     match transaction.delete(id, key) {
         Ok(is_deleted) => Ok(i64::from(is_deleted)),
         Err(error) => refused(error, shape, "delete"),
@@ -195,8 +195,8 @@ fn refused(error: WriteError, shape: &TableShape, what: &str) -> Result<i64, Cal
 }
 
 #[cold]
-fn bad_key(what: &str, shape: &TableShape, index: &str, error: &str) -> CallError {
-    let table = &shape.name;
+fn bad_key(what: &str, table: &TableShape, index: &IndexShape, error: CodecError) -> CallError {
+    let (table, index) = (&table.name, &index.name);
     CallError::trap(format!(
         "{what}: the key for `{index}` of table `{table}` is malformed: {error}"
     ))

@@ -121,6 +121,18 @@ fn scans_read_what_the_bounds_take_in() {
 }
 
 #[test]
+fn bounds_need_not_be_canonical() {
+    let mut world = scanning();
+    world.insert(NOTE, &note(6, "f", 0.0)).unwrap();
+    let minus_zero = bounds((IN, -0.0), (IN, -0.0));
+    assert_eq!(world.scan(2, 0, &minus_zero, 1000), (vec![6], 1));
+    let not_a_number = f64::from_bits(0xfff0_0000_0000_0001);
+    world.insert(NOTE, &note(7, "g", not_a_number)).unwrap();
+    let above = bounds((OUT, 3.0), (IN, not_a_number));
+    assert_eq!(world.scan(2, 0, &above, 1000), (vec![7], 1));
+}
+
+#[test]
 fn a_scan_goes_on_where_its_chunk_ended() {
     let mut world = scanning();
     // A row has 21 bytes, its length 4 more.
