@@ -192,3 +192,94 @@ fn the_admin_sees_private_tables() {
         "not through a known instance either"
     );
 }
+
+/// What random expressions are made of, types or not.
+#[rustfmt::skip]
+const LEAVES: &[&str] = &[
+    "id", "name", "owner", "status", "age", "at", "tags", "u.id", ":p", ":q", ":me", "1", "0", "-1", "2.5", "300",
+    "'open'", "''", "'a%'", "x'00'", "NULL", "true", "170141183460469231731687303715884105727", "count(*)",
+];
+#[rustfmt::skip]
+const FORMS: &[&str] = &[
+    "(# + #)", "(# - #)", "(# * #)", "(# / #)", "(# % #)", "-#", "(# || #)", "# = #", "# <> #", "# < #", "# >= #",
+    "(# AND #)", "(# OR #)", "NOT (#)", "# IS NULL", "# IS NOT TRUE", "# IS DISTINCT FROM #", "# IN (#, #)",
+    "# NOT IN (:q)", "(# BETWEEN # AND #)", "# LIKE #", "# LIKE # ESCAPE '!'", "CASE WHEN # THEN # ELSE # END",
+    "CASE # WHEN # THEN # END", "coalesce(#, #)", "nullif(#, #)", "lower(#)", "length(#)", "abs(#)",
+    "starts_with(#, #)", "CAST(# AS text)", "CAST(# AS u8)", "#::double precision", "CAST(# AS boolean)",
+    "CAST(# AS u128)", "sum(#)", "min(#)", "avg(#)", "count(#)",
+];
+
+fn random_expression(below: &mut impl FnMut(usize) -> usize, depth: usize) -> String {
+    if depth == 0 || below(4) == 0 {
+        return LEAVES[below(LEAVES.len())].to_owned();
+    }
+    let mut text = String::new();
+    for piece in FORMS[below(FORMS.len())].split_inclusive('#') {
+        match piece.strip_suffix('#') {
+            Some(before) => {
+                text.push_str(before);
+                text.push_str(&random_expression(below, depth - 1));
+            }
+            None => text.push_str(piece),
+        }
+    }
+    text
+}
+
+/// Whatever types meet: an answer or an error, and the same for live and once.
+#[test]
+fn no_expression_panics() {
+    let mut fixture = chat();
+    let owner = "00".repeat(32);
+    fixture.insert(
+        "users",
+        &[
+            json!(["1", "ab", owner, "open", null, "5", []]),
+            json!([
+                "18446744073709551615",
+                "",
+                owner,
+                "void",
+                255,
+                "-9223372036854775808",
+                [1]
+            ]),
+        ],
+    );
+    let mut state: u64 = 1;
+    let mut below = |end: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % end
+    };
+    let (mut answers, mut live_answers) = (0, 0);
+    for _ in 0..30_000 {
+        // One of the three is random, the others are sound.
+        let mut parts = ["id".to_owned(), "id >= 0".to_owned(), "age".to_owned()];
+        let place = below(3);
+        parts[place] = random_expression(&mut below, 2);
+        let [item, filter, order] = parts;
+        let sql = format!("SELECT {item} AS v FROM users u WHERE {filter} ORDER BY {order}, id");
+        let mut given = json!({"p": 1, "q": [1, "a", null, 2.5]});
+        given
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| sql.contains(&format!(":{name}")));
+        let once = fixture.once(&sql, given.clone());
+        answers += usize::from(once.is_ok());
+        let Ok(live) = fixture.subscribe(&sql, given) else {
+            continue;
+        };
+        live_answers += 1;
+        let rows = fixture.rows_json(&live);
+        let visible = |row: &serde_json::Value| json!([row[0]]);
+        let rows: serde_json::Value = rows.as_array().unwrap().iter().map(visible).collect();
+        assert_eq!(rows, once.unwrap(), "{sql}");
+        fixture.live.unsubscribe(live.handle);
+    }
+    assert!(
+        answers > 3000 && live_answers > 2000,
+        "enough of them mean something: {answers} {live_answers}"
+    );
+}

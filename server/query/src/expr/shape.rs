@@ -34,9 +34,14 @@ impl Expr {
                     other => Err(other),
                 });
             }
-            Self::In(_, items) => {
+            Self::In(operand, items) => {
                 items.sort_by_cached_key(Self::sort_key);
                 items.dedup();
+                if items.len() == 1 {
+                    let operand = std::mem::replace(operand.as_mut(), Self::And(Vec::new()));
+                    let item = items.swap_remove(0);
+                    *self = Self::Compare(CompareOp::Equal, Box::new(operand), Box::new(item));
+                }
             }
             _ => {}
         }

@@ -37,6 +37,8 @@ use window::{View, Window};
 
 /// Texts whose syntax is kept; when there are more all are forgotten.
 const STATEMENTS_MAX: usize = 256;
+/// A longer text is parsed each time: its syntax would take too much memory.
+const STATEMENT_BYTES_MAX: usize = 1024;
 
 /// All live state of one database: templates, instances, routers. Knows no clients: an instance counts
 /// its subscriptions and is gone with the last one.
@@ -177,6 +179,9 @@ impl LiveQueries {
             return Ok(Arc::clone(select));
         }
         let select = Arc::new(parse(sql)?);
+        if sql.len() > STATEMENT_BYTES_MAX {
+            return Ok(select);
+        }
         if self.statements.len() == STATEMENTS_MAX {
             self.statements.clear();
         }

@@ -165,6 +165,13 @@ fn equal_queries_share_an_instance() {
         ),
         first
     );
+    assert_eq!(
+        handle(
+            "SELECT * FROM tasks WHERE room IN (:l) AND owner IN ('ann')",
+            json!({"l": [3, 3]})
+        ),
+        first
+    );
     let second = handle(
         "SELECT * FROM tasks WHERE owner = :o AND room = 3",
         json!({"o": "bob"}),
@@ -193,11 +200,11 @@ fn equal_queries_share_an_instance() {
     let stats = fixture.live.stats();
     assert_eq!(
         (stats.templates, stats.instances, stats.subscriptions),
-        (3, 5, 9)
+        (3, 5, 10)
     );
 
     // The instance goes with its last subscription, and its handle is not used again.
-    for _ in 0..3 {
+    for _ in 0..4 {
         assert!(fixture.live.description(first).is_some());
         fixture.live.unsubscribe(first);
     }
