@@ -119,9 +119,8 @@ export class Visitor {
   pixel({ x, y }: CellPlace): Promise<string> {
     return this.stage.locator("canvas").evaluate(
       (canvas: HTMLCanvasElement, [column, row]) => {
-        const at = (part: number, size: number): number => Math.floor(part * size);
-        const left = at((column + 0.5) / 96, canvas.width);
-        const top = at((row + 0.5) / 64, canvas.height);
+        const left = Math.floor(((column + 0.5) / 96) * canvas.width);
+        const top = Math.floor(((row + 0.5) / 64) * canvas.height);
         const { data } = canvas.getContext("2d")!.getImageData(left, top, 1, 1);
         return `#${[...data.subarray(0, 3)].map((v) => v.toString(16).padStart(2, "0")).join("")}`;
       },
@@ -134,11 +133,11 @@ export class Visitor {
     return Number(await this.page.getByTestId("painted").getAttribute("data-painted"));
   }
 
-  /** How far the page is wider than the screen. */
+  /** How far the page is wider than the screen. The stage clips what lies on the board. */
   overflow(): Promise<number> {
     return this.page.evaluate(() => {
       const { scrollWidth, clientWidth } = document.documentElement;
-      const right = [...document.body.querySelectorAll("header, main, main *")]
+      const right = [...document.body.querySelectorAll("header, header *, main, main *:not([data-testid=stage] *)")]
         .filter((element) => element.getClientRects().length > 0)
         .map((element) => element.getBoundingClientRect().right);
       const clipped = Math.max(scrollWidth, document.body.scrollWidth) - clientWidth;

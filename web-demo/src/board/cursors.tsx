@@ -4,13 +4,15 @@ import { useClient, useConnectionState, useQuery } from "@syncline/react";
 import { memo, useEffect, useState } from "react";
 import { tables, type Cursor } from "../board.generated";
 import { patchStyle } from "../logic/palette";
-import type { View } from "../logic/view";
+import type { Size, View } from "../logic/view";
 import styles from "./cursors.module.css";
 
 /** A cursor that rests for so long steps back, in milliseconds. */
 const REST_MS = 6000;
+/** Nearer to the right edge the name stands to the left, in CSS pixels. */
+const NAME_WIDTH = 130;
 
-export function Cursors({ view }: { view: View }) {
+export function Cursors({ view, stage }: { view: View; stage: Size }) {
   const { rows } = useQuery(tables.cursor);
   const { connectionId, identity } = useClient();
   // Connection and identity change with the state.
@@ -25,6 +27,7 @@ export function Cursors({ view }: { view: View }) {
             cursor={cursor}
             isMine={cursor.identity === identity}
             view={view}
+            stageWidth={stage.width}
           />
         ))}
     </div>
@@ -36,9 +39,11 @@ interface RemoteCursorProps {
   /** It is in another window of the same person. */
   isMine: boolean;
   view: View;
+  stageWidth: number;
 }
 
-const RemoteCursor = memo(function RemoteCursor({ cursor, isMine, view }: RemoteCursorProps) {
+const RemoteCursor = memo(function RemoteCursor(props: RemoteCursorProps) {
+  const { cursor, isMine, view, stageWidth } = props;
   const { x, y, name, color } = cursor;
   const patch = patchStyle(color);
   const isResting = useResting(x, y);
@@ -49,6 +54,7 @@ const RemoteCursor = memo(function RemoteCursor({ cursor, isMine, view }: Remote
       className={styles["cursor"]}
       data-testid="cursor"
       data-resting={isResting}
+      data-flipped={left > stageWidth - NAME_WIDTH}
       style={{ transform: `translate(${left}px, ${top}px)` }}
     >
       <svg viewBox="0 0 18 20" width="18" height="20" fill={patch.background}>

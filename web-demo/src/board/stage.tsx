@@ -59,7 +59,7 @@ export function Stage({ stageRef, theme, onTarget, ...options }: StageProps) {
     >
       <canvas ref={canvas} className={styles["canvas"]} />
       {!board.ready && <div className={styles["loading"]} />}
-      <Cursors view={control.view} />
+      <Cursors view={control.view} stage={control.stage} />
       <p id="board-keys" className={styles["keys"]}>
         <kbd>←↑→↓</kbd> move <kbd>Space</kbd> paint <kbd>[</kbd> <kbd>]</kbd> color <kbd>+</kbd>{" "}
         <kbd>−</kbd> zoom

@@ -40,7 +40,11 @@ export function useLeaders(): QueryResult<Painter> {
 /** The latest messages, the oldest of them first. */
 export function useMessages(): QueryResult<Message> {
   const result = useQuery(MESSAGES);
-  return useMemo(() => ({ ...result, rows: result.rows.toReversed() }), [result]);
+  return useMemo(() => ({ ...result, rows: result.rows.toSorted(byTime) }), [result]);
+}
+
+function byTime(a: Message, b: Message): number {
+  return Number(a.sent_at - b.sent_at) || Number(a.id - b.id);
 }
 
 /** One painter, asked for only if an identity is given. */

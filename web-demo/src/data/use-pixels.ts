@@ -28,7 +28,7 @@ export function useBoard(): Board {
       pixels,
       send: (dots) => call.paint_many({ dots }),
       onError: report,
-      schedule: requestAnimationFrame,
+      schedule: (run) => void requestAnimationFrame(run),
     });
     return { pixels, brush, cursor: new CursorSender(call) };
   });

@@ -29,7 +29,7 @@ export const PALETTE: readonly Swatch[] = [
   { name: "Teal", hex: "#17a39a" },
   { name: "Sky", hex: "#45b3ec" },
   { name: "Blue", hex: "#346fdf" },
-  { name: "Violet", hex: "#7c62e3" },
+  { name: "Violet", hex: "#785ee0" },
   { name: "Orchid", hex: "#c05fd6" },
   { name: "Pink", hex: "#ee6c9f" },
 ];

@@ -2,16 +2,12 @@
 
 import { Online } from "../people/online";
 import styles from "./header.module.css";
-import { Icon, type IconName } from "./icons";
+import { Icon } from "./icons";
 import { NameEditor } from "./name-editor";
-import type { ThemeChoice, ThemeState } from "./theme";
+import type { ThemeState } from "./theme";
 
-const NEXT: Record<ThemeChoice, ThemeChoice> = { system: "light", light: "dark", dark: "system" };
-const ICONS: Record<ThemeChoice, IconName> = { system: "system", light: "sun", dark: "moon" };
-
-export function Header({ theme }: { theme: ThemeState }) {
-  const { choice, choose } = theme;
-  const label = `Theme: ${choice}. Switch to ${NEXT[choice]}`;
+export function Header({ theme: { theme, toggle } }: { theme: ThemeState }) {
+  const label = theme === "light" ? "Switch to dark" : "Switch to light";
   return (
     <header className={styles["header"]}>
       <h1 className={styles["brand"]}>
@@ -27,9 +23,9 @@ export function Header({ theme }: { theme: ThemeState }) {
         data-testid="theme"
         aria-label={label}
         title={label}
-        onClick={() => choose(NEXT[choice])}
+        onClick={toggle}
       >
-        <Icon name={ICONS[choice]} />
+        <Icon name={theme === "light" ? "moon" : "sun"} />
       </button>
     </header>
   );

@@ -16,7 +16,7 @@ interface Panel {
 
 const PAINTERS: Panel = {
   key: "painters",
-  title: "Top painters",
+  title: "Painters",
   icon: "trophy",
   content: <Leaders />,
 };

@@ -1,9 +1,9 @@
-/** Light or dark: the system's choice unless the user has made one. */
+/** Light or dark: the system's choice unless the user has made the other one. */
 
 import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import type { Theme } from "../logic/palette";
 
-export type ThemeChoice = Theme | "system";
+type Choice = Theme | "system";
 
 /** public/theme.js reads the same. */
 const KEY = "syncline-demo:theme";
@@ -11,10 +11,9 @@ const DARK = matchMedia("(prefers-color-scheme: dark)");
 const PAGE_HEX: Record<Theme, string> = { light: "#f4f4f1", dark: "#111317" };
 
 export interface ThemeState {
-  readonly choice: ThemeChoice;
   /** What is shown. */
   readonly theme: Theme;
-  choose(choice: ThemeChoice): void;
+  toggle(): void;
 }
 
 export function useTheme(): ThemeState {
@@ -28,15 +27,17 @@ export function useTheme(): ThemeState {
     else dataset["theme"] = choice;
     document.querySelector("meta[name=theme-color]")?.setAttribute("content", PAGE_HEX[theme]);
   }, [choice, theme]);
-  const choose = useCallback((next: ThemeChoice) => {
+  const toggle = useCallback(() => {
+    const other = theme === "light" ? "dark" : "light";
+    const next = other === system ? "system" : other;
     setChoice(next);
     try {
       localStorage.setItem(KEY, next);
     } catch {
       // No storage: the choice holds until the page is left.
     }
-  }, []);
-  return { choice, theme, choose };
+  }, [theme, system]);
+  return { theme, toggle };
 }
 
 function subscribeToSystem(notify: () => void): () => void {
@@ -44,7 +45,7 @@ function subscribeToSystem(notify: () => void): () => void {
   return () => DARK.removeEventListener("change", notify);
 }
 
-function storedChoice(): ThemeChoice {
+function storedChoice(): Choice {
   try {
     const stored = localStorage.getItem(KEY);
     return stored === "light" || stored === "dark" ? stored : "system";
