@@ -55,6 +55,12 @@ impl Runner {
         &self.module
     }
 
+    /// Drops the instance; the next call gets a fresh one. Nothing changes by that for a module that keeps
+    /// its state in tables, and tests use it to show so.
+    pub fn renew(&mut self) {
+        self.instance = None;
+    }
+
     /// Runs the reducer at this position of the schema within `transaction`, which comes back to be
     /// committed if the result is `Ok` and rolled back if not. `tables` are the ids of the module's
     /// tables by position; `args` are packed and checked by [`crate::validate_args`] or its like. Ok is

@@ -1,5 +1,5 @@
 //! Modules written by hand, good ones and hostile ones.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod fixture;
 

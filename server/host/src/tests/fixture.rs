@@ -257,12 +257,6 @@ impl World {
         }
     }
 
-    /// The same world, but no instance is left.
-    pub(super) fn with_fresh_runner(mut self) -> Self {
-        self.runner = Runner::new(&self.runner.module().clone());
-        self
-    }
-
     /// Calls a reducer; commits or rolls back.
     pub(super) fn call(&mut self, reducer: &str, args: &[u8]) -> Result<Vec<u8>, CallError> {
         let (position, _) = self.runner.module().schema().reducer(reducer).unwrap();

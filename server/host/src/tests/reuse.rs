@@ -113,7 +113,7 @@ fn history(is_fresh: bool) -> Vec<(Result<i64, CallError>, ChangeSet)> {
     let mut seen = Vec::new();
     for step in 0..60_u64 {
         if is_fresh {
-            world = world.with_fresh_runner();
+            world.runner.renew();
         }
         let key = (step * 7 % 11).to_le_bytes();
         let result = match step % 6 {
