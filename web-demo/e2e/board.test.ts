@@ -184,7 +184,7 @@ describe("the board", () => {
     await guest.leave();
   });
 
-  it("has targets for fingers, paints with them, and keeps a chosen theme", async () => {
+  it("has targets for fingers, zooms with two of them, and keeps a chosen theme", async () => {
     const guest = await Visitor.open(browser, server.url, { ...PHONE, colorScheme: "light" });
     const box = (await guest.stage.boundingBox())!;
     await guest.choose("Yellow");
@@ -199,6 +199,14 @@ describe("the board", () => {
         .map((each) => each.getAttribute("aria-label") ?? each.textContent),
     );
     expect(small).toEqual([]);
+    const painted = await ada.painted();
+    await guest.spread(30, 120);
+    const fit = guest.page.getByRole("button", { name: "Show the whole board" });
+    await expect.poll(() => fit.isEnabled(), within(5000)).toBe(true);
+    await guest.screenshot("phone-zoomed");
+    await fit.click();
+    await expect.poll(() => fit.isEnabled(), within(5000)).toBe(false);
+    expect(await ada.painted()).toBe(painted);
     await guest.page.getByTestId("theme").click();
     await expect.poll(() => guest.pixel({ x: 3, y: 60 }), within(5000)).toBe(PAPER_HEX.dark);
     await guest.page.reload();

@@ -115,6 +115,19 @@ export class Visitor {
     await this.page.mouse.up();
   }
 
+  /** Two fingers in the middle of the stage go apart. */
+  async spread(from: number, to: number): Promise<void> {
+    const session = await this.page.context().newCDPSession(this.page);
+    const { x, y } = await this.placeOf({ x: 47.5, y: 31.5 });
+    const fingers = (apart: number) => [{ x: x - apart, y }, { x: x + apart, y }];
+    const send = (type: "touchStart" | "touchMove" | "touchEnd", touchPoints: CellPlace[]) =>
+      session.send("Input.dispatchTouchEvent", { type, touchPoints });
+    await send("touchStart", fingers(from));
+    await send("touchMove", fingers((from + to) / 2));
+    await send("touchMove", fingers(to));
+    await send("touchEnd", []);
+  }
+
   /** The color of a cell on the canvas, as `#rrggbb`, while the whole board is shown. */
   pixel({ x, y }: CellPlace): Promise<string> {
     return this.stage.locator("canvas").evaluate(
