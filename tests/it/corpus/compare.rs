@@ -14,12 +14,17 @@ pub(crate) fn matches(expected: &Json, found: &Json) -> bool {
         }
         (Json::Array(expected), Json::Array(found)) => {
             expected.len() == found.len()
-                && expected.iter().zip(found).all(|(expected, found)| matches(expected, found))
+                && expected
+                    .iter()
+                    .zip(found)
+                    .all(|(expected, found)| matches(expected, found))
         }
         (Json::Object(expected), Json::Object(found)) => {
             expected.len() == found.len()
                 && expected.iter().all(|(name, expected)| {
-                    found.get(name).is_some_and(|found| matches(expected, found))
+                    found
+                        .get(name)
+                        .is_some_and(|found| matches(expected, found))
                 })
         }
         _ => expected == found,
@@ -32,7 +37,10 @@ pub(crate) fn all_match(expected: &[Json], found: &[Json], in_order: bool) -> bo
         return false;
     }
     if in_order {
-        return expected.iter().zip(found).all(|(expected, found)| matches(expected, found));
+        return expected
+            .iter()
+            .zip(found)
+            .all(|(expected, found)| matches(expected, found));
     }
     let mut left: Vec<_> = found.iter().collect();
     expected.iter().all(|expected| {
@@ -50,7 +58,10 @@ pub(crate) fn substitute(json: &Json, names: &dyn Fn(&str) -> Option<String>) ->
         },
         Json::Array(items) => items.iter().map(|item| substitute(item, names)).collect(),
         Json::Object(members) => Json::Object(
-            members.iter().map(|(name, value)| (name.clone(), substitute(value, names))).collect(),
+            members
+                .iter()
+                .map(|(name, value)| (name.clone(), substitute(value, names)))
+                .collect(),
         ),
         _ => json.clone(),
     }

@@ -10,7 +10,7 @@ use syncline_engine::{
 };
 use syncline_protocol::message::{Args, ClientMessage, Encoding, ErrorMessage, ServerMessage};
 use syncline_protocol::{ConnectionId, Identity};
-use syncline_store::log::{LoggedChange, LoggedRecord, read_log};
+use syncline_store::log::{LoggedRecord, read_log};
 
 use super::world::World;
 use crate::server::wasm;
@@ -22,15 +22,16 @@ const ADMIN: &str = "admin";
 /// What the commit log says of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Logged {
+    pub(crate) time: i64,
     /// Reducer and arguments, or nothing.
-    call: Option<(String, Vec<u8>)>,
-    changes: Vec<String>,
+    pub(crate) call: Option<(String, Vec<u8>)>,
+    pub(crate) changes: Vec<String>,
 }
 
 pub(crate) struct EngineWorld {
     disk: MemoryDisk,
-    engine: Engine,
-    writer: LogWriter,
+    /// `None` only while it is opened anew.
+    open: Option<(Engine, LogWriter)>,
     inbox: VecDeque<Command>,
     outboxes: Vec<VecDeque<Event>>,
     answers: BTreeMap<u64, Answer>,
@@ -44,11 +45,10 @@ pub(crate) struct EngineWorld {
 impl EngineWorld {
     pub(crate) fn new(freshly: Option<&str>) -> Self {
         let disk = MemoryDisk::new();
-        let (engine, writer) = open(&disk, 1_000_000);
+        let open = Some(open(&disk, 1_000_000));
         Self {
             disk,
-            engine,
-            writer,
+            open,
             inbox: VecDeque::new(),
             outboxes: Vec::new(),
             answers: BTreeMap::new(),
@@ -61,18 +61,22 @@ impl EngineWorld {
 
     /// Steps until nothing is to be done, and nothing waits for the disk.
     fn settle(&mut self) {
-        while !self.inbox.is_empty() || !self.engine.is_settled() {
+        while !self.inbox.is_empty() || !self.opened().0.is_settled() {
             self.step();
-            self.writer.run_once().unwrap();
+            self.opened().1.run_once().unwrap();
             self.inbox.push_back(Command::DurableAdvanced);
             self.step();
         }
     }
 
+    fn opened(&mut self) -> &mut (Engine, LogWriter) {
+        self.open.as_mut().expect("it is open between two steps")
+    }
+
     fn step(&mut self) {
-        self.now += 1000;
+        let (engine, _) = self.open.as_mut().expect("it is open between two steps");
         let (outboxes, answers) = (&mut self.outboxes, &mut self.answers);
-        self.engine.step(&mut self.inbox, self.now, &mut |effects: &mut Effects| {
+        engine.step(&mut self.inbox, self.now, &mut |effects: &mut Effects| {
             for effect in effects.iter() {
                 match effect {
                     EffectRef::Send { conn, message, .. } => {
@@ -92,7 +96,11 @@ impl EngineWorld {
                     }
                 }
             }
-            answers.extend(effects.take_answers().map(|(Ticket(ticket), answer)| (ticket, answer)));
+            answers.extend(
+                effects
+                    .take_answers()
+                    .map(|(Ticket(ticket), answer)| (ticket, answer)),
+            );
         });
     }
 
@@ -103,15 +111,22 @@ impl EngineWorld {
         drop(self);
         let mut log = Vec::new();
         read_log(&disk, Path::new(FOLDER), &mut |record| {
-            let LoggedRecord::Transaction(transaction) = record else { return Ok(()) };
+            let LoggedRecord::Transaction(transaction) = record else {
+                return Ok(());
+            };
             let changes = transaction.changes.map(|change| match change {
-                // A mark of a table that is not touched is no change.
-                Ok(LoggedChange::Mark(table, mark)) => Ok(format!("mark {table:?} {mark}")),
                 Ok(change) => Ok(format!("{change:?}")),
                 Err(error) => Err(error.to_string()),
             });
-            let call = transaction.audit.map(|audit| (audit.reducer.to_owned(), audit.args.to_vec()));
-            log.push(Logged { call, changes: changes.collect::<Result<_, _>>()? });
+            let call = transaction
+                .audit
+                .map(|audit| (audit.reducer.to_owned(), audit.args.to_vec()));
+            let changes = changes.collect::<Result<_, _>>()?;
+            log.push(Logged {
+                time: transaction.time,
+                call,
+                changes,
+            });
             Ok(())
         })
         .unwrap();
@@ -147,6 +162,7 @@ impl World for EngineWorld {
         else {
             panic!("no Hello")
         };
+        self.now += 1000;
         let index = self.outboxes.len();
         self.outboxes.push(VecDeque::new());
         // A token is a name here.
@@ -165,11 +181,19 @@ impl World for EngineWorld {
     }
 
     fn send(&mut self, link: usize, message: &[u8]) {
+        self.now += 1000;
         let conn = key(link);
-        let text = |sql: &str, params| Box::new(QueryText { sql: sql.to_owned(), params });
+        let text = |sql: &str, params| {
+            Box::new(QueryText {
+                sql: sql.to_owned(),
+                params,
+            })
+        };
         let command = match ClientMessage::decode(Encoding::MessagePack, message).unwrap() {
             ClientMessage::Call(call) => {
-                let Args::Packed(args) = call.args else { panic!("arguments are packed here") };
+                let Args::Packed(args) = call.args else {
+                    panic!("arguments are packed here")
+                };
                 Command::Call {
                     origin: Origin::Connection { conn, id: call.id },
                     reducer: call.reducer.as_bytes().to_vec().into(),
@@ -178,17 +202,34 @@ impl World for EngineWorld {
             }
             ClientMessage::Subscribe(request) => {
                 let query = text(&request.sql, request.params);
-                Command::Subscribe { conn, id: request.id, query }
+                Command::Subscribe {
+                    conn,
+                    id: request.id,
+                    query,
+                }
             }
             ClientMessage::Unsubscribe(request) => {
                 let subscription = request.subscription;
-                Command::Unsubscribe { conn, id: request.id, subscription }
+                Command::Unsubscribe {
+                    conn,
+                    id: request.id,
+                    subscription,
+                }
             }
             ClientMessage::Query(request) => {
                 let query = text(&request.sql, request.params);
-                Command::Query { origin: Origin::Connection { conn, id: request.id }, query }
+                Command::Query {
+                    origin: Origin::Connection {
+                        conn,
+                        id: request.id,
+                    },
+                    query,
+                }
             }
-            ClientMessage::Ping(request) => Command::Ping { conn, id: request.id },
+            ClientMessage::Ping(request) => Command::Ping {
+                conn,
+                id: request.id,
+            },
             other => panic!("scripts do not send {other:?}"),
         };
         self.inbox.push_back(command);
@@ -216,12 +257,8 @@ impl World for EngineWorld {
         self.crashes += 1;
         self.disk.crash(self.crashes);
         // The lock of the folder goes with the old engine, so it goes first.
-        let (engine, writer) = open(&MemoryDisk::new(), self.now);
-        self.engine = engine;
-        self.writer = writer;
-        let (engine, writer) = open(&self.disk, self.now);
-        self.engine = engine;
-        self.writer = writer;
+        self.open = None;
+        self.open = Some(open(&self.disk, self.now));
     }
 
     fn before_call(&mut self) {
@@ -239,7 +276,10 @@ fn open(disk: &MemoryDisk, now: i64) -> (Engine, LogWriter) {
 }
 
 fn key(index: usize) -> ConnKey {
-    ConnKey { index: index as u32, generation: 1 }
+    ConnKey {
+        index: index as u32,
+        generation: 1,
+    }
 }
 
 /// An identity that follows from the name.
@@ -272,5 +312,8 @@ fn compiled(module: &str) -> Module {
     static MODULES: Mutex<BTreeMap<String, Module>> = Mutex::new(BTreeMap::new());
     let mut modules = MODULES.lock().unwrap();
     let load = || host().load(&wasm(module)).unwrap();
-    modules.entry(module.to_owned()).or_insert_with(load).clone()
+    modules
+        .entry(module.to_owned())
+        .or_insert_with(load)
+        .clone()
 }

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use syncline_protocol::message::Encoding;
 
 use crate::server::{TestServer, root};
-use engine::EngineWorld;
+use engine::{EngineWorld, Logged};
 use script::Script;
 use socket::SocketWorld;
 
@@ -23,12 +23,19 @@ fn all(run: impl Fn(&Script) -> Result<(), String>) {
     let scripts = script::all(&root().join("tests/corpus"));
     assert!(scripts.len() >= 20, "the corpus is somewhere else");
     let mut failures = Vec::new();
-    for script in scripts.iter().filter(|script| script.name.contains(&wanted)) {
+    for script in scripts
+        .iter()
+        .filter(|script| script.name.contains(&wanted))
+    {
         let result = catch_unwind(AssertUnwindSafe(|| run(script)));
         let result = result.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or(panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
-            Err(format!("{}: panicked: {}", script.name, text.unwrap_or_default()))
+            Err(format!(
+                "{}: panicked: {}",
+                script.name,
+                text.unwrap_or_default()
+            ))
         });
         failures.extend(result.err());
     }
@@ -47,13 +54,27 @@ fn in_the_engine() {
         let mut fresh = EngineWorld::new(Some(&script.module));
         run::run(script, &mut fresh)?;
         let (kept, fresh) = (kept.log(), fresh.log());
-        for (number, (kept, fresh)) in kept.iter().zip(&fresh).enumerate() {
-            if kept != fresh {
-                return Err(format!("{}, transaction {number}: {kept:?}, {fresh:?}", script.name));
-            }
-        }
-        if kept.len() == fresh.len() { Ok(()) } else { Err("a run has more transactions".to_owned()) }
+        difference(&kept, &fresh).map_or(Ok(()), |what| Err(format!("{}: {what}", script.name)))
     });
+}
+
+/// The first difference of two logs, briefly.
+fn difference(left: &[Logged], right: &[Logged]) -> Option<String> {
+    let differ = |(left, right): &(&Logged, &Logged)| left != right;
+    if let Some((left, right)) = left.iter().zip(right).find(differ) {
+        let changes = left
+            .changes
+            .iter()
+            .zip(&right.changes)
+            .find(|(left, right)| left != right);
+        let counts = (left.changes.len(), right.changes.len());
+        return Some(format!(
+            "at {:?} and {:?}: {counts:?}, {changes:?}",
+            left.call, right.call
+        ));
+    }
+    let counts = (left.len(), right.len());
+    (counts.0 != counts.1).then(|| format!("transactions: {counts:?}"))
 }
 
 #[test]

@@ -33,10 +33,19 @@ struct Client {
 #[derive(Debug)]
 enum Outcome {
     Value(Json),
-    Rows { rows: Vec<Json>, is_ordered: bool },
+    Rows {
+        rows: Vec<Json>,
+        is_ordered: bool,
+    },
     Failed(WireError),
-    Looked { changes: Vec<Json>, rows: Vec<Json>, is_ordered: bool },
-    Closed { code: String },
+    Looked {
+        changes: Vec<Json>,
+        rows: Vec<Json>,
+        is_ordered: bool,
+    },
+    Closed {
+        code: String,
+    },
 }
 
 /// Runs all steps; the first that does not do what it should is the error.
@@ -50,7 +59,8 @@ pub(crate) fn run(script: &Script, world: &mut dyn World) -> Result<(), String> 
         tokens: BTreeMap::new(),
     };
     for step in &script.steps {
-        run.step(step).map_err(|what| format!("{}:{}: {what}", script.path.display(), step.line))?;
+        run.step(step)
+            .map_err(|what| format!("{}:{}: {what}", script.path.display(), step.line))?;
     }
     Ok(())
 }
@@ -61,7 +71,10 @@ impl Run<'_> {
         if let (Action::Look { .. }, []) = (&step.action, &step.expected[..]) {
             return Err("a look that expects nothing in particular".to_owned());
         }
-        let expects_changes = step.expected.iter().any(|e| matches!(e, Expected::Change(_)));
+        let expects_changes = step
+            .expected
+            .iter()
+            .any(|e| matches!(e, Expected::Change(_)));
         if expects_changes {
             self.check_changes(&step.expected, &outcome)?;
         }
@@ -78,7 +91,10 @@ impl Run<'_> {
         match action {
             Action::Connect { who, how } => self.connect(who, how),
             Action::Disconnect { who } => {
-                let client = self.clients.remove(who).ok_or(format!("nobody named {who}"))?;
+                let client = self
+                    .clients
+                    .remove(who)
+                    .ok_or(format!("nobody named {who}"))?;
                 self.subscriptions.retain(|_, (owner, _)| owner != who);
                 self.world.close(client.link);
                 Ok(Outcome::Value(Json::Null))
@@ -88,17 +104,23 @@ impl Run<'_> {
                 self.world.before_call();
                 match self.client(who)?.peer.call(reducer, args) {
                     Ok((id, message)) => self.ask(who, id, &message),
-                    Err(reason) => {
-                        Ok(Outcome::Failed(WireError::new(ErrorCode::BadArguments, reason)))
-                    }
+                    Err(reason) => Ok(Outcome::Failed(WireError::new(
+                        ErrorCode::BadArguments,
+                        reason,
+                    ))),
                 }
             }
-            Action::Subscribe { who, subscription, query } => {
+            Action::Subscribe {
+                who,
+                subscription,
+                query,
+            } => {
                 let params = self.params(query)?;
                 let (id, message) = self.client(who)?.peer.subscribe(&query.sql, &params);
                 let outcome = self.ask(who, id, &message)?;
                 if !matches!(outcome, Outcome::Failed(_)) {
-                    self.subscriptions.insert(subscription.clone(), (who.clone(), id));
+                    self.subscriptions
+                        .insert(subscription.clone(), (who.clone(), id));
                 }
                 Ok(outcome)
             }
@@ -128,7 +150,11 @@ impl Run<'_> {
     }
 
     fn connect(&mut self, who: &str, how: &How) -> Result<Outcome, String> {
-        let delivery = if how.unconfirmed { Delivery::Unconfirmed } else { Delivery::Confirmed };
+        let delivery = if how.unconfirmed {
+            Delivery::Unconfirmed
+        } else {
+            Delivery::Confirmed
+        };
         let token = match &how.like {
             Some(other) => Some(self.tokens[other].clone()),
             None => how.admin.then(|| self.world.admin_token()),
@@ -139,11 +165,17 @@ impl Run<'_> {
         while peer.welcome.is_none() {
             match self.world.receive(link) {
                 Event::Message(bytes) => peer.receive(&bytes),
-                end => return Err(format!("{who} was not welcomed: {end:?} {:?}", peer.last_error)),
+                end => {
+                    return Err(format!(
+                        "{who} was not welcomed: {end:?} {:?}",
+                        peer.last_error
+                    ));
+                }
             }
         }
         let welcome = peer.welcome.as_ref().expect("it has just come");
-        self.identities.insert(who.to_owned(), welcome.identity.to_hex());
+        self.identities
+            .insert(who.to_owned(), welcome.identity.to_hex());
         if let Some(token) = welcome.token.clone().or(token) {
             self.tokens.insert(who.to_owned(), token);
         }
@@ -185,7 +217,11 @@ impl Run<'_> {
         let subscribed = subscribed.ok_or(format!("{subscription} was ended by the server"))?;
         let changes = subscribed.take_changes();
         let (rows, is_ordered) = subscribed.rows();
-        Ok(Outcome::Looked { changes, rows, is_ordered })
+        Ok(Outcome::Looked {
+            changes,
+            rows,
+            is_ordered,
+        })
     }
 
     fn send(&mut self, who: &str, text: bool, bytes: &[u8]) -> Result<Outcome, String> {
@@ -212,8 +248,21 @@ impl Run<'_> {
                 let text = format!("{} ({hint})", error.message);
                 error.code == *code && text.contains(&**part)
             }
-            (Expected::Rows(rows), Outcome::Rows { rows: found, is_ordered })
-            | (Expected::Rows(rows), Outcome::Looked { rows: found, is_ordered, .. }) => {
+            (
+                Expected::Rows(rows),
+                Outcome::Rows {
+                    rows: found,
+                    is_ordered,
+                },
+            )
+            | (
+                Expected::Rows(rows),
+                Outcome::Looked {
+                    rows: found,
+                    is_ordered,
+                    ..
+                },
+            ) => {
                 let rows: Vec<_> = rows.iter().map(|row| self.fill(row)).collect();
                 all_match(&rows, found, *is_ordered)
             }
@@ -223,7 +272,11 @@ impl Run<'_> {
             (Expected::Change(_), Outcome::Looked { .. }) => true,
             _ => false,
         };
-        if is_right { Ok(()) } else { Err(format!("expected {expected:?}, found {}", shown(outcome))) }
+        if is_right {
+            Ok(())
+        } else {
+            Err(format!("expected {expected:?}, found {}", shown(outcome)))
+        }
     }
 
     fn check_changes(&self, expected: &[Expected], outcome: &Outcome) -> Result<(), String> {
@@ -234,12 +287,18 @@ impl Run<'_> {
         let changes: Vec<_> = changes.collect();
         match outcome {
             Outcome::Looked { changes: found, .. } if all_match(&changes, found, false) => Ok(()),
-            _ => Err(format!("expected {}, found {}", listed(&changes), shown(outcome))),
+            _ => Err(format!(
+                "expected {}, found {}",
+                listed(&changes),
+                shown(outcome)
+            )),
         }
     }
 
     fn client(&mut self, who: &str) -> Result<&mut Client, String> {
-        self.clients.get_mut(who).ok_or(format!("nobody named {who}"))
+        self.clients
+            .get_mut(who)
+            .ok_or(format!("nobody named {who}"))
     }
 
     fn fill(&self, json: &Json) -> Json {

@@ -29,17 +29,44 @@ pub(crate) struct Step {
 
 #[derive(Debug)]
 pub(crate) enum Action {
-    Connect { who: String, how: How },
-    Disconnect { who: String },
-    Call { who: String, reducer: String, args: Json },
-    Subscribe { who: String, subscription: String, query: Query },
-    Unsubscribe { who: String, subscription: String },
-    Query { who: String, query: Query },
+    Connect {
+        who: String,
+        how: How,
+    },
+    Disconnect {
+        who: String,
+    },
+    Call {
+        who: String,
+        reducer: String,
+        args: Json,
+    },
+    Subscribe {
+        who: String,
+        subscription: String,
+        query: Query,
+    },
+    Unsubscribe {
+        who: String,
+        subscription: String,
+    },
+    Query {
+        who: String,
+        query: Query,
+    },
     /// What came for a subscription since the last look.
-    Look { subscription: String },
+    Look {
+        subscription: String,
+    },
     /// A bare frame.
-    Send { who: String, text: bool, bytes: Vec<u8> },
-    Publish { module: String },
+    Send {
+        who: String,
+        text: bool,
+        bytes: Vec<u8>,
+    },
+    Publish {
+        module: String,
+    },
     Restart,
 }
 
@@ -62,19 +89,28 @@ pub(crate) struct Query {
 #[derive(Debug)]
 pub(crate) enum Expected {
     Value(Json),
-    Error { code: String, part: String },
+    Error {
+        code: String,
+        part: String,
+    },
     Rows(Vec<Json>),
     /// `["+", row]`, `["-", row]` or `["~", row]`.
     Change(Json),
     /// Nothing came.
     Nothing,
-    Closed { code: String },
+    Closed {
+        code: String,
+    },
 }
 
 /// All scripts of the folder, by name.
 pub(crate) fn all(folder: &Path) -> Vec<Script> {
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = files.filter(|path| path.extension() == Some("script".as_ref())).collect();
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files
+        .filter(|path| path.extension() == Some("script".as_ref()))
+        .collect();
     files.sort();
     files.iter().map(|path| read(path)).collect()
 }
@@ -92,7 +128,11 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Script, Fault> {
     let (_, head) = head.ok_or((1, "a script begins with `module NAME`".to_owned()))?;
     let mut script = Script {
         path: path.to_path_buf(),
-        name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        name: path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         module: head["module ".len()..].trim().to_owned(),
         needs_socket: false,
         needs_restart: false,
@@ -104,11 +144,19 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Script, Fault> {
     }
     for (line, text) in lines {
         if let Some(expected) = text.strip_prefix("  ") {
-            let step = script.steps.last_mut().ok_or((line, "expects before it acts".to_owned()))?;
-            step.expected.push(expectation(expected).map_err(|what| (line, what))?);
+            let step = script
+                .steps
+                .last_mut()
+                .ok_or((line, "expects before it acts".to_owned()))?;
+            step.expected
+                .push(expectation(expected).map_err(|what| (line, what))?);
         } else {
             let (action, expected) = action(&text).map_err(|what| (line, what))?;
-            script.steps.push(Step { line, action, expected });
+            script.steps.push(Step {
+                line,
+                action,
+                expected,
+            });
         }
     }
     Ok(script)
@@ -153,7 +201,9 @@ fn action(text: &str) -> Result<(Action, Vec<Expected>), String> {
     let action = match first {
         "connect" => connect(rest)?,
         "restart" => Action::Restart,
-        "publish" => Action::Publish { module: rest.to_owned() },
+        "publish" => Action::Publish {
+            module: rest.to_owned(),
+        },
         _ => {
             let (verb, rest) = word(rest);
             let who = first.to_owned();
@@ -161,16 +211,34 @@ fn action(text: &str) -> Result<(Action, Vec<Expected>), String> {
                 "disconnect" => Action::Disconnect { who },
                 "call" => {
                     let (reducer, args) = word(rest);
-                    let args = if args.is_empty() { Json::Array(Vec::new()) } else { json(args)? };
-                    Action::Call { who, reducer: reducer.to_owned(), args }
+                    let args = if args.is_empty() {
+                        Json::Array(Vec::new())
+                    } else {
+                        json(args)?
+                    };
+                    Action::Call {
+                        who,
+                        reducer: reducer.to_owned(),
+                        args,
+                    }
                 }
                 "subscribe" => {
                     let (subscription, query) = word(rest);
                     let subscription = subscription.to_owned();
-                    Action::Subscribe { who, subscription, query: parse_query(query)? }
+                    Action::Subscribe {
+                        who,
+                        subscription,
+                        query: parse_query(query)?,
+                    }
                 }
-                "unsubscribe" => Action::Unsubscribe { who, subscription: rest.to_owned() },
-                "query" => Action::Query { who, query: parse_query(rest)? },
+                "unsubscribe" => Action::Unsubscribe {
+                    who,
+                    subscription: rest.to_owned(),
+                },
+                "query" => Action::Query {
+                    who,
+                    query: parse_query(rest)?,
+                },
                 "send" => send(who, rest)?,
                 "" => Action::Look { subscription: who },
                 "none" => return Ok((Action::Look { subscription: who }, vec![Expected::Nothing])),
@@ -198,7 +266,10 @@ fn connect(rest: &str) -> Result<Action, String> {
             other => return Err(format!("no option {other:?}")),
         }
     }
-    Ok(Action::Connect { who: who.to_owned(), how })
+    Ok(Action::Connect {
+        who: who.to_owned(),
+        how,
+    })
 }
 
 fn parse_query(text: &str) -> Result<Query, String> {
@@ -206,7 +277,10 @@ fn parse_query(text: &str) -> Result<Query, String> {
         Some((sql, params)) => (sql, json(&format!("{{{params}"))?),
         None => (text, Json::Object(serde_json::Map::default())),
     };
-    Ok(Query { sql: sql.trim().to_owned(), params })
+    Ok(Query {
+        sql: sql.trim().to_owned(),
+        params,
+    })
 }
 
 fn send(who: String, rest: &str) -> Result<Action, String> {
@@ -215,9 +289,16 @@ fn send(who: String, rest: &str) -> Result<Action, String> {
         "text" => (true, content.as_bytes().to_vec()),
         "hex" => {
             let digits: String = content.split_whitespace().collect();
-            let pairs = (0..digits.len()).step_by(2).map(|at| digits.get(at..at + 2));
+            let pairs = (0..digits.len())
+                .step_by(2)
+                .map(|at| digits.get(at..at + 2));
             let bytes = pairs.map(|pair| u8::from_str_radix(pair.unwrap_or("x"), 16));
-            (false, bytes.collect::<Result<_, _>>().map_err(|error| error.to_string())?)
+            (
+                false,
+                bytes
+                    .collect::<Result<_, _>>()
+                    .map_err(|error| error.to_string())?,
+            )
         }
         other => return Err(format!("sends text or hex, not {other:?}")),
     };
@@ -227,15 +308,24 @@ fn send(who: String, rest: &str) -> Result<Action, String> {
 fn expectation(text: &str) -> Result<Expected, String> {
     let (first, rest) = word(text);
     Ok(match first {
-        "ok" => Expected::Value(if rest.is_empty() { Json::Null } else { json(rest)? }),
+        "ok" => Expected::Value(if rest.is_empty() {
+            Json::Null
+        } else {
+            json(rest)?
+        }),
         "error" => {
             let (code, part) = word(rest);
-            Expected::Error { code: code.to_owned(), part: part.to_owned() }
+            Expected::Error {
+                code: code.to_owned(),
+                part: part.to_owned(),
+            }
         }
         "rows" => Expected::Rows(rows(rest)?),
         "+" | "-" | "~" => Expected::Change(Json::Array(vec![first.into(), json(rest)?])),
         "none" => Expected::Nothing,
-        "closed" => Expected::Closed { code: rest.to_owned() },
+        "closed" => Expected::Closed {
+            code: rest.to_owned(),
+        },
         other => return Err(format!("expects {other:?}, which nothing gives")),
     })
 }

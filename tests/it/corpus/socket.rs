@@ -77,7 +77,9 @@ impl World for SocketWorld<'_> {
 
     fn send_frame(&mut self, link: usize, text: bool, bytes: &[u8]) {
         match text {
-            true => self.link(link).send_text(core::str::from_utf8(bytes).unwrap()),
+            true => self
+                .link(link)
+                .send_text(core::str::from_utf8(bytes).unwrap()),
             false => self.link(link).send_binary(bytes),
         }
     }
@@ -92,7 +94,10 @@ impl World for SocketWorld<'_> {
 
     fn restart(&mut self) {
         self.links.clear();
-        self.server.take().expect("`needs restart` has a server of its own").shut_down();
+        self.server
+            .take()
+            .expect("`needs restart` has a server of its own")
+            .shut_down();
         let folder = self.folder.as_ref().expect("and a folder").path();
         self.server = Some(TestServer::on(folder));
     }
