@@ -9,8 +9,10 @@ use serde_json::json;
 /// Crates that a module depends on, where they lie here and in the kit.
 const CRATES: [&str; 3] = ["protocol", "modules/sdk", "modules/sdk-macros"];
 /// npm packages: where they lie here, and their folder in the kit.
-const PACKAGES: [(&str, &str); 2] =
-    [("client-sdk/typescript", "client"), ("client-sdk/react", "react")];
+const PACKAGES: [(&str, &str); 2] = [
+    ("client-sdk/typescript", "client"),
+    ("client-sdk/react", "react"),
+];
 /// Parts of a crate or package that travel, and names in them that do not.
 const PARTS: [&str; 4] = ["Cargo.toml", "package.json", "README.md", "src"];
 const SKIPPED: [&str; 5] = ["target", "node_modules", "dist", "tests", "tests.rs"];
@@ -71,7 +73,9 @@ fn copy(from: &Path, to: &Path) {
 
 fn sorted(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("the folder can be read");
-    let mut paths: Vec<_> = entries.map(|entry| entry.expect("as before").path()).collect();
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("as before").path())
+        .collect();
     paths.sort();
     paths
 }
@@ -80,16 +84,21 @@ fn sorted(folder: &Path) -> Vec<PathBuf> {
 fn workspace(root: &Path) -> String {
     let text = fs::read_to_string(root.join("Cargo.toml")).expect("the root has a manifest");
     let manifest: toml::Table = text.parse().expect("cargo has read it too");
-    let mut workspace = manifest["workspace"].as_table().expect("it is a workspace").clone();
+    let mut workspace = manifest["workspace"]
+        .as_table()
+        .expect("it is a workspace")
+        .clone();
     workspace.insert("members".to_owned(), CRATES.to_vec().into());
     workspace.remove("exclude");
     // Our lints are about our style; a module's build has nothing to say on it.
     workspace.insert("lints".to_owned(), toml::Table::new().into());
     let dependencies = workspace["dependencies"].as_table_mut().expect("a table");
-    dependencies.retain(|_, value| match value.get("path").and_then(|path| path.as_str()) {
-        Some(path) => CRATES.contains(&path),
-        None => true,
-    });
+    dependencies.retain(
+        |_, value| match value.get("path").and_then(|path| path.as_str()) {
+            Some(path) => CRATES.contains(&path),
+            None => true,
+        },
+    );
     let mut kit = toml::Table::new();
     kit.insert("workspace".to_owned(), workspace.into());
     kit.to_string()
@@ -104,8 +113,7 @@ fn rewrite_package(file: &Path) {
     members.remove("scripts");
     members.insert("private".to_owned(), true.into());
     members.insert("files".to_owned(), json!(["src"]));
-    let source = "./src/index.ts";
-    members.insert("exports".to_owned(), json!({ ".": { "types": source, "default": source } }));
+    members.insert("exports".to_owned(), "./src/index.ts".into());
     let text = serde_json::to_string_pretty(&package).expect("it was JSON");
     fs::write(file, text + "\n").expect("the kit can be written");
 }
@@ -119,9 +127,14 @@ fn hash(folder: &Path) -> u64 {
             }
         };
         if path.is_dir() {
-            sorted(path).iter().for_each(|entry| add(entry, root, state));
+            sorted(path)
+                .iter()
+                .for_each(|entry| add(entry, root, state));
         } else {
-            let name = path.strip_prefix(root).expect("it lies below").to_string_lossy();
+            let name = path
+                .strip_prefix(root)
+                .expect("it lies below")
+                .to_string_lossy();
             feed(name.as_bytes());
             feed(&fs::read(path).expect("the kit can be read"));
         }

@@ -45,14 +45,26 @@ impl Api {
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(CONNECT_S_MAX)))
             // Not for the network, but for servers of this machine: no proxy knows them.
-            .proxy(if is_local(&server) { None } else { ureq::Proxy::try_from_env() })
+            .proxy(if is_local(&server) {
+                None
+            } else {
+                ureq::Proxy::try_from_env()
+            })
             .build();
-        Ok(Self { server, token, token_file, agent: config.new_agent() })
+        Ok(Self {
+            server,
+            token,
+            token_file,
+            agent: config.new_agent(),
+        })
     }
 
     /// A server of this process or one that was just started.
     pub(crate) fn with_token(server: &str, token: &str) -> Self {
-        let config = Agent::config_builder().http_status_as_error(false).proxy(None).build();
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .build();
         Self {
             server: server.to_owned(),
             token: Some(token.to_owned()),
@@ -114,7 +126,10 @@ impl Api {
         content_type: &str,
         body: &[u8],
     ) -> Result<Value, Failure> {
-        let mut request = self.agent.post(self.url(path, query)).content_type(content_type);
+        let mut request = self
+            .agent
+            .post(self.url(path, query))
+            .content_type(content_type);
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
@@ -136,8 +151,8 @@ impl Api {
         }
         let status = answer.status();
         let text = text_of(answer)?;
-        let refusal: Refusal = serde_json::from_str(&text)
-            .map_err(|_| not_understood(format!("status {status}")))?;
+        let refusal: Refusal =
+            serde_json::from_str(&text).map_err(|_| not_understood(format!("status {status}")))?;
         Err(self.explained(refusal.error))
     }
 
@@ -168,7 +183,10 @@ impl Api {
 /// The data folder of the command line or the environment, if either names one.
 pub(crate) fn named_data(common: &Common) -> Option<PathBuf> {
     let from_environment = || std::env::var_os("SYNCLINE_DATA").filter(|data| !data.is_empty());
-    common.data.clone().or_else(|| from_environment().map(PathBuf::from))
+    common
+        .data
+        .clone()
+        .or_else(|| from_environment().map(PathBuf::from))
 }
 
 /// The admin token of the data folder. That of the default folder is for servers of this machine alone:
@@ -181,7 +199,9 @@ fn found_token(
     if named.is_none() && !is_local(server) {
         return Ok((None, None));
     }
-    let file = named.unwrap_or_else(|| DEFAULT_DATA.into()).join("admin.token");
+    let file = named
+        .unwrap_or_else(|| DEFAULT_DATA.into())
+        .join("admin.token");
     match std::fs::read_to_string(&file) {
         Ok(token) => Ok((Some(token.trim().to_owned()), Some(file))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((None, None)),
@@ -192,8 +212,10 @@ fn found_token(
 fn checked_url(server: &str) -> Result<String, Failure> {
     let server = server.trim_end_matches('/');
     if server.starts_with("https://") {
-        return Err(Failure::usage("the command line does not speak TLS (https) yet")
-            .hint("run it on the server's machine, or through `ssh -L 4510:127.0.0.1:4510`"));
+        return Err(
+            Failure::usage("the command line does not speak TLS (https) yet")
+                .hint("run it on the server's machine, or through `ssh -L 4510:127.0.0.1:4510`"),
+        );
     }
     if !server.contains("://") {
         return Ok(format!("http://{server}"));
@@ -201,8 +223,10 @@ fn checked_url(server: &str) -> Result<String, Failure> {
     if server.starts_with("http://") {
         return Ok(server.to_owned());
     }
-    Err(Failure::usage(format!("{server} is no address of a server"))
-        .hint("it is like http://127.0.0.1:4510"))
+    Err(
+        Failure::usage(format!("{server} is no address of a server"))
+            .hint("it is like http://127.0.0.1:4510"),
+    )
 }
 
 fn is_local(server: &str) -> bool {
@@ -230,7 +254,11 @@ fn encoded(part: &str) -> String {
 
 fn text_of(answer: Response<Body>) -> Result<String, Failure> {
     let mut text = String::new();
-    answer.into_body().into_reader().read_to_string(&mut text).map_err(not_understood)?;
+    answer
+        .into_body()
+        .into_reader()
+        .read_to_string(&mut text)
+        .map_err(not_understood)?;
     Ok(text)
 }
 

@@ -41,7 +41,12 @@ pub(crate) struct Common {
     )]
     pub(crate) server: String,
     /// Data folder of the server, for its admin token [env: SYNCLINE_DATA=] [default: ./syncline-data]
-    #[arg(long, global = true, value_name = "FOLDER", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        help_heading = "Global options"
+    )]
     pub(crate) data: Option<PathBuf>,
     /// Token to come with; without one the admin token of the data folder, if it is there
     #[arg(

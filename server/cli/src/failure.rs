@@ -30,17 +30,26 @@ pub(crate) struct Local {
 impl Failure {
     /// The command line is wrong.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::Usage(Local { message: message.into(), hint: None })
+        Self::Usage(Local {
+            message: message.into(),
+            hint: None,
+        })
     }
 
     /// The server cannot be started or reached.
     pub(crate) fn unreachable(message: impl Into<String>) -> Self {
-        Self::Unreachable(Local { message: message.into(), hint: None })
+        Self::Unreachable(Local {
+            message: message.into(),
+            hint: None,
+        })
     }
 
     /// The module does not build.
     pub(crate) fn build(message: impl Into<String>) -> Self {
-        Self::Build(Local { message: message.into(), hint: None })
+        Self::Build(Local {
+            message: message.into(),
+            hint: None,
+        })
     }
 
     /// The same failure with what to do about it.
@@ -58,7 +67,9 @@ impl Failure {
 
     /// Whether it is only that nobody reads our output any more.
     pub(crate) fn is_closed_pipe(&self) -> bool {
-        let Self::Other(error) = self else { return false };
+        let Self::Other(error) = self else {
+            return false;
+        };
         let error = error.downcast_ref::<std::io::Error>();
         error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
     }

@@ -17,7 +17,11 @@ const STAMP: &str = "stamp";
 
 /// Version of the binary and hash of what it carries.
 fn stamp() -> String {
-    format!("{} {}\n", env!("CARGO_PKG_VERSION"), env!("SYNCLINE_KIT_HASH"))
+    format!(
+        "{} {}\n",
+        env!("CARGO_PKG_VERSION"),
+        env!("SYNCLINE_KIT_HASH")
+    )
 }
 
 /// Unpacks the kit into a project, unless it is there as this binary has it. Whether it did.
@@ -42,11 +46,16 @@ pub(crate) fn refresh(project: &Path) -> Result<bool, Failure> {
 /// Writes a new project: the template with its names filled in, and the kit.
 pub(crate) fn create(project: &Path, name: &str) -> Result<(), Failure> {
     unpack(&TEMPLATE, project, &|text| {
-        String::from_utf8_lossy(text).replace("{{name}}", name).into_bytes()
+        String::from_utf8_lossy(text)
+            .replace("{{name}}", name)
+            .into_bytes()
     })?;
     refresh(project)?;
     // The versions that this binary was tested with; cargo drops the entries that the module does not need.
-    let (from, to) = (project.join(FOLDER).join("Cargo.lock"), project.join("module/Cargo.lock"));
+    let (from, to) = (
+        project.join(FOLDER).join("Cargo.lock"),
+        project.join("module/Cargo.lock"),
+    );
     std::fs::copy(&from, &to).map_err(at(&to))?;
     Ok(())
 }
@@ -56,9 +65,15 @@ pub(crate) fn create(project: &Path, name: &str) -> Result<(), Failure> {
 fn unpack(from: &Dir<'_>, to: &Path, fill: &dyn Fn(&[u8]) -> Vec<u8>) -> Result<(), Failure> {
     std::fs::create_dir_all(to).map_err(at(to))?;
     for entry in from.entries() {
-        let name = entry.path().file_name().unwrap_or_default().to_string_lossy();
+        let name = entry
+            .path()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
         let name = name.strip_suffix(".in").unwrap_or(&name);
-        let name = name.strip_prefix("dot-").map_or(name.to_owned(), |name| format!(".{name}"));
+        let name = name
+            .strip_prefix("dot-")
+            .map_or(name.to_owned(), |name| format!(".{name}"));
         let path = to.join(name);
         match entry {
             DirEntry::Dir(folder) => unpack(folder, &path, fill)?,

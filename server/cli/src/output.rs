@@ -30,7 +30,10 @@ impl Grid {
         let (heads, numeric) = columns
             .map(|(name, ty)| (name.to_owned(), is_number(ty)))
             .unzip::<_, _, Vec<_>, Vec<_>>();
-        Self { numeric, rows: vec![heads] }
+        Self {
+            numeric,
+            rows: vec![heads],
+        }
     }
 
     /// Adds a row.
@@ -109,7 +112,11 @@ pub(crate) fn timestamp(micros: i64) -> String {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}Z")

@@ -9,7 +9,9 @@ pub(crate) fn value(text: &str) -> Value {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     match serde_json::from_str(text) {
-        Ok(Value::Number(number)) if is_integer && number.is_f64() => Value::String(text.to_owned()),
+        Ok(Value::Number(number)) if is_integer && number.is_f64() => {
+            Value::String(text.to_owned())
+        }
         Ok(value) => value,
         Err(_) => Value::String(text.to_owned()),
     }
@@ -35,9 +37,13 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400,
         unit => return Err(format!("{unit:?} is no unit of time; s, m, h and d are")),
     };
-    let count: u64 = digits.parse().map_err(|_| "a duration is 90s, 15m, 12h or 30d".to_owned())?;
+    let count: u64 = digits
+        .parse()
+        .map_err(|_| "a duration is 90s, 15m, 12h or 30d".to_owned())?;
     let seconds = count.checked_mul(unit).filter(|&seconds| seconds > 0);
-    seconds.map(Duration::from_secs).ok_or_else(|| "out of range".to_owned())
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "out of range".to_owned())
 }
 
 #[cfg(test)]

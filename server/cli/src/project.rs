@@ -49,15 +49,25 @@ impl Project {
         };
         let module = folder.join(settings.module.as_deref().unwrap_or(Path::new(".")));
         if !module.join("Cargo.toml").is_file() {
-            return Err(Failure::usage(format!("there is no Cargo.toml in {}", module.display()))
-                .hint("name the folder of the module with --project, or make one: `syncline init`"));
+            return Err(
+                Failure::usage(format!("there is no Cargo.toml in {}", module.display())).hint(
+                    "name the folder of the module with --project, or make one: `syncline init`",
+                ),
+            );
         }
         // A project of `syncline init` has its SDK from the binary; a fresh clone has none yet.
         if file.is_file() && kit::refresh(folder)? {
             let (version, to) = (env!("CARGO_PKG_VERSION"), folder.join(kit::FOLDER));
-            eprintln!("unpacked the SDK of syncline {version} into {}", to.display());
+            eprintln!(
+                "unpacked the SDK of syncline {version} into {}",
+                to.display()
+            );
         }
-        Ok(Self { root: folder.to_owned(), module, settings })
+        Ok(Self {
+            root: folder.to_owned(),
+            module,
+            settings,
+        })
     }
 
     /// The folder that everything is in.
@@ -77,7 +87,10 @@ impl Project {
 
     /// The file for generated TypeScript, if the project names one.
     pub(crate) fn types(&self) -> Option<PathBuf> {
-        self.settings.types.as_ref().map(|file| self.root.join(file))
+        self.settings
+            .types
+            .as_ref()
+            .map(|file| self.root.join(file))
     }
 
     /// Builds the module; the file that came out. The compiler speaks to stderr.
@@ -114,8 +127,10 @@ impl Project {
         if output.status.success() && Path::new(&folder).is_dir() {
             return Ok(());
         }
-        Err(Failure::build(format!("the Rust target {TARGET} is not installed"))
-            .hint(format!("type `rustup target add {TARGET}`")))
+        Err(
+            Failure::build(format!("the Rust target {TARGET} is not installed"))
+                .hint(format!("type `rustup target add {TARGET}`")),
+        )
     }
 }
 
@@ -140,7 +155,10 @@ fn artefact(line: &[u8], manifest: &Path) -> Option<PathBuf> {
     }
     let files = message["filenames"].as_array()?.iter();
     let is_wasm = |file: &&str| file.ends_with(".wasm");
-    files.filter_map(Value::as_str).find(is_wasm).map(PathBuf::from)
+    files
+        .filter_map(Value::as_str)
+        .find(is_wasm)
+        .map(PathBuf::from)
 }
 
 #[cfg(test)]

@@ -14,12 +14,18 @@ impl Signals {
     /// From now on signals wait to be taken instead of ending the process.
     pub(crate) fn listen() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let guard = runtime.enter();
         let terminate = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
         drop(guard);
-        Ok(Self { runtime, terminate, interrupt })
+        Ok(Self {
+            runtime,
+            terminate,
+            interrupt,
+        })
     }
 
     /// Returns the name of the first that comes.

@@ -18,10 +18,19 @@ fn addresses_of_servers() {
 
 #[test]
 fn knows_this_machine() {
-    for local in ["http://127.0.0.1:4510", "http://localhost", "http://[::1]:80/", "http://127.1.2.3"] {
+    for local in [
+        "http://127.0.0.1:4510",
+        "http://localhost",
+        "http://[::1]:80/",
+        "http://127.1.2.3",
+    ] {
         assert!(is_local(local), "{local}");
     }
-    for other in ["http://example.com", "http://10.0.0.1:4510", "http://localhost.example.com"] {
+    for other in [
+        "http://example.com",
+        "http://10.0.0.1:4510",
+        "http://localhost.example.com",
+    ] {
         assert!(!is_local(other), "{other}");
     }
 }

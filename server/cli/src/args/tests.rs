@@ -16,7 +16,10 @@ fn clap_finds_no_fault() {
 
 #[test]
 fn global_options_stand_anywhere() {
-    for line in ["syncline --json --data x version", "syncline version --data x --json"] {
+    for line in [
+        "syncline --json --data x version",
+        "syncline version --data x --json",
+    ] {
         let cli = parse(line).unwrap();
         assert!(cli.common.json && cli.common.data.is_some(), "{line}");
     }
@@ -31,14 +34,19 @@ fn a_near_miss_is_told() {
     ] {
         let error = parse(line).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{line}");
-        assert!(error.to_string().contains(&format!("'{meant}'")), "{line}: {error}");
+        assert!(
+            error.to_string().contains(&format!("'{meant}'")),
+            "{line}: {error}"
+        );
     }
 }
 
 #[test]
 fn arguments_of_calls_may_be_negative() {
     let cli = parse("syncline call bank deposit -5 -2.5 hello").unwrap();
-    let Command::Call(call) = cli.command else { panic!("it is a call") };
+    let Command::Call(call) = cli.command else {
+        panic!("it is a call")
+    };
     assert_eq!(call.values, ["-5", "-2.5", "hello"]);
     let both = parse("syncline call bank deposit 1 --args [1]").unwrap_err();
     assert_eq!(both.kind(), ErrorKind::ArgumentConflict);
@@ -47,7 +55,13 @@ fn arguments_of_calls_may_be_negative() {
 #[test]
 fn exit_codes_are_in_the_help() {
     let help = Cli::command().render_long_help().to_string();
-    for code in ["0  done", "1  the server refused", "2  the", "3  the server cannot", "4  the module"] {
+    for code in [
+        "0  done",
+        "1  the server refused",
+        "2  the",
+        "3  the server cannot",
+        "4  the module",
+    ] {
         assert!(help.contains(code), "{help}");
     }
 }

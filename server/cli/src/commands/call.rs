@@ -28,7 +28,9 @@ pub(crate) fn run(common: &Common, args: &Call) -> Result<(), Failure> {
 fn whole(text: &str) -> Result<Value, Failure> {
     match serde_json::from_str(text) {
         Ok(value @ (Value::Array(_) | Value::Object(_))) => Ok(value),
-        Ok(_) => Err(Failure::usage("--args is a JSON array, or an object by name")),
+        Ok(_) => Err(Failure::usage(
+            "--args is a JSON array, or an object by name",
+        )),
         Err(error) => Err(Failure::usage(format!("--args is not JSON: {error}"))),
     }
 }

@@ -44,11 +44,20 @@ pub(crate) fn run(common: &Common, args: &Dev) -> Result<(), Failure> {
         // If nobody listens any more the process ends anyway.
         let _ = sender.send(Happening::Stop);
     });
-    let session = Session { api, project, database, types, clear_data: args.clear_data };
+    let session = Session {
+        api,
+        project,
+        database,
+        types,
+        clear_data: args.clear_data,
+    };
     loop {
         let start = Instant::now();
         match session.round(common.json) {
-            Ok(()) => eprintln!("ready after {:.1} s; watching", start.elapsed().as_secs_f32()),
+            Ok(()) => eprintln!(
+                "ready after {:.1} s; watching",
+                start.elapsed().as_secs_f32()
+            ),
             Err(failure) if failure.is_closed_pipe() => break,
             Err(failure) => {
                 eprintln!("{}", failure.render(common.json));
@@ -73,18 +82,33 @@ fn reach(common: &Common, project: &Project) -> Result<(Api, Option<Server>), Fa
         return Ok((api, None));
     }
     let address = api.server().trim_start_matches("http://");
-    let listen = address.to_socket_addrs().ok().and_then(|mut found| found.next());
+    let listen = address
+        .to_socket_addrs()
+        .ok()
+        .and_then(|mut found| found.next());
     let Some(listen) = listen.filter(|address| address.ip().is_loopback()) else {
-        return Err(Failure::unreachable(format!("no server answers at {}", api.server()))
-            .hint("`syncline dev` starts one on this machine only, as http://127.0.0.1:4510"));
+        return Err(
+            Failure::unreachable(format!("no server answers at {}", api.server()))
+                .hint("`syncline dev` starts one on this machine only, as http://127.0.0.1:4510"),
+        );
     };
     let data = named_data(common).unwrap_or_else(|| project.root().join(DEFAULT_DATA));
-    let config =
-        Config { listen, data: Data::Folder(data.clone()), ..Config::default() };
+    let config = Config {
+        listen,
+        data: Data::Folder(data.clone()),
+        ..Config::default()
+    };
     let server = Server::start(config)
         .map_err(|error| super::start::explain(&error, &Data::Folder(data.clone())))?;
-    eprintln!("started a server at {}, data in {}", server.url(), data.display());
-    Ok((Api::with_token(&server.url(), server.admin_token()), Some(server)))
+    eprintln!(
+        "started a server at {}, data in {}",
+        server.url(),
+        data.display()
+    );
+    Ok((
+        Api::with_token(&server.url(), server.admin_token()),
+        Some(server),
+    ))
 }
 
 /// What every round works on.
@@ -108,7 +132,9 @@ impl Session {
                 output::line(&line)?;
             }
         }
-        let Some(types) = &self.types else { return Ok(()) };
+        let Some(types) = &self.types else {
+            return Ok(());
+        };
         let schema = schema::of_answer(self.api.get(&[&self.database, "schema"], "")?)?;
         if write_if_changed(types, &typescript(&schema))? {
             eprintln!("{}: written", types.display());
@@ -135,7 +161,10 @@ fn next(happenings: &Receiver<Happening>) -> Happening {
 /// Tells of changes to the module's sources.
 fn watch(module: &Path, sender: Sender<Happening>) -> Result<notify::RecommendedWatcher, Failure> {
     let failed = |error: notify::Error| {
-        Failure::Other(anyhow::anyhow!("cannot watch {}: {error}", module.display()))
+        Failure::Other(anyhow::anyhow!(
+            "cannot watch {}: {error}",
+            module.display()
+        ))
     };
     let module = &std::fs::canonicalize(module)?;
     let root = module.clone();
@@ -152,11 +181,15 @@ fn watch(module: &Path, sender: Sender<Happening>) -> Result<notify::Recommended
     };
     let mut watcher = notify::recommended_watcher(told).map_err(failed)?;
     // Not the whole tree below: cargo's target folder has thousands of files that change at each build.
-    watcher.watch(module, RecursiveMode::NonRecursive).map_err(failed)?;
+    watcher
+        .watch(module, RecursiveMode::NonRecursive)
+        .map_err(failed)?;
     for entry in std::fs::read_dir(module)? {
         let path = entry?.path();
         if path.is_dir() && is_source_folder(&path) {
-            watcher.watch(&path, RecursiveMode::Recursive).map_err(failed)?;
+            watcher
+                .watch(&path, RecursiveMode::Recursive)
+                .map_err(failed)?;
         }
     }
     Ok(watcher)
@@ -170,7 +203,9 @@ fn is_source_folder(path: &Path) -> bool {
 /// Whether a path is something that the module is built from: not cargo's output, not an editor's hidden
 /// file, not the lock file that cargo itself writes.
 fn is_source(root: &Path, path: &Path) -> bool {
-    let Ok(below) = path.strip_prefix(root) else { return false };
+    let Ok(below) = path.strip_prefix(root) else {
+        return false;
+    };
     let is_hidden = |part: Component<'_>| part.as_os_str().to_string_lossy().starts_with('.');
     let name = below.file_name().unwrap_or_default().to_string_lossy();
     !below.starts_with("target")

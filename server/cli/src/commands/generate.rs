@@ -17,9 +17,10 @@ use crate::project::Project;
 /// Generates, and writes or prints.
 pub(crate) fn run(common: &Common, args: &Generate) -> Result<(), Failure> {
     let (schema, named_out) = match (&args.database, &args.from) {
-        (Some(database), _) => {
-            (schema::of_answer(Api::new(common)?.get(&[database, "schema"], "")?)?, None)
-        }
+        (Some(database), _) => (
+            schema::of_answer(Api::new(common)?.get(&[database, "schema"], "")?)?,
+            None,
+        ),
         (None, from) => schema_from(from.as_deref().unwrap_or(Path::new(".")))?,
     };
     let text = match args.lang {
@@ -30,7 +31,7 @@ pub(crate) fn run(common: &Common, args: &Generate) -> Result<(), Failure> {
         return Ok(());
     };
     let changed = write_if_changed(out, &text)?;
-    let out = out.display();
+    let out = out.strip_prefix(".").unwrap_or(out).display();
     if common.json {
         let file = out.to_string();
         return output::line(&serde_json::json!({ "file": file, "changed": changed }));
@@ -73,8 +74,7 @@ fn of_module(wasm: &Path) -> Result<Schema, Failure> {
         home_threads: 1,
         ..Config::default()
     };
-    let server =
-        Server::start(config).map_err(|error| Failure::unreachable(error.to_string()))?;
+    let server = Server::start(config).map_err(|error| Failure::unreachable(error.to_string()))?;
     let api = Api::with_token(&server.url(), server.admin_token());
     publish::send(&api, "module", wasm, false)?;
     let schema = schema::of_answer(api.get(&["module", "schema"], "")?);

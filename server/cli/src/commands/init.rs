@@ -17,7 +17,10 @@ pub(crate) fn run(common: &Common, args: &Init) -> Result<(), Failure> {
             return output::line(&json!({ "project": folder, "created": false, "sdk": changed }));
         }
         let what = if changed { "renewed" } else { "up to date" };
-        return output::line(&format_args!("{} is a project; its SDK is {what}", folder.display()));
+        return output::line(&format_args!(
+            "{} is a project; its SDK is {what}",
+            folder.display()
+        ));
     }
     let name = match &args.name {
         Some(name) => checked(name)?.to_owned(),
@@ -35,7 +38,8 @@ pub(crate) fn run(common: &Common, args: &Init) -> Result<(), Failure> {
         format!("made project {name} in {}", folder.display()),
         String::new(),
         format!("  cd {}", folder.display()),
-        "  syncline dev                  # server, build, publish, types, at every change".to_owned(),
+        "  syncline dev                  # server, build, publish, types, at every change"
+            .to_owned(),
         "  npm install && npm run dev    # the page, in a second terminal".to_owned(),
     ] {
         output::line(&line)?;
@@ -58,9 +62,16 @@ fn is_empty(folder: &Path) -> Result<bool, Failure> {
 /// The folder's name as a name for a database.
 fn name_of(folder: &Path) -> Result<String, Failure> {
     let absolute = std::path::absolute(folder).map_err(at(folder))?;
-    let name = absolute.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = absolute
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
     let is_good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let name: String = name.chars().map(|c| if is_good(c) { c } else { '-' }).collect();
+    let name: String = name
+        .chars()
+        .map(|c| if is_good(c) { c } else { '-' })
+        .collect();
     let name = name.trim_matches(['-', '_']);
     checked(name).map(str::to_owned)
 }
@@ -72,9 +83,11 @@ fn checked(name: &str) -> Result<&str, Failure> {
     if starts_well && name.len() <= 56 && name.bytes().all(is_good) {
         return Ok(name);
     }
-    Err(Failure::usage(format!("{name:?} is no name for a project")).hint(
-        "give one with --name: at most 56 lower-case letters, digits, - and _, a letter first",
-    ))
+    Err(
+        Failure::usage(format!("{name:?} is no name for a project")).hint(
+            "give one with --name: at most 56 lower-case letters, digits, - and _, a letter first",
+        ),
+    )
 }
 
 #[cfg(test)]

@@ -70,7 +70,10 @@ impl Published {
     /// For people: one line that it is done, one for each kind of change.
     pub(crate) fn lines(&self, database: &str) -> Vec<String> {
         let hash = self.module_hash.get(..12).unwrap_or(&self.module_hash);
-        let mut lines = vec![format!("published to {database} (module {hash}, lsn {})", self.lsn)];
+        let mut lines = vec![format!(
+            "published to {database} (module {hash}, lsn {})",
+            self.lsn
+        )];
         if self.data_cleared {
             lines.push("  all data was cleared".to_owned());
         }

@@ -30,7 +30,10 @@ pub(crate) fn run(common: &Common, args: &Query) -> Result<(), Failure> {
     for line in grid(&answer.columns, answer.rows).lines() {
         output::line(&line)?;
     }
-    output::line(&format_args!("{count} {}", if count == 1 { "row" } else { "rows" }))
+    output::line(&format_args!(
+        "{count} {}",
+        if count == 1 { "row" } else { "rows" }
+    ))
 }
 
 /// Rows as a table. Columns that travel only for the key or the order are left out.
@@ -38,8 +41,15 @@ pub(crate) fn grid(columns: &[ResultColumn], rows: Vec<Vec<Value>>) -> Grid {
     let visible = || columns.iter().filter(|column| !column.hidden);
     let mut grid = Grid::new(visible().map(|column| (column.name.as_str(), &column.ty)));
     for row in rows {
-        let cells = columns.iter().zip(&row).filter(|(column, _)| !column.hidden);
-        grid.push(cells.map(|(column, value)| cell(&column.ty, value)).collect());
+        let cells = columns
+            .iter()
+            .zip(&row)
+            .filter(|(column, _)| !column.hidden);
+        grid.push(
+            cells
+                .map(|(column, value)| cell(&column.ty, value))
+                .collect(),
+        );
     }
     grid
 }

@@ -41,7 +41,11 @@ pub(crate) fn of_answer(answer: Value) -> Result<Schema, Failure> {
 fn table_lines(table: &TableDef) -> Vec<String> {
     let access = if table.public { "public" } else { "private" };
     let mut lines = vec![format!("table {} ({access})", table.name)];
-    let names: Vec<_> = table.columns.iter().map(|column| column.name.chars().count()).collect();
+    let names: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| column.name.chars().count())
+        .collect();
     let width = names.into_iter().max().unwrap_or(0);
     for (position, column) in table.columns.iter().enumerate() {
         let mut line = format!("  {:<width$}  {}", column.name, type_name(&column.ty));
@@ -54,7 +58,10 @@ fn table_lines(table: &TableDef) -> Vec<String> {
         lines.push(line);
     }
     if table.primary_key.len() > 1 {
-        lines.push(format!("  primary key ({})", columns(table, &table.primary_key)));
+        lines.push(format!(
+            "  primary key ({})",
+            columns(table, &table.primary_key)
+        ));
     }
     for index in &table.indexes {
         let kind = match index.kind {
@@ -70,14 +77,20 @@ fn table_lines(table: &TableDef) -> Vec<String> {
 }
 
 fn columns(table: &TableDef, positions: &[u16]) -> String {
-    let columns = positions.iter().filter_map(|&position| table.columns.get(usize::from(position)));
-    columns.map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+    let columns = positions
+        .iter()
+        .filter_map(|&position| table.columns.get(usize::from(position)));
+    columns
+        .map(|column| column.name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn reducer_line(reducer: &ReducerDef) -> String {
     let params = reducer.params.iter();
-    let params: Vec<_> =
-        params.map(|param| format!("{}: {}", param.name, type_name(&param.ty))).collect();
+    let params: Vec<_> = params
+        .map(|param| format!("{}: {}", param.name, type_name(&param.ty)))
+        .collect();
     let returns = reducer.returns.as_ref();
     let returns = returns.map_or_else(String::new, |ty| format!(" -> {}", type_name(ty)));
     let kind = match reducer.kind {
@@ -86,7 +99,11 @@ fn reducer_line(reducer: &ReducerDef) -> String {
         ReducerKind::Connected => "  (connected: when a client has come)",
         ReducerKind::Disconnected => "  (disconnected: when a client is gone)",
     };
-    format!("reducer {}({}){returns}{kind}", reducer.name, params.join(", "))
+    format!(
+        "reducer {}({}){returns}{kind}",
+        reducer.name,
+        params.join(", ")
+    )
 }
 
 fn type_name(ty: &Type) -> String {

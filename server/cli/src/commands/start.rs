@@ -39,7 +39,11 @@ pub(crate) fn run(common: &Common, args: &Start) -> Result<(), Failure> {
 fn config(common: &Common, args: &Start) -> Config {
     let mut config = Config {
         listen: args.listen,
-        allowed_origins: args.allow_origin.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect(),
+        allowed_origins: args
+            .allow_origin
+            .iter()
+            .map(|origin| origin.trim_end_matches('/').to_owned())
+            .collect(),
         audit: !args.no_audit,
         ..Config::default()
     };
@@ -60,7 +64,9 @@ fn config(common: &Common, args: &Start) -> Config {
 
 fn start_log(format: LogFormat) {
     let filter = EnvFilter::try_from_env("SYNCLINE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => {
             let colors = std::io::IsTerminal::is_terminal(&std::io::stderr());
@@ -83,7 +89,9 @@ pub(crate) fn explain(error: &StartError, data: &Data) -> Failure {
             ))
         }
         StartError::Listen { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
-            failure.hint("ports below 1024 are for root; type `syncline start --listen 127.0.0.1:4510`")
+            failure.hint(
+                "ports below 1024 are for root; type `syncline start --listen 127.0.0.1:4510`",
+            )
         }
         _ => match data {
             Data::Folder(folder) if is_lock(&error.to_string()) => failure.hint(format!(

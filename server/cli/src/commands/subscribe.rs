@@ -16,7 +16,9 @@ pub(crate) fn run(common: &Common, args: &Subscribe) -> Result<(), Failure> {
     let api = Api::new(common)?.anonymous(args.sql.who.anonymous);
     let params = params(args)?;
     // One thread: between two awaits the rows stand still.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(follow(&api, args, &params, common.json))
 }
 
@@ -25,7 +27,11 @@ fn params(args: &Subscribe) -> Result<Vec<(&str, Param)>, Failure> {
         serde_json::from_value(value.clone())
             .map_err(|error| Failure::usage(format!("parameter {name}: {error}")))
     };
-    args.sql.params.iter().map(|pair| Ok((pair.0.as_str(), read(pair)?))).collect()
+    args.sql
+        .params
+        .iter()
+        .map(|pair| Ok((pair.0.as_str(), read(pair)?)))
+        .collect()
 }
 
 async fn follow(
@@ -40,7 +46,10 @@ async fn follow(
         builder = builder.token(token);
     }
     let client = builder.connect().await.map_err(explain)?;
-    let subscription = client.subscribe(&args.sql.sql, params).await.map_err(explain)?;
+    let subscription = client
+        .subscribe(&args.sql.sql, params)
+        .await
+        .map_err(explain)?;
     subscription.ready().await.map_err(explain)?;
     let (mut events, rows) = (subscription.events(), subscription.rows());
     let printer = Printer { as_json };
@@ -109,14 +118,19 @@ impl Printer {
         let description = rows.description();
         let values = |row: Row| -> Vec<Value> {
             let columns = description.columns.iter().zip(row.values());
-            columns.map(|(column, value)| wire_json::encode(&column.ty, &value)).collect()
+            columns
+                .map(|(column, value)| wire_json::encode(&column.ty, &value))
+                .collect()
         };
         let grid = grid(&description.columns, rows.iter().map(values).collect());
         for line in grid.lines() {
             output::line(&line)?;
         }
         let count = rows.len();
-        output::line(&format_args!("{count} {}", if count == 1 { "row" } else { "rows" }))
+        output::line(&format_args!(
+            "{count} {}",
+            if count == 1 { "row" } else { "rows" }
+        ))
     }
 
     fn change(

@@ -17,6 +17,9 @@ pub(crate) fn run(common: &Common, args: &Token) -> Result<(), Failure> {
         return output::line(&answer);
     }
     output::line(&answer["token"].as_str().unwrap_or_default())?;
-    eprintln!("for identity {}", answer["identity"].as_str().unwrap_or_default());
+    eprintln!(
+        "for identity {}",
+        answer["identity"].as_str().unwrap_or_default()
+    );
     Ok(())
 }

@@ -88,9 +88,13 @@ fn pascal_case(name: &str) -> String {
 pub(super) fn member(name: &str) -> String {
     let is_start = |c: char| c.is_ascii_alphabetic() || c == '_' || c == '$';
     let mut chars = name.chars();
-    let is_plain = chars.next().is_some_and(is_start)
-        && chars.all(|c| is_start(c) || c.is_ascii_digit());
-    if is_plain { name.to_owned() } else { quoted(name) }
+    let is_plain =
+        chars.next().is_some_and(is_start) && chars.all(|c| is_start(c) || c.is_ascii_digit());
+    if is_plain {
+        name.to_owned()
+    } else {
+        quoted(name)
+    }
 }
 
 /// A text literal.

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use syncline_protocol::{ColumnDef, Field, ReducerDef, ReducerKind, Schema, StructType, TableDef, Type};
+use syncline_protocol::{
+    ColumnDef, Field, ReducerDef, ReducerKind, Schema, StructType, TableDef, Type,
+};
 
 use super::names::{Names, member};
 use super::typescript;
 
 macro_rules! fixture {
     ($name:literal) => {
-        include_str!(concat!("../../../../client-sdk/typescript/test/fixtures/", $name))
+        include_str!(concat!(
+            "../../../../client-sdk/typescript/test/fixtures/",
+            $name
+        ))
     };
 }
 
@@ -20,8 +25,14 @@ fn check(schema: &str, expected: &str) {
 
 #[test]
 fn writes_what_the_specification_shows() {
-    check(fixture!("board.schema.json"), fixture!("board.generated.ts"));
-    check(fixture!("types.schema.json"), fixture!("types.generated.ts"));
+    check(
+        fixture!("board.schema.json"),
+        fixture!("board.generated.ts"),
+    );
+    check(
+        fixture!("types.schema.json"),
+        fixture!("types.generated.ts"),
+    );
 }
 
 #[test]
@@ -33,8 +44,14 @@ fn nothing_public_is_an_empty_file_of_the_same_form() {
 }
 
 fn point(fields: &[&str]) -> Type {
-    let fields = fields.iter().map(|&name| Field { name: name.to_owned(), ty: Type::F64 });
-    Type::Struct(Arc::new(StructType { name: "Point".to_owned(), fields: fields.collect() }))
+    let fields = fields.iter().map(|&name| Field {
+        name: name.to_owned(),
+        ty: Type::F64,
+    });
+    Type::Struct(Arc::new(StructType {
+        name: "Point".to_owned(),
+        fields: fields.collect(),
+    }))
 }
 
 #[test]
@@ -50,7 +67,10 @@ fn types_of_one_name_are_told_apart() {
 
 #[test]
 fn private_tables_and_lifecycle_reducers_are_left_out() {
-    let column = ColumnDef { name: "at".to_owned(), ty: point(&["secret"]) };
+    let column = ColumnDef {
+        name: "at".to_owned(),
+        ty: point(&["secret"]),
+    };
     let table = TableDef {
         name: "hidden".to_owned(),
         columns: vec![column],
@@ -65,15 +85,23 @@ fn private_tables_and_lifecycle_reducers_are_left_out() {
         returns: None,
         kind: ReducerKind::Init,
     };
-    let schema = Schema { tables: vec![table], reducers: vec![reducer] };
+    let schema = Schema {
+        tables: vec![table],
+        reducers: vec![reducer],
+    };
     assert_eq!(typescript(&schema), typescript(&Schema::default()));
 }
 
 #[test]
 fn members_are_quoted_where_they_must_be() {
-    for (name, expected) in
-        [("x", "x"), ("_a$1", "_a$1"), ("class", "class"), ("a-b", "\"a-b\""), ("1a", "\"1a\""), ("é", "\"é\"")]
-    {
+    for (name, expected) in [
+        ("x", "x"),
+        ("_a$1", "_a$1"),
+        ("class", "class"),
+        ("a-b", "\"a-b\""),
+        ("1a", "\"1a\""),
+        ("é", "\"é\""),
+    ] {
         assert_eq!(member(name), expected);
     }
 }

@@ -23,12 +23,21 @@ pub(crate) fn typescript(schema: &Schema) -> String {
     let tables: Vec<_> = schema.tables.iter().filter(|table| table.public).collect();
     let is_called = |reducer: &&ReducerDef| reducer.kind == ReducerKind::Call;
     let reducers: Vec<_> = schema.reducers.iter().filter(is_called).collect();
-    let mut writer = Writer { names: Names::of_tables(schema), parts: vec![HEAD.to_owned()] };
+    let mut writer = Writer {
+        names: Names::of_tables(schema),
+        parts: vec![HEAD.to_owned()],
+    };
     for table in &tables {
-        table.columns.iter().for_each(|column| writer.meet(&column.ty));
+        table
+            .columns
+            .iter()
+            .for_each(|column| writer.meet(&column.ty));
     }
     for reducer in &reducers {
-        reducer.params.iter().for_each(|param| writer.meet(&param.ty));
+        reducer
+            .params
+            .iter()
+            .for_each(|param| writer.meet(&param.ty));
         reducer.returns.iter().for_each(|ty| writer.meet(ty));
     }
     for table in &tables {
@@ -54,12 +63,19 @@ impl Writer {
             Type::Struct(def) if self.names.get(ty).is_none() => {
                 def.fields.iter().for_each(|field| self.meet(&field.ty));
                 let name = self.names.declare(ty, &def.name);
-                let fields = def.fields.iter().map(|field| (field.name.as_str(), &field.ty));
+                let fields = def
+                    .fields
+                    .iter()
+                    .map(|field| (field.name.as_str(), &field.ty));
                 let body = self.interface(&name, fields);
-                self.parts.push(format!("/** Struct `{}`. */\n{body}", def.name));
+                self.parts
+                    .push(format!("/** Struct `{}`. */\n{body}", def.name));
             }
             Type::Enum(def) if self.names.get(ty).is_none() => {
-                let payloads = def.variants.iter().filter_map(|variant| variant.payload.as_ref());
+                let payloads = def
+                    .variants
+                    .iter()
+                    .filter_map(|variant| variant.payload.as_ref());
                 payloads.for_each(|payload| self.meet(payload));
                 let name = self.names.declare(ty, &def.name);
                 let variants: String = def
@@ -81,9 +97,13 @@ impl Writer {
 
     fn row(&mut self, table: &TableDef) {
         let name = self.names.row(&table.name).to_owned();
-        let columns = table.columns.iter().map(|column| (column.name.as_str(), &column.ty));
+        let columns = table
+            .columns
+            .iter()
+            .map(|column| (column.name.as_str(), &column.ty));
         let body = self.interface(&name, columns);
-        self.parts.push(format!("/** Row of table `{}`. */\n{body}", table.name));
+        self.parts
+            .push(format!("/** Row of table `{}`. */\n{body}", table.name));
     }
 
     fn interface<'a>(
@@ -102,12 +122,21 @@ impl Writer {
             .iter()
             .map(|table| {
                 let row = self.names.row(&table.name);
-                format!("  {}: table<{row}>({}),\n", member(&table.name), quoted(&table.name))
+                format!(
+                    "  {}: table<{row}>({}),\n",
+                    member(&table.name),
+                    quoted(&table.name)
+                )
             })
             .collect();
-        let body = if lines.is_empty() { "{}".to_owned() } else { format!("{{\n{lines}}}") };
+        let body = if lines.is_empty() {
+            "{}".to_owned()
+        } else {
+            format!("{{\n{lines}}}")
+        };
         let doc = "/** Public tables; each is the query of all its rows. */";
-        self.parts.push(format!("{doc}\nexport const tables = {body};\n"));
+        self.parts
+            .push(format!("{doc}\nexport const tables = {body};\n"));
     }
 
     fn reducers(&mut self, reducers: &[&ReducerDef]) {
@@ -117,12 +146,20 @@ impl Writer {
                 let returns = reducer.returns.as_ref();
                 let returns = returns.map_or_else(|| "void".to_owned(), |ty| self.type_name(ty));
                 let arguments = self.arguments(&reducer.params);
-                format!("  {}: Reducer<{arguments}, {returns}>;\n", member(&reducer.name))
+                format!(
+                    "  {}: Reducer<{arguments}, {returns}>;\n",
+                    member(&reducer.name)
+                )
             })
             .collect();
-        let body = if lines.is_empty() { "{}".to_owned() } else { format!("{{\n{lines}}}") };
+        let body = if lines.is_empty() {
+            "{}".to_owned()
+        } else {
+            format!("{{\n{lines}}}")
+        };
         let doc = "/** Reducers: arguments and result. */";
-        self.parts.push(format!("{doc}\nexport interface Reducers {body}\n"));
+        self.parts
+            .push(format!("{doc}\nexport interface Reducers {body}\n"));
     }
 
     fn arguments(&self, params: &[Field]) -> String {
@@ -132,8 +169,16 @@ impl Writer {
         let members: Vec<_> = params
             .iter()
             .map(|param| {
-                let mark = if matches!(param.ty, Type::Option(_)) { "?" } else { "" };
-                format!("{}{mark}: {}", member(&param.name), self.type_name(&param.ty))
+                let mark = if matches!(param.ty, Type::Option(_)) {
+                    "?"
+                } else {
+                    ""
+                };
+                format!(
+                    "{}{mark}: {}",
+                    member(&param.name),
+                    self.type_name(&param.ty)
+                )
             })
             .collect();
         format!("{{ {} }}", members.join("; "))
@@ -153,9 +198,10 @@ impl Writer {
                 return format!("({})[]", self.type_name(inner));
             }
             Type::List(inner) => return format!("{}[]", self.type_name(inner)),
-            Type::Struct(_) | Type::Enum(_) => {
-                self.names.get(ty).expect("types are met before they are used")
-            }
+            Type::Struct(_) | Type::Enum(_) => self
+                .names
+                .get(ty)
+                .expect("types are met before they are used"),
         };
         name.to_owned()
     }

@@ -8,9 +8,14 @@ use super::{Grid, cell, timestamp};
 #[test]
 fn columns_are_aligned_and_numbers_stand_to_the_right() {
     let name = Type::option(Type::String);
-    let mut grid = Grid::new([("id", &Type::U64), ("name", &name), ("on", &Type::Bool)].into_iter());
+    let mut grid =
+        Grid::new([("id", &Type::U64), ("name", &name), ("on", &Type::Bool)].into_iter());
     grid.push(vec!["1".to_owned(), "Ada".to_owned(), "true".to_owned()]);
-    grid.push(vec!["1000".to_owned(), "Zoë Ä".to_owned(), "false".to_owned()]);
+    grid.push(vec![
+        "1000".to_owned(),
+        "Zoë Ä".to_owned(),
+        "false".to_owned(),
+    ]);
     let expected = "  id  name   on\n----  -----  -----\n   1  Ada    true\n1000  Zoë Ä  false";
     assert_eq!(grid.lines().join("\n"), expected);
 }
@@ -26,9 +31,17 @@ fn cells_are_for_people() {
     let maybe = Type::option(Type::Timestamp);
     for (ty, value, expected) in [
         (&Type::String, json!("hello"), "hello"),
-        (&Type::String, json!("two\nlines\u{1b}[2J"), "two\\nlines\\u{1b}[2J"),
+        (
+            &Type::String,
+            json!("two\nlines\u{1b}[2J"),
+            "two\\nlines\\u{1b}[2J",
+        ),
         (&Type::Bool, json!(true), "true"),
-        (&Type::U64, json!("18446744073709551615"), "18446744073709551615"),
+        (
+            &Type::U64,
+            json!("18446744073709551615"),
+            "18446744073709551615",
+        ),
         (&maybe, json!(null), "NULL"),
         (&maybe, json!("0"), "1970-01-01 00:00:00.000000Z"),
         (&Type::list(Type::U8), json!([1, 2]), "[1,2]"),

@@ -25,7 +25,11 @@ fn settings_name_the_parts() {
 
     std::fs::write(root.join("syncline.toml"), "databse = \"chess\"").unwrap();
     let wrong = Project::find(root).unwrap_err();
-    assert!(wrong.render(false).contains("databse"), "{}", wrong.render(false));
+    assert!(
+        wrong.render(false).contains("databse"),
+        "{}",
+        wrong.render(false)
+    );
 }
 
 #[test]
@@ -41,12 +45,19 @@ fn the_artefact_is_the_wasm_of_the_crate_itself() {
         )
     };
     let ours = message(&manifest, r#"["/t/libchat.rlib","/t/chat.wasm"]"#);
-    assert_eq!(artefact(ours.as_bytes(), &manifest).unwrap(), Path::new("/t/chat.wasm"));
+    assert_eq!(
+        artefact(ours.as_bytes(), &manifest).unwrap(),
+        Path::new("/t/chat.wasm")
+    );
     let other = message(Path::new("/"), r#"["/t/chat.wasm"]"#);
     assert_eq!(artefact(other.as_bytes(), &manifest), None);
     let library = message(&manifest, r#"["/t/libchat.rlib"]"#);
     assert_eq!(artefact(library.as_bytes(), &manifest), None);
-    for noise in ["", "warning: x", r#"{"reason":"build-finished","success":true}"#] {
+    for noise in [
+        "",
+        "warning: x",
+        r#"{"reason":"build-finished","success":true}"#,
+    ] {
         assert_eq!(artefact(noise.as_bytes(), &manifest), None, "{noise}");
     }
 }

@@ -9,10 +9,23 @@ use super::{Happening, is_source, next, watch};
 #[test]
 fn knows_sources() {
     let root = Path::new("/p");
-    for path in ["/p/src/lib.rs", "/p/Cargo.toml", "/p/build.rs", "/p/data/words.txt"] {
+    for path in [
+        "/p/src/lib.rs",
+        "/p/Cargo.toml",
+        "/p/build.rs",
+        "/p/data/words.txt",
+    ] {
         assert!(is_source(root, Path::new(path)), "{path}");
     }
-    for path in ["/p/target/x.d", "/p/Cargo.lock", "/p/src/.lib.rs.swp", "/p/.git/HEAD", "/p/src/lib.rs~", "/p", "/q/x"] {
+    for path in [
+        "/p/target/x.d",
+        "/p/Cargo.lock",
+        "/p/src/.lib.rs.swp",
+        "/p/.git/HEAD",
+        "/p/src/lib.rs~",
+        "/p",
+        "/q/x",
+    ] {
         assert!(!is_source(root, Path::new(path)), "{path}");
     }
 }
@@ -42,5 +55,8 @@ fn sees_a_source_change_and_no_build_output() {
     std::fs::write(root.join("Cargo.lock"), "x").unwrap();
     assert!(happenings.recv_timeout(Duration::from_millis(300)).is_err());
     std::fs::write(root.join("src/deep/table.rs"), "x").unwrap();
-    assert_eq!(happenings.recv_timeout(Duration::from_secs(10)).unwrap(), Happening::Changed);
+    assert_eq!(
+        happenings.recv_timeout(Duration::from_secs(10)).unwrap(),
+        Happening::Changed
+    );
 }

@@ -6,11 +6,19 @@ use super::{checked, name_of};
 
 #[test]
 fn folders_give_names() {
-    for (folder, name) in [("/a/chat", "chat"), ("/a/My Game!", "my-game"), ("/a/x_1/", "x_1")] {
+    for (folder, name) in [
+        ("/a/chat", "chat"),
+        ("/a/My Game!", "my-game"),
+        ("/a/x_1/", "x_1"),
+    ] {
         assert_eq!(name_of(Path::new(folder)).unwrap(), name);
     }
     for folder in ["/", "/a/1st", "/a/___", "/a/日本"] {
-        assert_eq!(name_of(Path::new(folder)).unwrap_err().exit_code(), 2, "{folder}");
+        assert_eq!(
+            name_of(Path::new(folder)).unwrap_err().exit_code(),
+            2,
+            "{folder}"
+        );
     }
 }
 
