@@ -10,25 +10,6 @@ export interface Dot {
   color: number;
 }
 
-/** Row of table `pixel`. */
-export interface Pixel {
-  position: number;
-  x: number;
-  y: number;
-  color: number;
-  painter: string;
-}
-
-/** Row of table `painter`. */
-export interface Painter {
-  identity: string;
-  name: string;
-  color: number;
-  painted: bigint;
-  online: boolean;
-  connections: number;
-}
-
 /** Row of table `cursor`. */
 export interface Cursor {
   connection: string;
@@ -49,22 +30,41 @@ export interface Message {
   sent_at: bigint;
 }
 
+/** Row of table `painter`. */
+export interface Painter {
+  identity: string;
+  name: string;
+  color: number;
+  painted: bigint;
+  online: boolean;
+  connections: number;
+}
+
+/** Row of table `pixel`. */
+export interface Pixel {
+  position: number;
+  x: number;
+  y: number;
+  color: number;
+  painter: string;
+}
+
 /** Public tables; each is the query of all its rows. */
 export const tables = {
-  pixel: table<Pixel>("pixel"),
-  painter: table<Painter>("painter"),
   cursor: table<Cursor>("cursor"),
   message: table<Message>("message"),
+  painter: table<Painter>("painter"),
+  pixel: table<Pixel>("pixel"),
 };
 
 /** Reducers: arguments and result. */
 export interface Reducers {
+  hide_cursor: Reducer<{}, void>;
+  move_cursor: Reducer<{ x: number; y: number }, void>;
   paint: Reducer<{ x: number; y: number; color: number }, void>;
   paint_many: Reducer<{ dots: Dot[] }, void>;
-  move_cursor: Reducer<{ x: number; y: number }, void>;
-  hide_cursor: Reducer<{}, void>;
-  set_name: Reducer<{ name: string }, void>;
   say: Reducer<{ text: string }, void>;
+  set_name: Reducer<{ name: string }, void>;
 }
 
 /** The client with these types. */

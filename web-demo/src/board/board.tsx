@@ -44,7 +44,7 @@ export function BoardPanel({ theme }: { theme: Theme }) {
       </div>
       <div className={styles["toolbar"]}>
         <PaletteBar color={color} theme={theme} onChoose={setColor} />
-        <CellInfo pixels={board.pixels} cell={target} />
+        <CellInfo pixels={board.pixels} isReady={board.ready} cell={target} />
         <Tools tool={tool} onTool={setTool} control={control} />
       </div>
     </section>

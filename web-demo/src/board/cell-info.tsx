@@ -11,10 +11,11 @@ import styles from "./cell-info.module.css";
 
 interface CellInfoProps {
   pixels: Pixels;
+  isReady: boolean;
   cell: Cell | null;
 }
 
-export function CellInfo({ pixels, cell }: CellInfoProps) {
+export function CellInfo({ pixels, isReady, cell }: CellInfoProps) {
   const painted = usePainted(pixels);
   const { me, find } = usePeople();
   const position = cell ? positionOf(cell) : null;
@@ -26,7 +27,7 @@ export function CellInfo({ pixels, cell }: CellInfoProps) {
   const name = painter && painter.identity === me?.identity ? "you" : painter?.name;
   return (
     <p className={styles["info"]} role="status" data-testid="painted" data-painted={painted}>
-      {cell ? (
+      {isReady && cell ? (
         <>
           <span className={styles["place"]}>
             {cell.x}, {cell.y}
@@ -37,8 +38,12 @@ export function CellInfo({ pixels, cell }: CellInfoProps) {
           </span>
         </>
       ) : (
-        <span>{painted === 0 ? "Nothing painted yet" : `${counted(painted, "pixel")} painted`}</span>
+        <span>{isReady ? totalOf(painted) : "Loading the board"}</span>
       )}
     </p>
   );
+}
+
+function totalOf(painted: number): string {
+  return painted === 0 ? "Nothing painted yet" : `${counted(painted, "pixel")} painted`;
 }

@@ -110,6 +110,8 @@ interface Cells {
   readonly canvas: HTMLCanvasElement;
   readonly context: CanvasRenderingContext2D;
   readonly image: ImageData;
+  /** The same memory, a number a cell. */
+  readonly words: Uint32Array;
 }
 
 function cellsCanvas(): Cells {
@@ -117,7 +119,8 @@ function cellsCanvas(): Cells {
   canvas.width = WIDTH;
   canvas.height = HEIGHT;
   const context = contextOf(canvas);
-  return { canvas, context, image: context.createImageData(WIDTH, HEIGHT) };
+  const image = context.createImageData(WIDTH, HEIGHT);
+  return { canvas, context, image, words: new Uint32Array(image.data.buffer) };
 }
 
 function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
@@ -126,13 +129,18 @@ function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   return context;
 }
 
-function fillCells({ context, image }: Cells, pixels: Pixels, theme: Theme): void {
-  const colors = PALETTE.map((_, color) => parseHex(hexOf(color, theme)));
+function fillCells({ context, image, words }: Cells, pixels: Pixels, theme: Theme): void {
+  const colors = Uint32Array.from(PALETTE, (_, color) => wordOf(hexOf(color, theme)));
   for (let position = 0; position < WIDTH * HEIGHT; position++) {
-    const { red, green, blue } = colors[pixels.colorAt(position)]!;
-    image.data.set([red, green, blue, 255], position * 4);
+    words[position] = colors[pixels.colorAt(position)] ?? 0;
   }
   context.putImageData(image, 0, 0);
+}
+
+/** Red, green, blue and full alpha, one byte each in this order, on the little-endian machines there are. */
+function wordOf(hex: string): number {
+  const { red, green, blue } = parseHex(hex);
+  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
 function drawGrid(context: CanvasRenderingContext2D, { view, stage, theme }: Scene): void {

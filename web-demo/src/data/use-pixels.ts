@@ -2,7 +2,7 @@
 
 import type { SynclineError } from "@syncline/client";
 import { useClient, useTyped } from "@syncline/react";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import { tables, typed } from "../board.generated";
 import { useReport } from "../shell/toasts";
 import { Brush } from "./brush";
@@ -58,8 +58,6 @@ export function useBoard(): Board {
 
 /** How many cells are painted. */
 export function usePainted(pixels: Pixels): number {
-  return useSyncExternalStore(
-    (notify) => pixels.on(notify),
-    () => pixels.painted,
-  );
+  const subscribe = useCallback((notify: () => void) => pixels.on(notify), [pixels]);
+  return useSyncExternalStore(subscribe, () => pixels.painted);
 }

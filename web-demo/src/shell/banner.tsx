@@ -2,6 +2,8 @@
 
 import { useClient } from "@syncline/react";
 import { useEffect, useState } from "react";
+import { settings } from "../client";
+import { reasonOf } from "../data/reason";
 import styles from "./banner.module.css";
 
 /** Short gaps are not worth a word, in milliseconds. */
@@ -12,7 +14,6 @@ type Shown = "nothing" | "away" | "unreachable" | "back";
 
 export function Banner() {
   const shown = useShown();
-  const { error } = useClient();
   return (
     <div className={styles["banner"]} role="status" data-shown={shown} data-testid="banner">
       {shown === "away" && (
@@ -20,21 +21,30 @@ export function Banner() {
           <span className={styles["spinner"]} /> Reconnecting, your view stays
         </p>
       )}
-      {shown === "unreachable" && (
-        <p>
-          <span className={styles["spinner"]} />
-          <span>
-            Cannot reach the server yet, trying again
-            {error && <small>{error.message}</small>}
-          </span>
-        </p>
-      )}
+      {shown === "unreachable" && <Unreachable />}
       {shown === "back" && (
         <p>
           <span className={styles["dot"]} /> Back online
         </p>
       )}
     </div>
+  );
+}
+
+function Unreachable() {
+  const { error } = useClient();
+  const [reason, setReason] = useState<string | null>(null);
+  useEffect(() => {
+    void reasonOf(settings).then(setReason);
+  }, []);
+  return (
+    <p>
+      <span className={styles["spinner"]} />
+      <span>
+        {reason === null ? "Cannot reach the server yet" : "Cannot open the board yet"}, trying again
+        <small>{reason ?? error?.message}</small>
+      </span>
+    </p>
   );
 }
 
