@@ -5,8 +5,8 @@
 
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { line } from "../src/logic/line";
-import { PALETTE, PAPER_HEX } from "../src/logic/palette";
+import { line } from "../src/logic/board/line";
+import { PALETTE, PAPER_HEX } from "../src/logic/board/palette";
 import { Server } from "./server";
 import { DESKTOP, launch, PHONE, Visitor, type CellPlace } from "./visitor";
 

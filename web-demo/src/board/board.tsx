@@ -4,16 +4,16 @@ import { useConnectionState } from "@syncline/react";
 import { useRef, useState } from "react";
 import { usePeople } from "../data/people";
 import { useBoard } from "../data/use-pixels";
-import { positionOf, type Cell } from "../logic/board";
-import type { Theme } from "../logic/palette";
-import { ErrorNote } from "../shell/error-note";
+import { positionOf, type Cell } from "../logic/board/board";
+import type { Theme } from "../logic/board/palette";
+import { ErrorNote } from "../notices/error-note";
 import { CellInfo } from "./cell-info";
-import type { Tool } from "./gestures";
+import type { Tool } from "../stage/gestures";
 import { PaletteBar } from "./palette-bar";
-import { Stage } from "./stage";
+import { Stage } from "../stage/stage";
 import { Tools } from "./tools";
 import styles from "./board.module.css";
-import { useView } from "./use-view";
+import { useView } from "../stage/use-view";
 
 /** Until the server has said which color is one's own. */
 const FIRST_COLOR = 12;

@@ -4,9 +4,9 @@ import { usePeople } from "../data/people";
 import type { Pixels } from "../data/pixels";
 import { usePainter } from "../data/queries";
 import { usePainted } from "../data/use-pixels";
-import { positionOf, type Cell } from "../logic/board";
+import { positionOf, type Cell } from "../logic/board/board";
 import { counted } from "../logic/format";
-import { PAPER, swatch } from "../logic/palette";
+import { PAPER, swatch } from "../logic/board/palette";
 import styles from "./cell-info.module.css";
 
 interface CellInfoProps {

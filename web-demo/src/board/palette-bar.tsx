@@ -1,7 +1,7 @@
 /** The sixteen colors: a group of radio buttons, of which arrow keys choose. */
 
 import { useRef, type CSSProperties, type KeyboardEvent } from "react";
-import { hexOf, PALETTE, PAPER, swatch, type Theme } from "../logic/palette";
+import { hexOf, PALETTE, PAPER, swatch, type Theme } from "../logic/board/palette";
 import styles from "./palette-bar.module.css";
 
 interface PaletteBarProps {

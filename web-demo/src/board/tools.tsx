@@ -1,9 +1,9 @@
 /** Paint or move, and zoom. */
 
 import { Icon, type IconName } from "../shell/icons";
-import type { Tool } from "./gestures";
+import type { Tool } from "../stage/gestures";
 import styles from "./tools.module.css";
-import type { ViewControl } from "./use-view";
+import type { ViewControl } from "../stage/use-view";
 
 const ZOOM_STEP = 1.6;
 

@@ -1,7 +1,7 @@
 /** What is said, and a field to say something. */
 
 import { useMessages } from "../data/queries";
-import { ErrorNote } from "../shell/error-note";
+import { ErrorNote } from "../notices/error-note";
 import styles from "./chat.module.css";
 import { Composer } from "./composer";
 import { MessageList } from "./message-list";

@@ -3,9 +3,9 @@
 import { useConnectionState, useTyped } from "@syncline/react";
 import { useState, type FormEvent } from "react";
 import { typed } from "../board.generated";
-import { TEXT_CHARS_MAX } from "../logic/board";
+import { TEXT_CHARS_MAX } from "../logic/board/board";
 import { Icon } from "../shell/icons";
-import { useReport } from "../shell/toasts";
+import { useReport } from "../notices/toasts";
 import styles from "./chat.module.css";
 
 /** The rest is shown when it becomes short. */

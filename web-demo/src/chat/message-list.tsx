@@ -6,7 +6,7 @@ import type { Message } from "../board.generated";
 import { usePeople } from "../data/people";
 import { groupMessages, type MessageGroup } from "../logic/message-groups";
 import { timeOf } from "../logic/format";
-import { swatch } from "../logic/palette";
+import { swatch } from "../logic/board/palette";
 import { Icon } from "../shell/icons";
 import styles from "./chat.module.css";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Dot, Pixel } from "../board.generated";
-import { DOTS_MAX, positionOf, WIDTH } from "../logic/board";
+import { DOTS_MAX, positionOf, WIDTH } from "../logic/board/board";
 import { Brush } from "./brush";
 import { Pixels } from "./pixels";
 

@@ -4,7 +4,7 @@
  */
 
 import type { Dot } from "../board.generated";
-import { DOTS_MAX, positionOf, WIDTH, type Cell } from "../logic/board";
+import { DOTS_MAX, positionOf, WIDTH, type Cell } from "../logic/board/board";
 import type { Pixels } from "./pixels";
 
 /** Calls under way at a time. */

@@ -1,8 +1,8 @@
 /** Tells the others where this window points at: at most 20 times a second, the latest place wins. */
 
-import { HEIGHT, WIDTH } from "../logic/board";
+import { HEIGHT, WIDTH } from "../logic/board/board";
 import { Throttle } from "../logic/throttle";
-import type { Point } from "../logic/view";
+import type { Point } from "../logic/board/view";
 
 const INTERVAL_MS = 50;
 

@@ -3,8 +3,8 @@
  * server has not yet confirmed. Reads give what the user sees.
  */
 
-import { HEIGHT, WIDTH } from "../logic/board";
-import { PAPER } from "../logic/palette";
+import { HEIGHT, WIDTH } from "../logic/board/board";
+import { PAPER } from "../logic/board/palette";
 import type { Pixel } from "../board.generated";
 
 /** Something that happened to cells, in one step. */

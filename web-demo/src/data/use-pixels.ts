@@ -4,7 +4,7 @@ import type { SynclineError } from "@syncline/client";
 import { useClient, useTyped } from "@syncline/react";
 import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import { tables, typed } from "../board.generated";
-import { useReport } from "../shell/toasts";
+import { useReport } from "../notices/toasts";
 import { Brush } from "./brush";
 import { CursorSender } from "./cursor-sender";
 import { Pixels } from "./pixels";

@@ -1,7 +1,7 @@
 /** A painter as a patch of their color with initials. */
 
 import { initials } from "../logic/format";
-import { patchStyle } from "../logic/palette";
+import { patchStyle } from "../logic/board/palette";
 import styles from "./avatar.module.css";
 
 interface AvatarProps {

@@ -5,11 +5,11 @@ import { BoardPanel } from "../board/board";
 import { PeopleProvider } from "../data/people";
 import { StatusPanel } from "../status/status";
 import styles from "./app.module.css";
-import { Banner } from "./banner";
+import { Banner } from "../notices/banner";
 import { Header } from "./header";
 import { Side } from "./side";
 import { useTheme } from "./theme";
-import { ToastProvider } from "./toasts";
+import { ToastProvider } from "../notices/toasts";
 
 /** One column, or a phone on its side. The style sheets have the same numbers. */
 const NARROW = matchMedia("(max-width: 860px), (max-height: 520px)");

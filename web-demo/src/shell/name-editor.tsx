@@ -4,11 +4,11 @@ import { useConnectionState, useTyped } from "@syncline/react";
 import { useRef, useState, type FormEvent } from "react";
 import { typed, type Painter } from "../board.generated";
 import { usePeople } from "../data/people";
-import { NAME_CHARS_MAX } from "../logic/board";
+import { NAME_CHARS_MAX } from "../logic/board/board";
 import { count } from "../logic/format";
 import { Avatar } from "../people/avatar";
 import styles from "./name-editor.module.css";
-import { useReport } from "./toasts";
+import { useReport } from "../notices/toasts";
 
 export function NameEditor() {
   const { me } = usePeople();

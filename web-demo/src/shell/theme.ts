@@ -1,7 +1,7 @@
 /** Light or dark: the system's choice unless the user has made the other one. */
 
 import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
-import type { Theme } from "../logic/palette";
+import type { Theme } from "../logic/board/palette";
 
 type Choice = Theme | "system";
 

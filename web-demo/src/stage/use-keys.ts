@@ -1,8 +1,8 @@
 /** The board without a pointer: a cell that arrow keys move and the space bar paints. */
 
 import { useState, type KeyboardEvent } from "react";
-import { clampToBoard, HEIGHT, WIDTH, type Cell } from "../logic/board";
-import { PALETTE } from "../logic/palette";
+import { clampToBoard, HEIGHT, WIDTH, type Cell } from "../logic/board/board";
+import { PALETTE } from "../logic/board/palette";
 import type { StageSettings } from "./painting";
 
 const STEPS: Record<string, readonly [x: number, y: number]> = {

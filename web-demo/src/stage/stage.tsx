@@ -1,8 +1,8 @@
 /** The canvas, what lies over it, and everything that pointers and keys do to it. */
 
 import { useEffect, useLayoutEffect, useRef, useState, type RefObject, type WheelEvent } from "react";
-import type { Cell } from "../logic/board";
-import type { Theme } from "../logic/palette";
+import type { Cell } from "../logic/board/board";
+import type { Theme } from "../logic/board/palette";
 import { Cursors } from "./cursors";
 import { Painting } from "./painting";
 import { BoardRenderer, type Scene } from "./render";

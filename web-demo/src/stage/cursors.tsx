@@ -3,8 +3,8 @@
 import { useClient, useConnectionState, useQuery } from "@syncline/react";
 import { memo, useEffect, useState } from "react";
 import { tables, type Cursor } from "../board.generated";
-import { patchStyle } from "../logic/palette";
-import type { Size, View } from "../logic/view";
+import { patchStyle } from "../logic/board/palette";
+import type { Size, View } from "../logic/board/view";
 import styles from "./cursors.module.css";
 
 /** A cursor that rests for so long steps back, in milliseconds. */

@@ -2,9 +2,9 @@
 
 import type { PointerEvent } from "react";
 import type { Board } from "../data/use-pixels";
-import { cellAt, clampToBoard, type Cell } from "../logic/board";
-import { line } from "../logic/line";
-import { toBoard, type Point } from "../logic/view";
+import { cellAt, clampToBoard, type Cell } from "../logic/board/board";
+import { line } from "../logic/board/line";
+import { toBoard, type Point } from "../logic/board/view";
 import { Gestures, type Tool } from "./gestures";
 import type { ViewControl } from "./use-view";
 

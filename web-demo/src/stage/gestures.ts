@@ -3,7 +3,7 @@
  * two fingers zoom and move. Knows no DOM: the stage tells it what happens.
  */
 
-import type { Point } from "../logic/view";
+import type { Point } from "../logic/board/view";
 
 export type Tool = "paint" | "move";
 

@@ -1,9 +1,9 @@
 /** Draws the board on a canvas, once a frame and only if something has changed. */
 
-import { HEIGHT, WIDTH, type Cell } from "../logic/board";
-import { parseHex } from "../logic/color";
-import { hexOf, PALETTE, type Theme } from "../logic/palette";
-import type { Size, View } from "../logic/view";
+import { HEIGHT, WIDTH, type Cell } from "../logic/board/board";
+import { parseHex } from "../logic/board/color";
+import { hexOf, PALETTE, type Theme } from "../logic/board/palette";
+import type { Size, View } from "../logic/board/view";
 import type { Pixels } from "../data/pixels";
 
 export interface Scene {

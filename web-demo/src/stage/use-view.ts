@@ -1,9 +1,9 @@
 /** The stage's size and the part of the board that it shows. */
 
 import { useCallback, useLayoutEffect, useMemo, useRef, useState, type RefObject } from "react";
-import type { Cell } from "../logic/board";
-import { bound, fit, isFit, panBy, reveal, zoomAt } from "../logic/view";
-import type { Point, Size, View } from "../logic/view";
+import type { Cell } from "../logic/board/board";
+import { bound, fit, isFit, panBy, reveal, zoomAt } from "../logic/board/view";
+import type { Point, Size, View } from "../logic/board/view";
 
 export interface ViewControl {
   readonly view: View;

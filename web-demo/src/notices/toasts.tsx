@@ -2,7 +2,7 @@
 
 import { createContext, useCallback, useContext, useEffect, useState, type ReactNode } from "react";
 import { noticeOf, type Notice } from "../logic/notice";
-import { Icon } from "./icons";
+import { Icon } from "../shell/icons";
 import styles from "./toasts.module.css";
 
 type Report = (error: unknown) => void;
