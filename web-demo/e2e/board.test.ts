@@ -70,7 +70,7 @@ describe("the board", () => {
     }
   });
 
-  it("refuses a name without a letter, and says why", async () => {
+  it("refuses a name that is too long, and says why", async () => {
     await ada.rename("x".repeat(30));
     const toast = ada.page.getByTestId("toast");
     await expect.poll(() => toast.innerText(), SOON).toContain("at most 24 characters");
