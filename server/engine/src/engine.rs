@@ -13,7 +13,7 @@ use syncline_protocol::{
     ChangeSet, ConnectionId, Epoch, ErrorCode, Identity, Lsn, ReducerKind, TableId, WireError,
 };
 use syncline_query::{Deltas, LiveQueries};
-use syncline_store::{Database, LogAppender, Transaction, TransactionRecord};
+use syncline_store::{Database, LogAppender, LogError, Transaction, TransactionRecord};
 
 use crate::command::{Command, ConnKey, Origin};
 use crate::connections::{Connections, Subscribers};
@@ -98,13 +98,15 @@ impl Engine {
         now: i64,
         secret: [u8; 32],
     ) -> Self {
+        // Clients choose the keys that are hashed, so the seed must not be known to them.
+        let live = LiveQueries::with_hash_seed(database.hash_seed());
         Self {
             database: Some(database),
             runner: None,
             tables: Vec::new(),
             reducers: HashMap::with_hasher(FixedState::default()),
             schema_text: Arc::default(),
-            live: LiveQueries::new(),
+            live,
             log,
             epoch,
             connections: Connections::default(),
@@ -139,7 +141,7 @@ impl Engine {
         self.now = self.now.max(now);
         for _ in 0..STEP_COMMANDS_MAX {
             let bytes = self.confirmed.byte_len() + self.unconfirmed.byte_len();
-            if bytes > STEP_BYTES_MAX {
+            if bytes > STEP_BYTES_MAX || self.is_behind() {
                 break;
             }
             let Some(command) = inbox.pop_front() else {
@@ -249,6 +251,12 @@ impl Engine {
         if !news.is_empty() {
             out(&mut news);
         }
+    }
+
+    /// More waits for the disk than may: commands wait until the log rings.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        matches!(self.log.reserve(0), Err(LogError::Busy))
     }
 
     /// Nothing waits for the disk.
@@ -444,8 +452,7 @@ pub(crate) fn poisoned() -> WireError {
 }
 
 /// Why the log takes no transaction now.
-pub(crate) fn refusal(error: &syncline_store::LogError) -> WireError {
-    use syncline_store::LogError;
+pub(crate) fn refusal(error: &LogError) -> WireError {
     match error {
         LogError::DiskFull => WireError::new(ErrorCode::DiskFull, "no room on the disk for writes")
             .hint("reads go on; free some space, nothing needs a restart"),

@@ -138,7 +138,7 @@ impl Engine {
     /// After the data was thrown away no live result is right any more: connections are closed, and
     /// their clients come back and ask anew.
     fn restart_live_queries(&mut self, close: bool) {
-        self.live = LiveQueries::new();
+        self.live = LiveQueries::with_hash_seed(self.database().hash_seed());
         self.subscribers = Subscribers::default();
         self.counters.subscriptions = 0;
         let keys: Vec<_> = self

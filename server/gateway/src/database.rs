@@ -89,7 +89,7 @@ impl DatabaseTask {
                     }
                 }
                 self.step(&mut engine);
-                if self.inbox.borrow().is_empty() {
+                if self.inbox.borrow().is_empty() || engine.is_behind() {
                     break;
                 }
                 tokio::task::yield_now().await;
