@@ -127,9 +127,9 @@ fn hash(folder: &Path) -> u64 {
             }
         };
         if path.is_dir() {
-            sorted(path)
-                .iter()
-                .for_each(|entry| add(entry, root, state));
+            for entry in sorted(path) {
+                add(&entry, root, state);
+            }
         } else {
             let name = path
                 .strip_prefix(root)

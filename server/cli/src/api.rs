@@ -246,10 +246,16 @@ fn encoded(part: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
             text.push(byte.into());
         } else {
-            text += &format!("%{byte:02X}");
+            text.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 15)]);
         }
     }
     text
+}
+
+fn hex_digit(nibble: u8) -> char {
+    char::from_digit(nibble.into(), 16)
+        .expect("four bits")
+        .to_ascii_uppercase()
 }
 
 fn text_of(answer: Response<Body>) -> Result<String, Failure> {

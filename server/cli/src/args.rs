@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  the server refused; its error is printed with code and hint
+  1  the server refused (its error is printed with code and hint), or a file cannot be used
   2  the command line is wrong
   3  the server cannot be started or reached
   4  the module does not build
@@ -19,7 +19,7 @@ Documentation: docs/cli.md";
 /// Syncline: a database that runs your WASM modules and keeps every client in sync.
 #[derive(Debug, Parser)]
 #[command(name = "syncline", version, after_help = EXIT_CODES, max_term_width = 100)]
-#[command(propagate_version = true, arg_required_else_help = true)]
+#[command(arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -206,7 +206,8 @@ pub(crate) struct Sql {
     /// Name of the database
     pub(crate) database: String,
     /// The query, as "SELECT * FROM message WHERE room = :room"
-    pub(crate) sql: String,
+    #[arg(value_name = "SQL")]
+    pub(crate) text: String,
     /// Value of a parameter of the query, as JSON; what is no JSON is a text. Can be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = crate::parse::param)]
     pub(crate) params: Vec<(String, serde_json::Value)>,

@@ -110,14 +110,12 @@ impl Failure {
         if as_json {
             return json!({ "error": error }).to_string();
         }
-        let mut text = format!("error: {}", error.message);
+        let mut lines = vec![format!("error: {}", error.message)];
         if matches!(self, Self::Refused(_)) {
-            text += &format!("\n code: {}", error.code);
+            lines.push(format!(" code: {}", error.code));
         }
-        if let Some(hint) = &error.hint {
-            text += &format!("\n hint: {hint}");
-        }
-        text
+        lines.extend(error.hint.map(|hint| format!(" hint: {hint}")));
+        lines.join("\n")
     }
 }
 

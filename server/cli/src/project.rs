@@ -109,7 +109,7 @@ impl Project {
         }
         let manifest = std::fs::canonicalize(self.module.join("Cargo.toml"))?;
         let messages = output.stdout.split(|&byte| byte == b'\n');
-        let artefact = messages.filter_map(|line| artefact(line, &manifest)).last();
+        let artefact = messages.rev().find_map(|line| artefact(line, &manifest));
         artefact.ok_or_else(|| {
             Failure::build("the crate builds, but to no .wasm file")
                 .hint("its Cargo.toml needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`")
@@ -154,11 +154,11 @@ fn artefact(line: &[u8], manifest: &Path) -> Option<PathBuf> {
         return None;
     }
     let files = message["filenames"].as_array()?.iter();
-    let is_wasm = |file: &&str| file.ends_with(".wasm");
-    files
-        .filter_map(Value::as_str)
-        .find(is_wasm)
-        .map(PathBuf::from)
+    let mut files = files.filter_map(Value::as_str).map(PathBuf::from);
+    files.find(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "wasm")
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `syncline publish`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,18 +26,7 @@ pub(crate) struct Published {
 /// Builds unless a file is given, publishes, says what changed.
 pub(crate) fn run(common: &Common, args: &Publish) -> Result<(), Failure> {
     let api = Api::new(common)?;
-    let (wasm, database) = match &args.wasm {
-        Some(file) => (file.clone(), args.database.clone()),
-        None => {
-            let project = Project::find(&args.source.project)?;
-            let database = args.database.clone().or_else(|| project.database());
-            if database.is_none() {
-                return Err(no_database());
-            }
-            (project.build()?, database)
-        }
-    };
-    let database = database.ok_or_else(no_database)?;
+    let (wasm, database) = what_and_where(args)?;
     let answer = send(&api, &database, &wasm, args.clear_data)?;
     if common.json {
         return output::line(&answer);
@@ -47,6 +36,19 @@ pub(crate) fn run(common: &Common, args: &Publish) -> Result<(), Failure> {
         output::line(&line)?;
     }
     Ok(())
+}
+
+/// The module's file, built if need be, and the database.
+fn what_and_where(args: &Publish) -> Result<(PathBuf, String), Failure> {
+    if let Some(file) = &args.wasm {
+        let database = args.database.clone().ok_or_else(no_database)?;
+        return Ok((file.clone(), database));
+    }
+    let project = Project::find(&args.source.project)?;
+    let database = args.database.clone().or_else(|| project.database());
+    // Before minutes of building.
+    let database = database.ok_or_else(no_database)?;
+    Ok((project.build()?, database))
 }
 
 /// Neither command line nor project say where to publish to.

@@ -47,7 +47,7 @@ async fn follow(
     }
     let client = builder.connect().await.map_err(explain)?;
     let subscription = client
-        .subscribe(&args.sql.sql, params)
+        .subscribe(&args.sql.text, params)
         .await
         .map_err(explain)?;
     subscription.ready().await.map_err(explain)?;

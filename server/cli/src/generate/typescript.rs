@@ -78,7 +78,7 @@ impl Writer {
                     .filter_map(|variant| variant.payload.as_ref());
                 payloads.for_each(|payload| self.meet(payload));
                 let name = self.names.declare(ty, &def.name);
-                let variants: String = def
+                let variants: Vec<_> = def
                     .variants
                     .iter()
                     .map(|variant| match (&variant.payload, quoted(&variant.name)) {
@@ -89,7 +89,7 @@ impl Writer {
                     })
                     .collect();
                 let head = format!("/** Enum `{}`. */\nexport type {name} =", def.name);
-                self.parts.push(format!("{head}{variants};\n"));
+                self.parts.push(format!("{head}{};\n", variants.concat()));
             }
             _ => {}
         }
@@ -111,14 +111,14 @@ impl Writer {
         name: &str,
         members: impl Iterator<Item = (&'a str, &'a Type)>,
     ) -> String {
-        let members: String = members
+        let members: Vec<_> = members
             .map(|(name, ty)| format!("  {}: {};\n", member(name), self.type_name(ty)))
             .collect();
-        format!("export interface {name} {{\n{members}}}\n")
+        format!("export interface {name} {}\n", block(&members))
     }
 
     fn tables(&mut self, tables: &[&TableDef]) {
-        let lines: String = tables
+        let lines: Vec<_> = tables
             .iter()
             .map(|table| {
                 let row = self.names.row(&table.name);
@@ -129,18 +129,14 @@ impl Writer {
                 )
             })
             .collect();
-        let body = if lines.is_empty() {
-            "{}".to_owned()
-        } else {
-            format!("{{\n{lines}}}")
-        };
+        let body = block(&lines);
         let doc = "/** Public tables; each is the query of all its rows. */";
         self.parts
             .push(format!("{doc}\nexport const tables = {body};\n"));
     }
 
     fn reducers(&mut self, reducers: &[&ReducerDef]) {
-        let lines: String = reducers
+        let lines: Vec<_> = reducers
             .iter()
             .map(|reducer| {
                 let returns = reducer.returns.as_ref();
@@ -152,11 +148,7 @@ impl Writer {
                 )
             })
             .collect();
-        let body = if lines.is_empty() {
-            "{}".to_owned()
-        } else {
-            format!("{{\n{lines}}}")
-        };
+        let body = block(&lines);
         let doc = "/** Reducers: arguments and result. */";
         self.parts
             .push(format!("{doc}\nexport interface Reducers {body}\n"));
@@ -187,10 +179,17 @@ impl Writer {
     fn type_name(&self, ty: &Type) -> String {
         let name = match ty {
             Type::Bool => "boolean",
-            Type::I8 | Type::I16 | Type::I32 | Type::U8 | Type::U16 | Type::U32 => "number",
-            Type::F32 | Type::F64 => "number",
-            Type::I64 | Type::I128 | Type::U64 | Type::U128 => "bigint",
-            Type::Timestamp | Type::Duration => "bigint",
+            Type::I64 | Type::I128 | Type::U64 | Type::U128 | Type::Timestamp | Type::Duration => {
+                "bigint"
+            }
+            Type::I8
+            | Type::I16
+            | Type::I32
+            | Type::U8
+            | Type::U16
+            | Type::U32
+            | Type::F32
+            | Type::F64 => "number",
             Type::String | Type::Identity | Type::ConnectionId | Type::Uuid => "string",
             Type::Bytes => "Uint8Array",
             Type::Option(inner) => return format!("{} | null", self.type_name(inner)),
@@ -204,5 +203,14 @@ impl Writer {
                 .expect("types are met before they are used"),
         };
         name.to_owned()
+    }
+}
+
+/// Lines in braces, or just the braces.
+fn block(lines: &[String]) -> String {
+    if lines.is_empty() {
+        "{}".to_owned()
+    } else {
+        format!("{{\n{}}}", lines.concat())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -130,7 +130,7 @@ fn dev_starts_a_server_publishes_changes_and_survives_mistakes() {
     let url = format!("http://127.0.0.1:{port}");
     // One pipe for both, so that lines come in their order.
     let (reader, writer) = std::io::pipe().unwrap();
-    let mut dev = syncline()
+    let dev = syncline()
         .args(["dev", "--server", &url])
         .current_dir(&project)
         .env("CARGO_TARGET_DIR", target())
@@ -138,6 +138,7 @@ fn dev_starts_a_server_publishes_changes_and_survives_mistakes() {
         .stderr(writer)
         .spawn()
         .unwrap();
+    let mut dev = Killed(dev);
     let (sender, lines) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(reader).lines().map_while(Result::ok) {
@@ -168,19 +169,30 @@ fn dev_starts_a_server_publishes_changes_and_survives_mistakes() {
 
     assert!(
         Command::new("kill")
-            .args(["-TERM", &dev.id().to_string()])
+            .args(["-TERM", &dev.0.id().to_string()])
             .status()
             .unwrap()
             .success()
     );
-    assert!(dev.wait().unwrap().success());
+    assert!(dev.0.wait().unwrap().success());
     assert!(!TestServer::is_up(&url), "the server ends with it");
+}
+
+/// A process that does not outlive a test that fails.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It has ended already, if all went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn wait(lines: &Receiver<String>, text: &str) {
     let mut seen = Vec::new();
     // A build of all that a module needs, on a machine with other things to do.
-    while let Ok(line) = lines.recv_timeout(Duration::from_secs(300)) {
+    while let Ok(line) = lines.recv_timeout(Duration::from_mins(5)) {
         if line.contains(text) {
             return;
         }
