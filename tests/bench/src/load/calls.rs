@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use syncline_protocol::message::{Args, Call, ClientMessage, Encoding, Ping};
 
-use super::Traffic;
+use super::{Taken, Traffic};
 use crate::socket::{frame, reply};
 
 /// Ids below were used while the connection was set up.
@@ -80,7 +80,7 @@ impl Traffic for Calls {
         frame::put(frame::BINARY, &self.template, mask, out);
     }
 
-    fn take(&mut self, _lane: usize, input: &[u8]) -> Result<Option<(usize, Option<u32>)>> {
+    fn take(&mut self, _lane: usize, input: &[u8]) -> Result<Option<(usize, Option<Taken>)>> {
         let Some(frame) = frame::parse(input)? else {
             return Ok(None);
         };
@@ -92,12 +92,12 @@ impl Traffic for Calls {
         if frame.opcode != frame::BINARY {
             return Ok(Some((end, None)));
         }
-        match reply::answer(&input[frame.payload])? {
-            reply::Answer::Done(id) => {
-                let id = id.checked_sub(FIRST_ID).context("an answer to nothing")?;
-                Ok(Some((end, Some(id))))
-            }
-            _ => Ok(Some((end, None))),
-        }
+        let (id, is_refused) = match reply::answer(&input[frame.payload])? {
+            reply::Answer::Done(id) => (id, false),
+            reply::Answer::Refused(id) => (id, true),
+            reply::Answer::Commit | reply::Answer::Other => return Ok(Some((end, None))),
+        };
+        let id = id.checked_sub(FIRST_ID).context("an answer to nothing")?;
+        Ok(Some((end, Some(Taken { id, is_refused }))))
     }
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use anyhow::Result;
 
-use super::Traffic;
+use super::{Taken, Traffic};
 use crate::socket::Lane;
 
 /// Requests of a fixed size to an echo.
@@ -50,7 +50,7 @@ impl Traffic for Echo {
         out.extend_from_slice(&self.padding);
     }
 
-    fn take(&mut self, _lane: usize, input: &[u8]) -> Result<Option<(usize, Option<u32>)>> {
+    fn take(&mut self, _lane: usize, input: &[u8]) -> Result<Option<(usize, Option<Taken>)>> {
         let Some((len, rest)) = input.split_first_chunk::<4>() else {
             return Ok(None);
         };
@@ -59,7 +59,11 @@ impl Traffic for Echo {
             return Ok(None);
         };
         let id = body.first_chunk().map(|id| u32::from_le_bytes(*id));
-        Ok(Some((4 + len, id)))
+        let taken = id.map(|id| Taken {
+            id,
+            is_refused: false,
+        });
+        Ok(Some((4 + len, taken)))
     }
 }
 

@@ -101,7 +101,7 @@ impl Feed for Echo {
     fn take(&mut self, input: &[u8], numbers: &mut Vec<u32>) -> Result<Option<usize>> {
         let taken = Traffic::take(self, 0, input)?;
         Ok(taken.map(|(len, number)| {
-            numbers.extend(number);
+            numbers.extend(number.map(|taken| taken.id));
             len
         }))
     }
@@ -237,7 +237,9 @@ impl<'a, W: Traffic, F: Feed> FanOut<'a, W, F> {
     fn writer_event(&mut self, readable: bool, scratch: &mut [u8; READ_BYTES]) -> Result<()> {
         if readable {
             self.writer.read(scratch)?;
-            while let Some((len, _)) = self.traffic.take(0, self.writer.input())? {
+            while let Some((len, taken)) = self.traffic.take(0, self.writer.input())? {
+                let is_refused = taken.is_some_and(|taken| taken.is_refused);
+                ensure!(!is_refused, "the disk is behind");
                 self.writer.consume(len);
             }
         }

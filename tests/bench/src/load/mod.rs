@@ -14,7 +14,7 @@ mod pump;
 mod tests;
 
 pub(crate) use gate::{Gate, Window, measure};
-pub(crate) use pump::{Pumped, Traffic, pump};
+pub(crate) use pump::{Pumped, Taken, Traffic, pump};
 
 use hdrhistogram::Histogram;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use hdrhistogram::Histogram;
 use mio::{Events, Poll};
 
@@ -11,6 +11,8 @@ use crate::socket::{Lane, READ_BYTES};
 
 /// A server that says nothing for so long has lost a request.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// How long a refused request waits before it is sent again.
+const PARK: Duration = Duration::from_millis(5);
 
 /// What travels on the connections of a pump.
 pub(crate) trait Traffic: Send {
@@ -19,7 +21,16 @@ pub(crate) trait Traffic: Send {
 
     /// Takes one message off the front of `input`: how long it is and, if it answers a request,
     /// which. Nothing if it is not all there.
-    fn take(&mut self, lane: usize, input: &[u8]) -> Result<Option<(usize, Option<u32>)>>;
+    fn take(&mut self, lane: usize, input: &[u8]) -> Result<Option<(usize, Option<Taken>)>>;
+}
+
+/// An answer to a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    /// Which request.
+    pub(crate) id: u32,
+    /// Not done, because the disk is behind; try again.
+    pub(crate) is_refused: bool,
 }
 
 /// What a pump did.
@@ -28,13 +39,15 @@ pub(crate) struct Pumped {
     pub(crate) latency: Histogram<u64>,
     /// Requests that were answered on each lane, from the first to the last.
     pub(crate) answered: Vec<u32>,
+    /// Requests that were refused and sent again.
+    pub(crate) refused: u64,
 }
 
 /// Times of the requests of a lane that wait for an answer.
 struct Flight {
     sent: Vec<Option<(u32, Instant)>>,
     next_id: u32,
-    waiting: usize,
+    refused: u32,
 }
 
 /// Keeps `in_flight` requests on each lane until the gate stops, then waits for the last answers.
@@ -59,6 +72,9 @@ struct Pump<'a, T> {
     poll: Poll,
     latency: Histogram<u64>,
     waiting: usize,
+    /// Lanes of refused requests that are to be sent again.
+    parked: Vec<usize>,
+    refused: u64,
 }
 
 impl<'a, T: Traffic> Pump<'a, T> {
@@ -72,7 +88,7 @@ impl<'a, T: Traffic> Pump<'a, T> {
         let flight = || Flight {
             sent: vec![None; slots],
             next_id: 0,
-            waiting: 0,
+            refused: 0,
         };
         let flights = lanes.iter().map(|_| flight()).collect();
         let latency = histogram();
@@ -84,6 +100,8 @@ impl<'a, T: Traffic> Pump<'a, T> {
             poll,
             latency,
             waiting: 0,
+            parked: Vec::new(),
+            refused: 0,
         };
         for lane in 0..pump.lanes.len() {
             pump.request(lane, in_flight, Instant::now())?;
@@ -96,28 +114,41 @@ impl<'a, T: Traffic> Pump<'a, T> {
         let mut scratch: Box<[u8; READ_BYTES]> = vec![0; READ_BYTES]
             .try_into()
             .expect("the length is that of the array");
-        while self.waiting > 0 {
-            self.poll
-                .poll(&mut events, Some(SILENCE_MAX))
-                .context("poll failed")?;
-            ensure!(
-                !events.is_empty(),
-                "{} requests are without an answer",
-                self.waiting
-            );
+        let mut unparked = Instant::now();
+        while self.waiting > 0 || !self.parked.is_empty() {
+            let patience = if self.parked.is_empty() {
+                SILENCE_MAX
+            } else {
+                PARK
+            };
+            self.poll.poll(&mut events, Some(patience))?;
+            if events.is_empty() && self.parked.is_empty() {
+                bail!("{} requests are without an answer", self.waiting);
+            }
             for event in &events {
                 let lane = event.token().0;
+                if event.is_writable() {
+                    self.lanes[lane].flush()?;
+                }
                 if event.is_readable() {
                     self.readable(lane, &mut scratch)?;
-                } else if event.is_writable() {
-                    self.lanes[lane].flush()?;
+                }
+            }
+            if !self.parked.is_empty() && unparked.elapsed() > PARK {
+                unparked = Instant::now();
+                for lane in std::mem::take(&mut self.parked) {
+                    self.request(lane, 1, unparked)?;
                 }
             }
         }
-        let answered = self.flights.iter().map(|flight| flight.next_id).collect();
+        let flights = self.flights.iter();
+        let answered = flights
+            .map(|flight| flight.next_id - flight.refused)
+            .collect();
         Ok(Pumped {
             latency: self.latency,
             answered,
+            refused: self.refused,
         })
     }
 
@@ -126,10 +157,12 @@ impl<'a, T: Traffic> Pump<'a, T> {
         let now = Instant::now();
         let is_measured = self.gate.is_measured();
         let flight = &mut self.flights[lane];
-        let mut done = 0;
-        while let Some((len, id)) = self.traffic.take(lane, self.lanes[lane].input())? {
+        let (mut done, mut refused) = (0, 0);
+        while let Some((len, taken)) = self.traffic.take(lane, self.lanes[lane].input())? {
             self.lanes[lane].consume(len);
-            let Some(id) = id else { continue };
+            let Some(Taken { id, is_refused }) = taken else {
+                continue;
+            };
             let slot = id as usize & (flight.sent.len() - 1);
             let Some((sent_id, sent)) = flight.sent[slot].take() else {
                 bail!("request {id} was answered twice or never sent");
@@ -138,20 +171,26 @@ impl<'a, T: Traffic> Pump<'a, T> {
                 sent_id == id,
                 "request {id} was answered, {sent_id} was meant"
             );
+            if is_refused {
+                refused += 1;
+                continue;
+            }
             if is_measured {
                 self.latency
                     .record(now.duration_since(sent).as_nanos() as u64)?;
             }
             done += 1;
         }
-        flight.waiting -= done;
-        self.waiting -= done;
+        flight.refused += refused as u32;
+        self.waiting -= done + refused;
+        self.refused += refused as u64;
         self.gate.add(done as u64);
         if self.gate.is_stopped() {
-            Ok(())
-        } else {
-            self.request(lane, done, now)
+            self.parked.clear();
+            return Ok(());
         }
+        self.parked.extend(std::iter::repeat_n(lane, refused));
+        self.request(lane, done, now)
     }
 
     /// Sends `count` requests in one write.
@@ -170,7 +209,6 @@ impl<'a, T: Traffic> Pump<'a, T> {
             self.traffic
                 .put(lane, id, mask, &mut self.lanes[lane].output);
         }
-        flight.waiting += count;
         self.waiting += count;
         self.lanes[lane].flush()
     }

@@ -1,6 +1,7 @@
 //! Reads the messages of the hot path in place: a Reply, a Pong, the deltas of a Commit.
 
 use anyhow::{Context, Result, bail, ensure};
+use syncline_protocol::ErrorCode;
 use syncline_protocol::message::ServerMessage;
 
 /// What a message is to a load that counts answers.
@@ -8,13 +9,16 @@ use syncline_protocol::message::ServerMessage;
 pub(crate) enum Answer {
     /// The request with this id succeeded.
     Done(u32),
+    /// The request was refused because the disk is behind: it may be tried again.
+    Refused(u32),
     /// One transaction's deltas.
     Commit,
     /// Anything else.
     Other,
 }
 
-/// Classifies a MessagePack message. A failed Reply and an Error are errors.
+/// Classifies a MessagePack message. An Error and a Reply that failed for any reason but back-pressure
+/// are errors.
 pub(crate) fn answer(message: &[u8]) -> Result<Answer> {
     let [0x92, tag, body @ ..] = message else {
         bail!("no message: {message:02x?}")
@@ -23,13 +27,17 @@ pub(crate) fn answer(message: &[u8]) -> Result<Answer> {
         3 => Ok(Answer::Commit),
         5 => {
             let mut rest = array(body)?.1;
-            let id = uint(&mut rest)?;
+            let id = u32::try_from(uint(&mut rest)?)?;
             uint(&mut rest)?;
             skip_nil_or_bin(&mut rest)?;
-            if rest != [0xc0] {
-                bail!("a request failed: {}", failure(message));
+            if rest == [0xc0] {
+                return Ok(Answer::Done(id));
             }
-            Ok(Answer::Done(u32::try_from(id)?))
+            let error = failure(message);
+            if error.starts_with(ErrorCode::Overloaded.as_str()) {
+                return Ok(Answer::Refused(id));
+            }
+            bail!("a request failed: {error}")
         }
         8 => bail!("the server ended the connection: {}", failure(message)),
         9 => Ok(Answer::Done(u32::try_from(uint(&mut array(body)?.1)?)?)),

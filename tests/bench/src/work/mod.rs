@@ -137,6 +137,12 @@ pub(crate) fn run_pumps<T: Traffic>(
             latency.add(&outcome.latency)?;
             pumped.push(outcome);
         }
+        let refused: u64 = pumped.iter().map(|pumped| pumped.refused).sum();
+        if refused > 0 {
+            note(&format!(
+                "{refused} calls were refused because the disk was behind, and sent again"
+            ));
+        }
         Ok(Run {
             window: window?,
             latency,
