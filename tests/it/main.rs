@@ -4,10 +4,13 @@
     reason = "a test that cannot go on says where and why"
 )]
 
+mod client;
+mod made_module;
 mod peer;
 mod server;
 mod socket;
 
-mod smoke;
-
 mod corpus;
+mod durable;
+mod gateway;
+mod smoke;

@@ -273,12 +273,11 @@ impl Peer {
     }
 
     fn value(&self, id: u32, packed: &[u8]) -> Json {
-        match self.types.replies.get(&id) {
-            Some(ty) => syncline_protocol::json::encode_packed(ty, packed).unwrap(),
-            None => {
-                assert!(packed.is_empty(), "a value that the schema does not have");
-                Json::Null
-            }
+        if let Some(ty) = self.types.replies.get(&id) {
+            syncline_protocol::json::encode_packed(ty, packed).unwrap()
+        } else {
+            assert!(packed.is_empty(), "a value that the schema does not have");
+            Json::Null
         }
     }
 

@@ -76,11 +76,11 @@ impl World for SocketWorld<'_> {
     }
 
     fn send_frame(&mut self, link: usize, text: bool, bytes: &[u8]) {
-        match text {
-            true => self
-                .link(link)
-                .send_text(core::str::from_utf8(bytes).unwrap()),
-            false => self.link(link).send_binary(bytes),
+        if text {
+            self.link(link)
+                .send_text(core::str::from_utf8(bytes).unwrap());
+        } else {
+            self.link(link).send_binary(bytes);
         }
     }
 

@@ -1,0 +1,7 @@
+//! The gateway: who gets in, what comes over the wire, what HTTP answers.
+
+mod frames;
+mod hello;
+mod http;
+mod publish;
+mod slow;
