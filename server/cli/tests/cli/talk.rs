@@ -129,6 +129,26 @@ fn subscribe_prints_rows_and_then_changes() {
 }
 
 #[test]
+fn logs_follow() {
+    let server = TestServer::with_chat();
+    let mut child = server
+        .command(&["logs", "chat", "-f"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    for name in ["den", "attic"] {
+        server.run(&["call", "chat", "open_room", name]).ok();
+        let line = lines.next().unwrap();
+        assert!(line.ends_with(&format!(" is {name}")), "{line}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn generate_is_the_same_from_database_module_and_schema() {
     let server = TestServer::with_chat();
     let wasm = module("chat");
