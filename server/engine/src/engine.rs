@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
-use syncline_host::{CallContext, LogLine, Runner};
+use syncline_host::{CallContext, CallError, LogLine, Runner};
 use syncline_protocol::limits::STEP_COMMANDS_MAX;
 use syncline_protocol::message::Delivery;
 use syncline_protocol::{
@@ -357,8 +357,19 @@ impl Engine {
             self.module_log
                 .push(self.now, line.level_name(), name, line.text);
         }
+        if let Err(error) = &result {
+            self.log_failure(name, error);
+        }
         let outcome = result.map_err(|error| reply::call_error(name, &error));
         (transaction, outcome)
+    }
+
+    /// A failure that is a bug of the module, and not an answer of it, goes to the module's log.
+    pub(crate) fn log_failure(&mut self, reducer: &str, error: &CallError) {
+        if !matches!(error, CallError::Reducer(_)) {
+            self.module_log
+                .push(self.now, "error", reducer, error.to_string());
+        }
     }
 
     /// What a reducer gets to know, with a seed that no other call has had.

@@ -111,6 +111,7 @@ impl Engine {
         match result {
             Ok(_) => Ok(transaction.commit(changes)),
             Err(error) => {
+                self.log_failure(&name, &error);
                 let error = reply::call_error(&name, &error);
                 let message = format!("init failed: {}", error.message);
                 Err(WireError::new(ErrorCode::InitFailed, message)
