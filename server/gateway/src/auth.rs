@@ -10,6 +10,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -163,6 +164,10 @@ impl Authority {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &validation)
             .map_err(|error| refuse(&error))?
             .claims;
+        // RFC 7519: not accepted on or after `exp`; the library still takes it in that second.
+        if claims.exp.is_some_and(|end| end <= now_s) {
+            return Err(refuse(&ErrorKind::ExpiredSignature.into()));
+        }
         let identity = identity(&claims.iss, &claims.sub);
         Ok(Authenticated {
             identity,
@@ -192,7 +197,6 @@ impl std::fmt::Debug for Authority {
 }
 
 fn refuse(error: &jsonwebtoken::errors::Error) -> WireError {
-    use jsonwebtoken::errors::ErrorKind;
     match error.kind() {
         ErrorKind::ExpiredSignature => {
             WireError::new(ErrorCode::TokenExpired, "the token's time is over")

@@ -49,7 +49,7 @@ impl Home {
         engine: Engine,
         writer: LogWriter,
     ) -> std::io::Result<()> {
-        start_log_thread(shared.clone(), writer)?;
+        start_log_thread(&shared, writer)?;
         // The thread lives as long as its sender.
         let _ = self.sender.send(Adopt { shared, engine });
         Ok(())
@@ -69,15 +69,17 @@ async fn run(mut receiver: mpsc::UnboundedReceiver<Adopt>, authority: Arc<Author
 
 /// Writes and syncs what the engine hands over, group by group, and rings when it is durable. Ends when
 /// the engine is gone.
-fn start_log_thread(shared: Arc<Shared>, writer: LogWriter) -> std::io::Result<()> {
+fn start_log_thread(shared: &Arc<Shared>, writer: LogWriter) -> std::io::Result<()> {
     let thread = std::thread::Builder::new().name(format!("log-{}", shared.name));
-    thread.spawn(move || {
+    let database = shared.clone();
+    let handle = thread.spawn(move || {
         writer.run(|result| {
             if let Err(error) = result {
-                tracing::error!(database = shared.name, %error, "the commit log failed");
+                tracing::error!(database = database.name, %error, "the commit log failed");
             }
-            shared.bell.notify_one();
+            database.bell.notify_one();
         });
     })?;
+    *shared.log_thread.lock() = Some(handle);
     Ok(())
 }

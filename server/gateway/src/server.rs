@@ -69,7 +69,8 @@ pub(crate) struct State {
     /// Whether the server listens where only this machine can reach it.
     pub(crate) is_loopback: bool,
     disk: Arc<dyn Disk>,
-    catalog: Mutex<Catalog>,
+    /// `None` once the server has stopped: the folder is free for another one then.
+    catalog: Mutex<Option<Catalog>>,
     homes: Vec<Home>,
     databases: Mutex<BTreeMap<String, Arc<Shared>>>,
     next_home: AtomicUsize,
@@ -108,7 +109,7 @@ impl Server {
             host,
             open_connections: Arc::default(),
             disk,
-            catalog: Mutex::new(catalog),
+            catalog: Mutex::new(Some(catalog)),
             homes,
             databases: Mutex::default(),
             next_home: AtomicUsize::new(0),
@@ -178,13 +179,20 @@ impl Server {
         for shared in self.state.all_databases() {
             let (done, wait) = std::sync::mpsc::channel();
             if shared.send(Outside::Shutdown(done)).is_ok() {
-                waits.push(wait);
+                waits.push((shared, wait));
             }
         }
-        for wait in waits {
+        for (shared, wait) in waits {
             // A database whose thread is gone has nothing left to settle.
-            let _ = wait.recv_timeout(SETTLING);
+            let settled = wait.recv_timeout(SETTLING);
+            let log_thread = shared.log_thread.lock().take();
+            if let (Ok(()), Some(log_thread)) = (settled, log_thread) {
+                // It ends with the engine; a panic in it was reported already.
+                let _ = log_thread.join();
+            }
         }
+        // Requests that are still running have the state a little longer, but not the folder.
+        *self.state.catalog.lock() = None;
         let _ = self.stop_ticking.send(());
         // In the background, so that a server may end inside another runtime.
         runtime.shutdown_background();
@@ -238,6 +246,9 @@ impl State {
         let internal = |reason: String| WireError::new(ErrorCode::Internal, reason);
         let folder = {
             let mut catalog = self.catalog.lock();
+            let catalog = catalog.as_mut().ok_or_else(|| {
+                WireError::new(ErrorCode::ServerShutdown, "the server is going down")
+            })?;
             if catalog.database(name).is_none() {
                 catalog
                     .create(name, crate::now_us())
@@ -253,6 +264,7 @@ impl State {
     fn open_all(&self) -> Result<(), StartError> {
         let entries: Vec<_> = {
             let catalog = self.catalog.lock();
+            let catalog = catalog.as_ref().expect("the server has just started");
             let names = catalog.databases().map(|entry| entry.name.clone());
             names.map(|name| (catalog.folder(&name), name)).collect()
         };

@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     queue: Mutex<VecDeque<Outside>>,
     /// Rung by whoever gives the database something to do: connections, the log thread, other threads.
     pub(crate) bell: Notify,
+    /// Ends some time after the engine, and has the folder locked until then.
+    pub(crate) log_thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
 impl Shared {
@@ -63,6 +65,7 @@ impl Shared {
             name: name.to_owned(),
             queue: Mutex::default(),
             bell: Notify::new(),
+            log_thread: Mutex::default(),
         })
     }
 
