@@ -75,7 +75,7 @@ fn queries() {
     assert_eq!(answer["columns"][1]["name"], "balance");
     assert!(answer["lsn"].as_u64().unwrap() > 0);
     for (body, code) in [
-        (json!({"sql": "SELECT"}), "SQL_SYNTAX"),
+        (json!({"sql": "SELEKT 1"}), "SQL_SYNTAX"),
         (json!({"sql": "SELECT * FROM acount"}), "SQL_UNKNOWN_TABLE"),
         (json!({"sql": sql}), "SQL_PARAMETER"),
         (json!({"sql": sql, "params": {"low": "x"}}), "SQL_TYPE"),

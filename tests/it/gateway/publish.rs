@@ -44,7 +44,7 @@ fn bad_modules_change_nothing() {
     check(b"", "MODULE_INVALID", "");
     check(b"not wasm at all", "MODULE_INVALID", "");
     check(&bank[..bank.len() / 2], "MODULE_INVALID", "");
-    check(b"\0asm\x01\0\0\0", "MODULE_ABI", "memory");
+    check(b"\0asm\x01\0\0\0", "MODULE_ABI", "syncline_describe");
     let import = wat::parse_str(r#"(module (import "env" "clock" (func (result i64))))"#).unwrap();
     check(&import, "MODULE_ABI", "clock");
     check(
