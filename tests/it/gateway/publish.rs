@@ -54,8 +54,8 @@ fn bad_modules_change_nothing() {
     );
     check(
         &with_description(b"\x01\0\0\0rubbish", &[], &[]),
-        "MODULE_",
-        "",
+        "MODULE_ABI",
+        "does not decode",
     );
     let twice = [
         table("a", &[("id", Type::U64)]),
