@@ -26,6 +26,14 @@ pub struct Builder {
     backoff: Option<Backoff>,
 }
 
+impl Client {
+    /// Starts to describe a client of a database. The address is that of the server, as
+    /// `http://127.0.0.1:4510`.
+    pub fn builder(url: &str, database: &str) -> Builder {
+        Builder::new(url, database)
+    }
+}
+
 impl Builder {
     pub(crate) fn new(url: &str, database: &str) -> Self {
         let backoff = Backoff {

@@ -11,9 +11,8 @@ use syncline_protocol::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::rows::{Outcome, Rows};
-use crate::shared::{Command, Live, Shared};
-use crate::subscription::{Subscription, rows_of};
-use crate::{Builder, ConnectionState, Error};
+use crate::shared::{Command, Shared};
+use crate::{ConnectionState, Error};
 
 /// A connection to a database that comes back when it is lost. A clone is another handle of the same
 /// connection; it ends when the last handle and the last subscription are dropped, or with
@@ -25,10 +24,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts to describe a client of a database. The address is that of the server, as
-    /// `http://127.0.0.1:4510`.
-    pub fn builder(url: &str, database: &str) -> Builder {
-        Builder::new(url, database)
+    pub(crate) fn commands(&self) -> &mpsc::Sender<Command> {
+        &self.commands
     }
 
     pub(crate) fn new(shared: Arc<Shared>, commands: mpsc::Sender<Command>) -> Self {
@@ -100,37 +97,6 @@ impl Client {
             answer,
         })
         .await
-    }
-
-    /// Starts a live query. It returns at once, offline too; [`Subscription::ready`] waits for the
-    /// first answer.
-    pub async fn subscribe(
-        &self,
-        sql: &str,
-        params: &[(&str, Param)],
-    ) -> Result<Subscription, Error> {
-        let id = self.shared.next_id();
-        let live = Live::new(sql.into(), owned(params));
-        let version = live.version.subscribe();
-        self.shared.live.lock().insert(id, live);
-        let subscription = Subscription::new(self.clone(), id, version);
-        let sent = self.commands.send(Command::Subscribe { id }).await;
-        sent.map_err(|_| Error::Closed)?;
-        Ok(subscription)
-    }
-
-    /// Rows of several live queries of this client at one moment: no Commit comes between them.
-    ///
-    /// # Panics
-    /// If a subscription is one of another client.
-    #[must_use]
-    pub fn rows_of<const N: usize>(&self, subscriptions: [&Subscription; N]) -> [Rows; N] {
-        let live = self.shared.live.lock();
-        subscriptions.map(|subscription| {
-            let is_ours = std::ptr::eq(subscription.client().shared(), self.shared());
-            assert!(is_ours, "the subscription is of another client");
-            rows_of(&live[&subscription.id()])
-        })
     }
 
     /// Renews the token of the connection, for the same identity.
@@ -205,7 +171,7 @@ impl Client {
     }
 }
 
-fn owned(params: &[(&str, Param)]) -> Vec<(String, Param)> {
+pub(crate) fn owned(params: &[(&str, Param)]) -> Vec<(String, Param)> {
     params
         .iter()
         .map(|(name, value)| ((*name).into(), value.clone()))

@@ -37,6 +37,7 @@ mod client;
 mod connection;
 mod decode;
 mod error;
+mod events;
 mod rows;
 mod shared;
 mod state;
@@ -45,9 +46,10 @@ mod subscription;
 pub use builder::Builder;
 pub use client::Client;
 pub use error::Error;
+pub use events::{Batch, Event, Events, RowChange};
 pub use rows::{Outcome, Row, Rows};
 pub use state::ConnectionState;
-pub use subscription::{Batch, Event, Events, RowChange, Subscription};
+pub use subscription::Subscription;
 
 /// The ground floor: values, types, messages and limits.
 pub use syncline_protocol as protocol;

@@ -10,8 +10,8 @@ use syncline_protocol::{ConnectionId, Epoch, Identity, Schema};
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 
 use crate::cache::LiveResult;
+use crate::events::Batch;
 use crate::rows::{Outcome, Rows};
-use crate::subscription::Batch;
 use crate::{ConnectionState, Error};
 
 /// Commits that an event stream holds for a reader that lags.

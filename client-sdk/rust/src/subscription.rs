@@ -1,15 +1,12 @@
 //! A live query as its user sees it.
 
-use std::sync::Arc;
+use syncline_protocol::param::Param;
+use tokio::sync::watch;
 
-use syncline_protocol::Lsn;
-use syncline_protocol::message::ResultDescription;
-use tokio::sync::{broadcast, watch};
-
-use crate::cache::Change;
-use crate::client::Client;
-use crate::rows::{Row, Rows};
-use crate::shared::Live;
+use crate::client::{Client, owned};
+use crate::events::Events;
+use crate::rows::Rows;
+use crate::shared::{Command, Live};
 use crate::{ConnectionState, Error};
 
 /// A live query. Its rows follow the database as long as it lives, over lost connections too; dropping it
@@ -109,82 +106,44 @@ impl Drop for Subscription {
     }
 }
 
-pub(crate) fn rows_of(live: &Live) -> Rows {
+impl Client {
+    /// Starts a live query. It returns at once, offline too; [`Subscription::ready`] waits for the
+    /// first answer.
+    pub async fn subscribe(
+        &self,
+        sql: &str,
+        params: &[(&str, Param)],
+    ) -> Result<Subscription, Error> {
+        let id = self.shared().next_id();
+        let live = Live::new(sql.into(), owned(params));
+        let version = live.version.subscribe();
+        self.shared().live.lock().insert(id, live);
+        let subscription = Subscription::new(self.clone(), id, version);
+        let sent = self.commands().send(Command::Subscribe { id }).await;
+        sent.map_err(|_| Error::Closed)?;
+        Ok(subscription)
+    }
+
+    /// Rows of several live queries of this client at one moment: no Commit comes between them.
+    ///
+    /// # Panics
+    /// If a subscription is one of another client.
+    #[must_use]
+    pub fn rows_of<const N: usize>(&self, subscriptions: [&Subscription; N]) -> [Rows; N] {
+        let live = self.shared().live.lock();
+        subscriptions.map(|subscription| {
+            let is_ours = std::ptr::eq(subscription.client().shared(), self.shared());
+            assert!(is_ours, "the subscription is of another client");
+            rows_of(&live[&subscription.id()])
+        })
+    }
+}
+
+fn rows_of(live: &Live) -> Rows {
     let description = live.cache.description().cloned().unwrap_or_default();
     Rows::new(
         description,
         live.cache.lsn(),
         live.cache.rows().cloned().collect(),
     )
-}
-
-/// What one Commit (or a new first answer) changed in the rows of a query.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    pub(crate) description: Arc<ResultDescription>,
-    pub(crate) lsn: Lsn,
-    pub(crate) changes: Vec<Change>,
-}
-
-/// How a row changed.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RowChange {
-    /// A row that was not there.
-    Insert(Row),
-    /// A row that stays, with other values.
-    Update {
-        /// As it was.
-        old: Row,
-        /// As it is.
-        new: Row,
-    },
-    /// A row that is gone.
-    Delete(Row),
-}
-
-impl Batch {
-    /// The transaction that the rows are as of now.
-    #[must_use]
-    pub fn lsn(&self) -> Lsn {
-        self.lsn
-    }
-
-    /// The changes. At most one for each row.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = RowChange> {
-        let row = |bytes: &Arc<[u8]>| Row::new(self.description.clone(), bytes.clone());
-        self.changes.iter().map(move |change| match change {
-            Change::Insert(new) => RowChange::Insert(row(new)),
-            Change::Update { old, new } => RowChange::Update {
-                old: row(old),
-                new: row(new),
-            },
-            Change::Delete(old) => RowChange::Delete(row(old)),
-        })
-    }
-}
-
-/// Changes of a query in the order in which they happened.
-#[derive(Debug)]
-pub struct Events {
-    receiver: broadcast::Receiver<Arc<Batch>>,
-}
-
-/// An item of [`Events`].
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// One Commit was applied.
-    Changes(Arc<Batch>),
-    /// The reader was so slow that this many batches are lost: look at the rows instead.
-    Lagged(u64),
-}
-
-impl Events {
-    /// Waits for the next event; `None` once the subscription is dropped.
-    pub async fn next(&mut self) -> Option<Event> {
-        match self.receiver.recv().await {
-            Ok(batch) => Some(Event::Changes(batch)),
-            Err(broadcast::error::RecvError::Lagged(count)) => Some(Event::Lagged(count)),
-            Err(broadcast::error::RecvError::Closed) => None,
-        }
-    }
 }

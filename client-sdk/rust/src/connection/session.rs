@@ -16,9 +16,9 @@ use tokio::sync::oneshot;
 
 use crate::Error;
 use crate::cache::{Change, Chunk, PackedRow};
+use crate::events::Batch;
 use crate::rows::{Outcome, Rows};
 use crate::shared::{Command, Live, Shared};
-use crate::subscription::Batch;
 
 /// Frames to send, in order.
 pub(crate) type Frames = VecDeque<Vec<u8>>;
