@@ -135,7 +135,7 @@ fn one(bench: &mut Bench, work: Work, options: &Options) -> Result<bool> {
         Work::FanOut => work::fan_out(bench)?,
         Work::ManySubscriptions => work::many_subscriptions(bench)?,
         Work::Idle => work::idle(bench)?,
-        Work::Kill => println!("{:?}", kill::run(bench, kill::ROUNDS)?),
+        Work::Kill => println!("{}", kill::run(bench, kill::ROUNDS)?),
         Work::Abuse => {
             let outcomes = abuse::run(bench)?;
             for outcome in &outcomes {
@@ -150,7 +150,7 @@ fn one(bench: &mut Bench, work: Work, options: &Options) -> Result<bool> {
         }
         Work::Soak => {
             let outcome = soak::run(bench, options.seconds.unwrap_or(600.0))?;
-            println!("{outcome:?}");
+            println!("{outcome}");
             return Ok(outcome.is_flat());
         }
         Work::Bars => return Ok(bars::run(bench, options.filter.as_deref())),

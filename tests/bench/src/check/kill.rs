@@ -2,6 +2,7 @@
 //! not is there once or not at all, and nothing is there in part.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,16 @@ pub(crate) struct Outcome {
     pub(crate) found: usize,
     /// Longest time from the start of a server after a kill to its first answer.
     pub(crate) restart: Duration,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} acknowledged, all there once; {} unanswered, {} of them there; slowest restart {:.2?}",
+            self.acknowledged, self.unanswered, self.found, self.restart
+        )
+    }
 }
 
 /// Runs all rounds on one data folder.

@@ -1,6 +1,7 @@
 //! Churn: connections come, subscribe, call and are cut off, for minutes. The server's memory must not
 //! grow, for nothing stays.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -34,6 +35,18 @@ impl Outcome {
     /// Whether memory stayed.
     pub(crate) fn is_flat(&self) -> bool {
         self.late as f64 <= self.early as f64 * SLACK_RATIO + SLACK_BYTES
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:.1} MB in the second quarter, {:.1} MB in the last, {} connections",
+            self.early as f64 / 1e6,
+            self.late as f64 / 1e6,
+            self.connections
+        )
     }
 }
 

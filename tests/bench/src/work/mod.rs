@@ -21,7 +21,7 @@ use crate::socket::Lane;
 pub(crate) use fan_out::{deliveries, floor as fan_out_floor, run as fan_out};
 pub(crate) use idle::{connections, run as idle};
 pub(crate) use requests::{
-    LONE, Shape, WIDE, empty, floor as request_floor, round_trip, run_transfer, transfer,
+    LONE, WIDE, empty, floor as request_floor, round_trip, run_transfer, transfer,
 };
 pub(crate) use subscriptions::{run as many_subscriptions, unrelated_pairs};
 
@@ -153,7 +153,6 @@ pub(crate) fn run_pumps<T: Traffic>(
 
 /// What a bar looks at.
 pub(crate) struct Latencies {
-    pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
     pub(crate) cpu_us_per_op: f64,
     pub(crate) ops_per_s: f64,
@@ -162,10 +161,8 @@ pub(crate) struct Latencies {
 impl Latencies {
     /// Of a run.
     pub(crate) fn of(run: &Run) -> Self {
-        let at = |quantile| run.latency.value_at_quantile(quantile) as f64 / 1000.0;
         Self {
-            p50_us: at(0.5),
-            p99_us: at(0.99),
+            p99_us: run.latency.value_at_quantile(0.99) as f64 / 1000.0,
             cpu_us_per_op: run.window.cpu_us_per_op(),
             ops_per_s: run.window.ops_per_s(),
         }

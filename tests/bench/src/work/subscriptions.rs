@@ -8,8 +8,10 @@ use mio::{Events, Poll};
 use syncline_protocol::message::{ClientMessage, Subscribe};
 use syncline_protocol::param::Param;
 
-use super::{BankServer, Bench, Run, requests::lanes, run_pumps};
+use super::requests::{Shape, floor, lanes};
+use super::{BankServer, Bench, Run, run_pumps};
 use crate::bank::Bank;
+use crate::load::calls::Calls;
 use crate::load::fan_out::{Commits, Feed};
 use crate::report::{Figure, note};
 use crate::socket::{Lane, Link, READ_BYTES, open_many};
@@ -27,14 +29,24 @@ const SUBSCRIBE_AHEAD: usize = 256;
 pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     let bank = BankServer::start(bench)?;
     let outcome = (|| {
+        let bytes = writes_of_nobody()?.request_bytes();
+        let shape = Shape {
+            connections: WRITERS,
+            in_flight: IN_FLIGHT,
+        };
+        let floor = floor(bench, shape, bytes)?;
         let without = unrelated(bench, &bank)?;
-        bench.report.print(&figure(0, 0, &without));
+        bench.report.print(&figure(0, 0, &without).floor(&floor));
         let (mut links, feed) = subscribe(&bank)?;
         let with = unrelated(bench, &bank)?;
-        bench.report.print(&figure(SUBSCRIPTIONS, 0, &with));
+        bench
+            .report
+            .print(&figure(SUBSCRIPTIONS, 0, &with).floor(&floor));
         check_alive(&mut links)?;
         let touching = affected(bench, &bank, links, feed)?;
-        bench.report.print(&figure(SUBSCRIPTIONS, 1, &touching));
+        bench
+            .report
+            .print(&figure(SUBSCRIPTIONS, 1, &touching).floor(&floor));
         Ok(())
     })();
     bank.finish(outcome)
@@ -58,21 +70,21 @@ pub(crate) fn unrelated_pairs(bench: &Bench, pairs: usize) -> Result<Vec<(f64, f
 }
 
 /// Writes of items whose owner nobody asks for, over and over, so that the table does not grow.
+fn writes_of_nobody() -> Result<Calls> {
+    Bank::items(|lane, number| {
+        let id = 1 + lane * ITEMS_PER_WRITER + number as usize % ITEMS_PER_WRITER;
+        (id as u64, (SUBSCRIPTIONS + lane) as u64)
+    })
+}
+
 fn unrelated(bench: &Bench, bank: &BankServer) -> Result<Run> {
-    let target = bank.server.target(Bank::MODULE, true);
-    let lanes = lanes(&target, WRITERS)?;
-    let traffic = || {
-        Bank::items(|lane, number| {
-            let id = 1 + lane * ITEMS_PER_WRITER + number as usize % ITEMS_PER_WRITER;
-            (id as u64, (SUBSCRIPTIONS + lane) as u64)
-        })
-    };
+    let lanes = lanes(&bank.server.target(Bank::MODULE, true), WRITERS)?;
     let clock = bank.server.clock();
     run_pumps(
         lanes,
         IN_FLIGHT,
         bench.workers,
-        traffic,
+        writes_of_nobody,
         clock,
         bench.seconds,
     )
