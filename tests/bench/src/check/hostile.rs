@@ -201,22 +201,38 @@ fn random_tokens(_: &Server, target: &Target) -> Result<String> {
     })
 }
 
-fn random_sql(server: &Server, target: &Target) -> Result<String> {
-    const WORDS: [&str; 24] = [
+/// Noise, a salad of words, or a good query with a word or two exchanged.
+fn bad_sql(random: &mut Accounts) -> String {
+    const GOOD: &str =
+        "SELECT id , balance FROM account WHERE id = 1 AND balance < 2 ORDER BY id LIMIT 3";
+    const WORDS: [&str; 26] = [
         "SELECT", "*", "FROM", "account", "WHERE", "id", "=", "1", "AND", "(", ")", "OR", "NOT",
-        "'x'", ",", "ORDER", "BY", "LIMIT", ":p", "JOIN", "balance", "<", "--", ";",
+        "'x'", ",", "ORDER", "BY", "LIMIT", ":p", "JOIN", "balance", "<", "--", ";", "nobody",
+        "1e99",
     ];
+    let word = |random: &mut Accounts| WORDS[random.next() as usize % WORDS.len()];
+    match random.next() % 4 {
+        0 => String::from_utf8_lossy(&random_bytes(random, 2000)).into_owned(),
+        1 => {
+            let words: Vec<_> = (0..random.next() % 60).map(|_| word(random)).collect();
+            format!("SELECT {}", words.join(" "))
+        }
+        _ => {
+            let mut words: Vec<_> = GOOD.split(' ').collect();
+            for _ in 0..=random.next() % 2 {
+                let place = random.next() as usize % words.len();
+                words[place] = word(random);
+            }
+            words.join(" ")
+        }
+    }
+}
+
+fn random_sql(server: &Server, target: &Target) -> Result<String> {
     let mut link = Link::open(target)?;
     let reactions = codes(|random| {
-        let sql = if random.next().is_multiple_of(4) {
-            String::from_utf8_lossy(&random_bytes(random, 2000)).into_owned()
-        } else {
-            let count = 1 + random.next() % 60;
-            let words = (0..count).map(|_| WORDS[random.next() as usize % WORDS.len()]);
-            format!("SELECT {}", words.collect::<Vec<_>>().join(" "))
-        };
         let id = link.fresh_id();
-        let sql: std::borrow::Cow<'_, str> = sql.into();
+        let sql: std::borrow::Cow<'_, str> = bad_sql(random).into();
         link.send(&if random.next().is_multiple_of(2) {
             ClientMessage::Query(Query {
                 id,
