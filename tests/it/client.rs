@@ -29,7 +29,15 @@ impl Client {
         encoding: Encoding,
         token: Option<&str>,
     ) -> Result<Self, WireError> {
-        let socket = Socket::open(server, database, encoding);
+        Self::greet(Socket::open(server, database, encoding), encoding, token)
+    }
+
+    /// Says Hello on a socket.
+    pub(crate) fn greet(
+        socket: Socket,
+        encoding: Encoding,
+        token: Option<&str>,
+    ) -> Result<Self, WireError> {
         let mut client = Self {
             socket,
             peer: Peer::new(encoding),

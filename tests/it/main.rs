@@ -13,4 +13,5 @@ mod socket;
 mod corpus;
 mod durable;
 mod gateway;
+mod kill;
 mod smoke;

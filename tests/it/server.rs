@@ -78,11 +78,11 @@ impl TestServer {
     }
 
     pub(crate) fn post(&self, path: &str, body: impl AsRef<[u8]>, token: Option<&str>) -> Answer {
-        let mut request = agent().post(format!("{}{path}", self.server().url()));
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        read(request.send(body.as_ref()).unwrap())
+        post(
+            &format!("{}{path}", self.server().url()),
+            body.as_ref(),
+            token,
+        )
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -130,6 +130,14 @@ impl Answer {
             .unwrap_or_default()
             .to_owned()
     }
+}
+
+pub(crate) fn post(url: &str, body: &[u8], token: Option<&str>) -> Answer {
+    let mut request = agent().post(url);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    read(request.send(body).unwrap())
 }
 
 fn agent() -> ureq::Agent {

@@ -31,8 +31,12 @@ pub(crate) enum Event {
 impl Socket {
     /// Connects to a database, which must work.
     pub(crate) fn open(server: &TestServer, database: &str, encoding: Encoding) -> Self {
+        Self::open_at(server.server().address(), database, encoding)
+    }
+
+    pub(crate) fn open_at(address: SocketAddr, database: &str, encoding: Encoding) -> Self {
         let protocol = [("sec-websocket-protocol", encoding.subprotocol())];
-        Self::try_open(server.server().address(), database, &protocol)
+        Self::try_open(address, database, &protocol)
             .unwrap_or_else(|refused| panic!("refused: {refused:?}"))
     }
 
