@@ -5,6 +5,11 @@ use syncline_protocol::{Lsn, WireError};
 use crate::command::{ConnKey, Ticket};
 use crate::module_log::LogEntry;
 
+/// Bytes of messages that emptied effects keep the memory of.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+/// Messages and receivers that they keep the memory of.
+const KEPT_EFFECTS_MAX: usize = 1 << 14;
+
 /// Effects of a step, in order. Reused from step to step.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -19,12 +24,12 @@ pub struct Effects {
 enum Effect {
     Send {
         conn: ConnKey,
-        bytes: (u32, u32),
+        bytes: (usize, usize),
         answers: bool,
     },
     FanOut {
-        targets: (u32, u32),
-        bytes: (u32, u32),
+        targets: (usize, usize),
+        bytes: (usize, usize),
     },
     Close {
         conn: ConnKey,
@@ -111,19 +116,19 @@ impl Effects {
 
     /// Forgets everything and keeps the memory, unless it has grown large.
     pub fn clear(&mut self) {
-        const KEPT_BYTES_MAX: usize = 1 << 20;
         self.bytes.clear();
-        if self.bytes.capacity() > KEPT_BYTES_MAX {
-            self.bytes.shrink_to(KEPT_BYTES_MAX);
-        }
+        self.bytes.shrink_to(KEPT_BYTES_MAX);
         self.targets.clear();
+        self.targets.shrink_to(KEPT_EFFECTS_MAX);
         self.list.clear();
+        self.list.shrink_to(KEPT_EFFECTS_MAX);
         self.answers.clear();
+        self.answers.shrink_to(KEPT_EFFECTS_MAX);
     }
 
     /// The messages and closes in order.
     pub fn iter(&self) -> impl Iterator<Item = EffectRef<'_>> {
-        let bytes = |(start, end): (u32, u32)| &self.bytes[start as usize..end as usize];
+        let bytes = |(start, end): (usize, usize)| &self.bytes[start..end];
         self.list.iter().map(move |effect| match effect {
             Effect::Send {
                 conn,
@@ -138,7 +143,7 @@ impl Effects {
                 targets: (start, end),
                 bytes: range,
             } => EffectRef::FanOut {
-                targets: &self.targets[*start as usize..*end as usize],
+                targets: &self.targets[*start..*end],
                 message: bytes(*range),
             },
             Effect::Close { conn, error } => EffectRef::Close { conn: *conn, error },
@@ -166,9 +171,9 @@ impl Effects {
         targets: impl Iterator<Item = ConnKey>,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        let start = self.targets.len() as u32;
+        let start = self.targets.len();
         self.targets.extend(targets);
-        let end = self.targets.len() as u32;
+        let end = self.targets.len();
         if start < end {
             let bytes = self.write(write);
             self.list.push(Effect::FanOut {
@@ -189,10 +194,9 @@ impl Effects {
         self.answers.push((ticket, answer));
     }
 
-    fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> (u32, u32) {
+    fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> (usize, usize) {
         let start = self.bytes.len();
         write(&mut self.bytes);
-        let end = u32::try_from(self.bytes.len()).expect("a step's messages are far below 4 GiB");
-        (start as u32, end)
+        (start, self.bytes.len())
     }
 }

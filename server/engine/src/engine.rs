@@ -10,7 +10,7 @@ use syncline_host::{CallContext, CallError, LogLine, Runner};
 use syncline_protocol::limits::STEP_COMMANDS_MAX;
 use syncline_protocol::message::Delivery;
 use syncline_protocol::{
-    ChangeSet, ConnectionId, Epoch, ErrorCode, Identity, Lsn, ReducerKind, TableId, WireError,
+    ChangeSet, ConnectionId, Epoch, Identity, Lsn, ReducerKind, TableId, WireError,
 };
 use syncline_query::{Deltas, LiveQueries};
 use syncline_store::{Database, LogAppender, LogError, Transaction, TransactionRecord};
@@ -18,13 +18,18 @@ use syncline_store::{Database, LogAppender, LogError, Transaction, TransactionRe
 use crate::command::{Command, ConnKey, Origin};
 use crate::connections::{Connections, Subscribers};
 use crate::counters::Counters;
-use crate::effect::{Answer, EffectRef, Effects};
+use crate::effect::Effects;
 use crate::fanout::{FanOut, Queues};
 use crate::module_log::ModuleLog;
+use crate::poison::refusal;
 use crate::reply;
 
 /// Bytes of messages after which a step stops taking commands.
 const STEP_BYTES_MAX: usize = 64 << 20;
+/// Bytes of messages that wait for the disk, above which no commands are taken.
+const HELD_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a change set that the next transaction gets to reuse the memory of.
+const KEPT_CHANGES_BYTES_MAX: usize = 4 << 20;
 
 /// One database: its tables, its module, its live queries, its log and its connections.
 ///
@@ -58,9 +63,15 @@ pub struct Engine {
     /// Effects of the running step for unconfirmed connections.
     pub(crate) unconfirmed: Effects,
     /// Effects of earlier steps, and the Lsn that must be durable before they are let out.
-    held: VecDeque<(Lsn, Effects)>,
+    pub(crate) held: VecDeque<(Lsn, Effects)>,
+    /// Bytes of the messages in `held`.
+    pub(crate) held_bytes: usize,
+    /// Connections that are gone, but not yet from their table: the log could not take it.
+    pub(crate) unended: Vec<(Identity, ConnectionId)>,
+    /// A call of the running step has used up all its time; effects shall not wait for the next one.
+    is_long: bool,
     spare: Vec<Effects>,
-    poison_told: bool,
+    pub(crate) poison_told: bool,
 }
 
 /// The schema as it travels.
@@ -123,13 +134,16 @@ impl Engine {
             confirmed: Effects::default(),
             unconfirmed: Effects::default(),
             held: VecDeque::new(),
+            held_bytes: 0,
+            unended: Vec::new(),
+            is_long: false,
             spare: Vec::new(),
             poison_told: false,
         }
     }
 
-    /// Takes commands off the front of the inbox (all of them, unless they are very many or make very
-    /// long answers), runs them in order, hands what they wrote to the log, and lets out every effect
+    /// Takes commands off the front of the inbox (all of them, unless they are very many, make very
+    /// long answers, or one has used up its time), runs them in order, hands what they wrote to the log, and lets out every effect
     /// that need not wait any longer. `now` is microseconds since the Unix epoch.
     pub fn step(
         &mut self,
@@ -137,17 +151,34 @@ impl Engine {
         now: i64,
         out: &mut dyn FnMut(&mut Effects),
     ) {
+        self.step_while(inbox, now, &mut || true, out);
+    }
+
+    /// [`Engine::step`] that takes no more commands when `may_go_on` says so: the engine has no clock, but
+    /// nobody's answers should wait for a thousand slow calls of somebody else.
+    pub fn step_while(
+        &mut self,
+        inbox: &mut VecDeque<Command>,
+        now: i64,
+        may_go_on: &mut dyn FnMut() -> bool,
+        out: &mut dyn FnMut(&mut Effects),
+    ) {
         // Commit time never goes back, whatever the clock does.
         self.now = self.now.max(now);
+        self.end_left_over();
+        self.is_long = false;
         for _ in 0..STEP_COMMANDS_MAX {
             let bytes = self.confirmed.byte_len() + self.unconfirmed.byte_len();
-            if bytes > STEP_BYTES_MAX || self.is_behind() {
+            if bytes > STEP_BYTES_MAX || self.is_long || self.is_behind() {
                 break;
             }
             let Some(command) = inbox.pop_front() else {
                 break;
             };
             self.run(command);
+            if !may_go_on() {
+                break;
+            }
         }
         self.log.flush();
         self.release(out);
@@ -179,7 +210,7 @@ impl Engine {
             }
             Command::Connect(connect) => self.connect(*connect),
             Command::Disconnect(conn) => self.disconnect(conn),
-            Command::Publish(publish) => self.publish(*publish),
+            Command::Publish(publish) => self.publish(&publish),
             Command::Inspect { ticket, what } => self.inspect(ticket, what),
             Command::DurableAdvanced => {}
         }
@@ -197,11 +228,13 @@ impl Engine {
         if !self.confirmed.is_empty() {
             let next = self.spare.pop().unwrap_or_default();
             let effects = std::mem::replace(&mut self.confirmed, next);
+            self.held_bytes += effects.byte_len();
             self.held.push_back((self.log.last(), effects));
         }
         let durable = self.log.durable();
         while self.held.front().is_some_and(|(lsn, _)| *lsn <= durable) {
             let (_, mut effects) = self.held.pop_front().expect("it was just looked at");
+            self.held_bytes -= effects.byte_len();
             out(&mut effects);
             effects.clear();
             if self.spare.len() < 8 {
@@ -210,53 +243,10 @@ impl Engine {
         }
     }
 
-    /// Whether what was in flight took effect is not known: a restart will tell. Connections are closed,
-    /// so that their clients learn just that.
-    fn release_poison(&mut self, out: &mut dyn FnMut(&mut Effects)) {
-        let unknown = || {
-            WireError::new(
-                ErrorCode::OutcomeUnknown,
-                "the disk failed before the call was durable",
-            )
-            .hint("restart the server; it recovers everything that was confirmed")
-        };
-        let mut news = Effects::default();
-        for (_, mut effects) in self.held.drain(..) {
-            for (ticket, _) in effects.take_answers() {
-                news.answer(ticket, Answer::Failed(Box::new(unknown())));
-            }
-        }
-        for (ticket, _) in self.confirmed.take_answers() {
-            news.answer(ticket, Answer::Failed(Box::new(poisoned())));
-        }
-        for effect in self.confirmed.iter() {
-            if let EffectRef::Close { conn, error } = effect {
-                news.close(conn, error.clone());
-            }
-        }
-        self.confirmed.clear();
-        self.unconfirmed.clear();
-        if !self.poison_told || self.connections.len() > 0 {
-            self.poison_told = true;
-            let keys: Vec<_> = self
-                .connections
-                .iter()
-                .map(|connection| connection.key)
-                .collect();
-            for key in keys {
-                news.close(key, poisoned());
-                self.forget(key);
-            }
-        }
-        if !news.is_empty() {
-            out(&mut news);
-        }
-    }
-
-    /// More waits for the disk than may: commands wait until the log rings.
+    /// More waits for the disk than may, of the log or of answers: commands wait until the log rings.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        matches!(self.log.reserve(0), Err(LogError::Busy))
+        self.held_bytes > HELD_BYTES_MAX || matches!(self.log.reserve(0), Err(LogError::Busy))
     }
 
     /// Nothing waits for the disk.
@@ -334,6 +324,9 @@ impl Engine {
         self.counters.transactions += 1;
         self.counters.rows_changed += self.changes.len() as u64;
         self.notify(lsn);
+        if self.changes.byte_len() > KEPT_CHANGES_BYTES_MAX {
+            self.changes = ChangeSet::new();
+        }
         Ok((lsn, value))
     }
 
@@ -358,6 +351,7 @@ impl Engine {
                 .push(self.now, line.level_name(), name, line.text);
         }
         if let Err(error) = &result {
+            self.is_long |= matches!(error, CallError::Deadline { .. });
             self.log_failure(name, error);
         }
         let outcome = result.map_err(|error| reply::call_error(name, &error));
@@ -452,23 +446,4 @@ fn seed(secret: &[u8; 32], last: Lsn, calls: u64) -> [u8; 32] {
     block[32..40].copy_from_slice(&last.0.to_le_bytes());
     block[40..].copy_from_slice(&calls.to_le_bytes());
     Sha256::digest(block).into()
-}
-
-pub(crate) fn poisoned() -> WireError {
-    WireError::new(
-        ErrorCode::Poisoned,
-        "the disk failed; the database refuses work",
-    )
-    .hint("restart the server; it recovers everything that was confirmed")
-}
-
-/// Why the log takes no transaction now.
-pub(crate) fn refusal(error: &LogError) -> WireError {
-    match error {
-        LogError::DiskFull => WireError::new(ErrorCode::DiskFull, "no room on the disk for writes")
-            .hint("reads go on; free some space, nothing needs a restart"),
-        LogError::Busy => WireError::new(ErrorCode::Overloaded, "the disk cannot keep up")
-            .hint("try again a little later"),
-        _ => poisoned(),
-    }
 }

@@ -3,13 +3,20 @@
 //! Each affected instance is encoded once. Connections with one affected instance share a whole
 //! message; those with several get a header of their own and copies of the shared segments.
 
-use syncline_protocol::Lsn;
 use syncline_protocol::message::{CommitFrame, Delivery, Encoding};
+use syncline_protocol::{ErrorCode, Lsn, WireError};
 use syncline_query::{Deltas, LiveQueries};
 
 use crate::command::ConnKey;
 use crate::connections::Subscribers;
 use crate::effect::Effects;
+
+/// Bytes of messages that a step makes at most for subscribers: a transaction that changes much in very
+/// many instances would be multiplied without end.
+const QUEUE_BYTES_MAX: usize = 256 << 20;
+/// Sizes that scratch memory keeps.
+const KEPT_PAIRS_MAX: usize = 1 << 14;
+const KEPT_SEGMENT_BYTES_MAX: usize = 1 << 20;
 
 /// Scratch memory of the fan-out, reused.
 #[derive(Debug, Default)]
@@ -56,6 +63,7 @@ impl FanOut {
     ) -> usize {
         self.round += 1;
         self.several.clear();
+        self.several.shrink_to(KEPT_PAIRS_MAX);
         self.count(deltas, subscribers);
         let mut sent = 0;
         for (position, (handle, ops)) in deltas.iter().enumerate() {
@@ -71,9 +79,14 @@ impl FanOut {
                         .filter(is_meant)
                         .map(|subscriber| subscriber.conn);
                     let alone = alone.filter(|conn| marks[conn.index as usize].deltas == 1);
+                    let queue = queues.of(delivery);
+                    if queue.byte_len() + ops.len() > QUEUE_BYTES_MAX {
+                        alone.for_each(|conn| queue.close(conn, too_much()));
+                        continue;
+                    }
                     let mut count = 0;
                     let alone = alone.inspect(|_| count += 1);
-                    queues.of(delivery).fan_out(alone, |out| {
+                    queue.fan_out(alone, |out| {
                         begin(encoding, lsn, 1, out);
                         segment(encoding, live, handle, ops, out);
                         end(encoding, out);
@@ -128,7 +141,16 @@ impl FanOut {
             .sort_unstable_by_key(|(conn, position, ..)| (*conn, *position));
         for group in self.several.chunk_by(|left, right| left.0 == right.0) {
             let (conn, _, encoding, delivery) = group[0];
+            let queue = queues.of(delivery);
+            let ops = group
+                .iter()
+                .map(|(_, position, ..)| deltas.get(*position as usize).1.len());
+            if queue.byte_len() + ops.sum::<usize>() > QUEUE_BYTES_MAX {
+                queue.close(conn, too_much());
+                continue;
+            }
             self.segment.clear();
+            self.segment.shrink_to(KEPT_SEGMENT_BYTES_MAX);
             let body = &mut self.segment;
             for (at, (_, position, ..)) in group.iter().enumerate() {
                 if at > 0 && encoding == Encoding::Json {
@@ -137,7 +159,7 @@ impl FanOut {
                 let (handle, ops) = deltas.get(*position as usize);
                 segment(encoding, live, handle, ops, body);
             }
-            queues.of(delivery).send(conn, false, |out| {
+            queue.send(conn, false, |out| {
                 begin(encoding, lsn, group.len(), out);
                 out.extend_from_slice(body);
                 end(encoding, out);
@@ -146,6 +168,15 @@ impl FanOut {
         }
         sent
     }
+}
+
+/// First answers come in chunks and one connection after the other, so coming back is the way.
+fn too_much() -> WireError {
+    WireError::new(
+        ErrorCode::Overloaded,
+        "a transaction changed more than can be sent at once",
+    )
+    .hint("connect and subscribe again")
 }
 
 fn begin(encoding: Encoding, lsn: Lsn, count: usize, out: &mut Vec<u8>) {

@@ -13,6 +13,7 @@ mod fanout;
 mod lifecycle;
 mod module_log;
 mod open;
+mod poison;
 mod publish;
 mod reply;
 mod requests;

@@ -2,15 +2,18 @@
 
 use syncline_protocol::message::{ServerMessage, Welcome};
 use syncline_protocol::{ConnectionId, Identity, ReducerKind, TableId};
-use syncline_store::Transaction;
+use syncline_store::{LogError, LogWriter, Transaction};
 
 use crate::command::{ConnKey, Connect};
 use crate::connections::Connection;
-use crate::engine::{Caller, Engine, SystemChange, poisoned};
+use crate::engine::{Caller, Engine, SystemChange};
+use crate::poison::poisoned;
 use crate::reply;
 
 /// Version that Welcome names.
 const SERVER_VERSION: &str = concat!("syncline ", env!("CARGO_PKG_VERSION"));
+/// Room in the log for the end of a connection without a reducer, and some more.
+const END_BYTES: usize = 4 << 10;
 
 impl Engine {
     pub(crate) fn connect(&mut self, connect: Connect) {
@@ -54,7 +57,7 @@ impl Engine {
         });
         if let Some(queue) = self.queue(connect.conn) {
             queue.send(connect.conn, false, |out| {
-                reply::put(connect.encoding, &welcome, out)
+                reply::put(connect.encoding, &welcome, out);
             });
         }
     }
@@ -91,21 +94,35 @@ impl Engine {
         let Err(error) = self.transact(caller, system, reducer, &[]) else {
             return;
         };
-        if reducer.is_none() {
-            return;
-        }
         // The connection is gone, whatever the module thinks of it.
-        let text = format!("disconnected failed: {error}");
-        self.module_log
-            .push(self.now, "error", "disconnected", text);
-        if let Err(error) = self.transact(caller, system, None, &[]) {
-            tracing::error!(%error, "the end of a connection could not be logged");
+        if reducer.is_some() {
+            let text = format!("disconnected failed: {error}");
+            self.module_log
+                .push(self.now, "error", "disconnected", text);
+        }
+        if self.transact(caller, system, None, &[]).is_err() {
+            // The disk is full (or has failed: then opening it again ends the connection).
+            self.unended.push((identity, connection));
+        }
+    }
+
+    /// Ends connections whose end the log could not take when they left.
+    pub(crate) fn end_left_over(&mut self) {
+        for (identity, connection) in std::mem::take(&mut self.unended) {
+            if self.log.reserve(END_BYTES).is_ok() {
+                self.run_disconnected(identity, connection);
+            } else {
+                self.unended.push((identity, connection));
+            }
         }
     }
 
     /// Ends the connections that a crash left behind. They are rows of the system table, so the
     /// module's `disconnected` runs for each of them exactly as if it had just left.
-    pub(crate) fn end_stale_connections(&mut self) -> usize {
+    pub(crate) fn end_stale_connections(
+        &mut self,
+        writer: &mut LogWriter,
+    ) -> Result<usize, LogError> {
         let table = self.database().table(TableId::CONNECTIONS);
         let table = table.expect("the system table is always there");
         let layout = table.layout();
@@ -124,9 +141,13 @@ impl Engine {
             })
             .collect();
         for (connection, identity) in &stale {
+            // Nobody else runs the log yet, and there may be very many.
+            if self.is_behind() {
+                self.log.flush_inline(writer)?;
+            }
             self.run_disconnected(*identity, *connection);
         }
-        stale.len()
+        Ok(stale.len())
     }
 }
 

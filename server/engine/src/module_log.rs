@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use syncline_protocol::limits::LOG_LINES_KEPT;
+use syncline_protocol::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_KEPT};
 
 /// A line of a module's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +27,13 @@ pub(crate) struct ModuleLog {
 }
 
 impl ModuleLog {
-    /// Adds a line, dropping the oldest one over the limit.
-    pub(crate) fn push(&mut self, time: i64, level: &'static str, reducer: &str, text: String) {
+    /// Adds a line, dropping the oldest one over the limit. A text over [`LOG_LINE_BYTES_MAX`] (the
+    /// message of a panic may be one) is cut.
+    pub(crate) fn push(&mut self, time: i64, level: &'static str, reducer: &str, mut text: String) {
+        if text.len() > LOG_LINE_BYTES_MAX {
+            text.truncate(text.floor_char_boundary(LOG_LINE_BYTES_MAX));
+            text.shrink_to_fit();
+        }
         self.last += 1;
         if self.lines.len() == LOG_LINES_KEPT {
             self.lines.pop_front();

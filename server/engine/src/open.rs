@@ -34,6 +34,9 @@ pub enum OpenError {
     /// Its folder.
     #[error(transparent)]
     Store(#[from] syncline_store::OpenError),
+    /// Its log, while connections that a crash left behind were ended.
+    #[error(transparent)]
+    Log(#[from] syncline_store::LogError),
     /// Its module: it was fine when it was published.
     #[error("the stored module does not load any more: {0}")]
     Module(String),
@@ -54,7 +57,7 @@ impl Engine {
             .split_first_chunk()
             .expect("32 bytes are more than 8");
         let fresh_seed = u64::from_le_bytes(*seed);
-        let opened = syncline_store::open(disk, folder, now, fresh_seed, settings.log.clone())?;
+        let mut opened = syncline_store::open(disk, folder, now, fresh_seed, settings.log)?;
         let now = now.max(opened.last_time);
         let mut engine = Engine::assemble(opened.database, opened.log, opened.epoch, now, secret);
         if let Some(wasm) = &opened.wasm {
@@ -65,7 +68,7 @@ impl Engine {
         }
         let schema = engine.database().schema().clone();
         engine.set_schema(&schema);
-        let stale_connections = engine.end_stale_connections();
+        let stale_connections = engine.end_stale_connections(&mut opened.writer)?;
         engine.log.flush();
         Ok(Opened {
             engine,

@@ -12,11 +12,12 @@ use syncline_store::{Database, DatabaseSchema, PublishRecord};
 use crate::command::Publish;
 use crate::connections::Subscribers;
 use crate::effect::{Answer, Published};
-use crate::engine::{Engine, SchemaText, refusal};
+use crate::engine::{Engine, SchemaText};
+use crate::poison::refusal;
 use crate::reply;
 
 impl Engine {
-    pub(crate) fn publish(&mut self, publish: Publish) {
+    pub(crate) fn publish(&mut self, publish: &Publish) {
         let ticket = publish.ticket;
         let answer = match self.try_publish(publish) {
             Ok(published) => Answer::Published(Box::new(published)),
@@ -26,7 +27,7 @@ impl Engine {
     }
 
     /// Everything that can fail comes before the log record, and works on copies or undoes itself.
-    fn try_publish(&mut self, publish: Publish) -> Result<Published, WireError> {
+    fn try_publish(&mut self, publish: &Publish) -> Result<Published, WireError> {
         self.log
             .reserve(publish.wasm.len())
             .map_err(|error| refusal(&error))?;
@@ -43,7 +44,7 @@ impl Engine {
         let is_first = old.module_hash.is_none();
         let mut changes = ChangeSet::new();
         if is_first || publish.clear_data {
-            let fresh = self.fresh_database(&schema, &publish, &mut runner, &mut changes)?;
+            let fresh = self.fresh_database(&schema, publish, &mut runner, &mut changes)?;
             self.database = Some(fresh);
             self.restart_live_queries(publish.clear_data && !is_first);
         } else {
@@ -56,7 +57,7 @@ impl Engine {
                 self.end_instance(handle, &error.to_wire());
             }
         }
-        let lsn = self.log_publish(&publish, &schema, &changes);
+        let lsn = self.log_publish(publish, &schema, &changes);
         self.runner = Some(runner);
         self.set_schema(&schema);
         self.announce_schema();
@@ -148,10 +149,11 @@ impl Engine {
             .map(|connection| connection.key)
             .collect();
         for key in keys {
-            if let Some(connection) = self.connections.get_mut(key) {
-                connection.subscriptions.clear();
-            }
-            if close {
+            let ended = self
+                .connections
+                .get_mut(key)
+                .map_or(0, |connection| connection.subscriptions.drain(..).count());
+            if close || ended > 0 {
                 let error = WireError::new(ErrorCode::SchemaConflict, "the data was cleared")
                     .hint("connect again");
                 if let Some(queue) = self.queue(key) {

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use syncline_protocol::limits::{SNAPSHOT_CHUNK_BYTES, SUBSCRIPTIONS_PER_CONNECTION_MAX};
+use syncline_protocol::limits::{
+    NAME_BYTES_MAX, SNAPSHOT_CHUNK_BYTES, SUBSCRIPTIONS_PER_CONNECTION_MAX,
+};
 use syncline_protocol::message::{Delivery, ResultDescription, Rows, ServerMessage, Snapshot};
 use syncline_protocol::{ConnectionId, ErrorCode, Lsn, ReducerDef, ReducerKind, Type, WireError};
 use syncline_query::Caller as QueryCaller;
 
 use crate::command::{CallArgs, ConnKey, Inspect, Origin, QueryText, Ticket};
 use crate::effect::Answer;
-use crate::engine::{Caller, Engine, SystemChange, poisoned};
+use crate::engine::{Caller, Engine, SystemChange};
+use crate::poison::poisoned;
 use crate::reply;
 
 impl Engine {
@@ -70,6 +73,12 @@ impl Engine {
         let name = core::str::from_utf8(name).map_err(|_| {
             WireError::new(ErrorCode::BadMessage, "the reducer's name is not UTF-8")
         })?;
+        // A longer one is not compared with others: that takes the product of both lengths.
+        if name.len() > NAME_BYTES_MAX {
+            let message = format!("a name of {} bytes is no reducer's", name.len());
+            return Err(WireError::new(ErrorCode::NoReducer, message)
+                .hint(format!("names have at most {NAME_BYTES_MAX} bytes")));
+        }
         if self.runner.is_none() {
             return Err(
                 WireError::new(ErrorCode::NoModule, "the database has no module yet")
@@ -327,7 +336,7 @@ impl Engine {
                 last,
             });
             queue.send(conn, last, |out| {
-                reply::put_rows(encoding, &message, description, out)
+                reply::put_rows(encoding, &message, description, out);
             });
         });
         let mut start = 0;

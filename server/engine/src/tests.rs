@@ -271,3 +271,95 @@ fn a_failed_sync_is_told_as_unknown_and_poisons() {
     bench.step([connect(2, Delivery::Confirmed)]);
     assert_eq!(bench.closed[2], (conn(2), "POISONED".to_owned()));
 }
+
+#[test]
+fn a_close_that_was_held_is_told_when_the_disk_fails() {
+    let mut bench = Bench::new();
+    bench.step([connect(0, Delivery::Confirmed)]);
+    // As if `connected` had refused it: gateway has it, the engine does not.
+    let refused = syncline_protocol::WireError::new(ErrorCode::ReducerError, "no");
+    bench.engine.confirmed.close(conn(5), refused);
+    bench.step([]);
+    let fault = syncline_store::disk::Fault::Error(std::io::ErrorKind::Other);
+    for call in bench.disk.calls()..bench.disk.calls() + 4 {
+        bench.disk.fault_at(call, fault);
+    }
+    bench.writer.run_once().unwrap_err();
+    bench.step([Command::DurableAdvanced]);
+    let closed: Vec<_> = bench
+        .closed
+        .iter()
+        .map(|(conn, code)| (conn.index, &**code))
+        .collect();
+    assert_eq!(closed, [(5, "REDUCER_ERROR"), (0, "POISONED")]);
+}
+
+#[test]
+fn the_end_of_a_connection_that_could_not_be_logged_is_made_up_for() {
+    let mut bench = Bench::new();
+    bench.step([connect(0, Delivery::Confirmed)]);
+    bench.settle();
+    // As if the disk had been full when it left.
+    let gone = bench.engine.connections.remove(conn(0)).unwrap();
+    bench.engine.unended.push((gone.identity, gone.id));
+    assert_eq!(bench.connections(), 1);
+    bench.step([]);
+    assert_eq!(bench.connections(), 0);
+    assert!(bench.engine.unended.is_empty());
+}
+
+#[test]
+fn a_step_ends_when_the_caller_says_so() {
+    let mut bench = Bench::new();
+    let ping = |id| Command::Ping { conn: conn(0), id };
+    let mut inbox: VecDeque<_> = [ping(1), ping(2), ping(3)].into();
+    let mut left = 2;
+    let mut may_go_on = || {
+        left -= 1;
+        left > 0
+    };
+    let engine = &mut bench.engine;
+    engine.step_while(&mut inbox, 2_000, &mut may_go_on, &mut |_| {});
+    assert_eq!(inbox.len(), 1);
+}
+
+#[test]
+fn too_many_answers_that_wait_for_the_disk_stop_the_engine() {
+    let mut bench = Bench::new();
+    bench.step([connect(0, Delivery::Confirmed)]);
+    assert!(bench.engine.held_bytes > 0 && !bench.engine.is_behind());
+    bench
+        .engine
+        .confirmed
+        .send(conn(0), false, |out| out.resize(65 << 20, 0));
+    let mut inbox = VecDeque::new();
+    bench.engine.step(&mut inbox, 2_000, &mut |_| {});
+    assert!(bench.engine.is_behind());
+    inbox.push_back(Command::DurableAdvanced);
+    bench.engine.step(&mut inbox, 2_000, &mut |_| {});
+    assert_eq!(inbox.len(), 1, "it takes nothing");
+    bench.writer.run_once().unwrap();
+    bench.engine.step(&mut inbox, 2_000, &mut |_| {});
+    assert!(!bench.engine.is_behind() && bench.engine.held_bytes == 0);
+}
+
+#[test]
+fn a_reducer_name_of_megabytes_is_not_compared() {
+    let mut bench = Bench::new();
+    let origin = Origin::Ticket {
+        ticket: Ticket(1),
+        identity: Identity([1; 32]),
+        admin: false,
+    };
+    bench.step([Command::Call {
+        origin,
+        reducer: vec![b'a'; 1 << 20].into(),
+        args: CallArgs::Json(serde_json::json!([])),
+    }]);
+    bench.settle();
+    let (_, Answer::Failed(error)) = &bench.answers[0] else {
+        panic!("{:?}", bench.answers)
+    };
+    assert_eq!(error.known_code(), Some(ErrorCode::NoReducer));
+    assert!(error.message.len() < 100, "it is not echoed");
+}

@@ -1,0 +1,81 @@
+//! What is said when the log takes no more.
+
+use syncline_protocol::{ErrorCode, WireError};
+use syncline_store::LogError;
+
+use crate::effect::{Answer, EffectRef, Effects};
+use crate::engine::Engine;
+
+impl Engine {
+    /// Whether what was in flight took effect is not known: a restart will tell. Connections are closed,
+    /// so that their clients learn just that.
+    pub(crate) fn release_poison(&mut self, out: &mut dyn FnMut(&mut Effects)) {
+        let unknown = || {
+            if self.poison_told {
+                return poisoned();
+            }
+            WireError::new(
+                ErrorCode::OutcomeUnknown,
+                "the disk failed before the call was durable",
+            )
+            .hint("restart the server; it recovers everything that was confirmed")
+        };
+        let mut news = Effects::default();
+        let last = std::mem::take(&mut self.confirmed);
+        self.held.push_back((self.log.last(), last));
+        self.held_bytes = 0;
+        for (_, mut effects) in self.held.drain(..) {
+            for effect in effects.iter() {
+                if let EffectRef::Close { conn, error } = effect {
+                    news.close(conn, error.clone());
+                }
+            }
+            for (ticket, answer) in effects.take_answers() {
+                // What was refused has surely not happened.
+                let error = match answer {
+                    Answer::Failed(error) if error.known_code() == Some(ErrorCode::Poisoned) => {
+                        error
+                    }
+                    _ => Box::new(unknown()),
+                };
+                news.answer(ticket, Answer::Failed(error));
+            }
+        }
+        self.unconfirmed.clear();
+        if !self.poison_told || self.connections.len() > 0 {
+            self.poison_told = true;
+            let keys: Vec<_> = self
+                .connections
+                .iter()
+                .map(|connection| connection.key)
+                .collect();
+            for key in keys {
+                news.close(key, poisoned());
+                self.forget(key);
+            }
+        }
+        if !news.is_empty() {
+            out(&mut news);
+        }
+    }
+}
+
+/// Nothing is done any more.
+pub(crate) fn poisoned() -> WireError {
+    WireError::new(
+        ErrorCode::Poisoned,
+        "the disk failed; the database refuses work",
+    )
+    .hint("restart the server; it recovers everything that was confirmed")
+}
+
+/// Why the log takes no transaction now.
+pub(crate) fn refusal(error: &LogError) -> WireError {
+    match error {
+        LogError::DiskFull => WireError::new(ErrorCode::DiskFull, "no room on the disk for writes")
+            .hint("reads go on; free some space, nothing needs a restart"),
+        LogError::Busy => WireError::new(ErrorCode::Overloaded, "the disk cannot keep up")
+            .hint("try again a little later"),
+        _ => poisoned(),
+    }
+}
