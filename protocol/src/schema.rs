@@ -128,13 +128,6 @@ impl Schema {
             .iter()
             .position(|reducer| reducer.kind == kind)
     }
-
-    /// SHA-256 of [`crate::schema_codec::encode`]: equal schemas, equal hashes.
-    #[must_use]
-    pub fn hash(&self) -> [u8; 32] {
-        use sha2::Digest;
-        sha2::Sha256::digest(crate::schema_codec::encode(self)).into()
-    }
 }
 
 impl TableDef {

@@ -73,6 +73,15 @@ pub fn encode(schema: &Schema) -> Vec<u8> {
     out
 }
 
+impl Schema {
+    /// SHA-256 of [`encode`]: equal schemas, equal hashes.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        use sha2::Digest;
+        sha2::Sha256::digest(encode(self)).into()
+    }
+}
+
 /// Reads what [`encode`] wrote.
 pub fn decode(bytes: &[u8]) -> Result<Schema, CodecError> {
     let mut reader = Reader::new(bytes);

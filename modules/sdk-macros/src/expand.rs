@@ -5,17 +5,26 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, FieldsNamed, ItemStruct, Type};
 
+use crate::attributes::take_marks;
 use crate::derive::{entries, packed_struct};
 use crate::names::plain;
 use crate::register::constructor;
-use crate::table::{Index, Table};
+use crate::table::{Index, Table, check};
+
+/// The struct and everything that makes it a table, or what is wrong with it.
+pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
+    let Ok(mut input) = syn::parse2::<ItemStruct>(item.clone()) else {
+        return Error::new_spanned(item, "#[table] goes before a struct").into_compile_error();
+    };
+    let marks = take_marks(&mut input);
+    let checked = marks.and_then(|marks| check(args, &input, &marks));
+    let expansion = checked.and_then(|(described, fields)| table(&input, &fields, &described));
+    let expansion = expansion.unwrap_or_else(Error::into_compile_error);
+    quote!(#input #expansion)
+}
 
 /// Everything but the struct itself.
-pub(crate) fn table(
-    input: &ItemStruct,
-    fields: &FieldsNamed,
-    table: &Table,
-) -> Result<TokenStream, Error> {
+fn table(input: &ItemStruct, fields: &FieldsNamed, table: &Table) -> Result<TokenStream, Error> {
     let row = &input.ident;
     let packed = packed_struct(row, fields)?;
     let entry = entry(fields, table);

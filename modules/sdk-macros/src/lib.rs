@@ -42,7 +42,7 @@ mod table;
 /// and parameters; the tables get a method named like the table, whose handle has a method named like each index.
 #[proc_macro_attribute]
 pub fn table(args: TokenStream, item: TokenStream) -> TokenStream {
-    table::expand(args.into(), item.into()).into()
+    expand::attribute(args.into(), item.into()).into()
 }
 
 /// Declares a reducer: a function that clients can call, and a transaction.

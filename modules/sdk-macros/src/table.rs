@@ -1,11 +1,10 @@
 //! `#[table]`: what is written, checked.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 use syn::spanned::Spanned;
 use syn::{Error, Field, Fields, FieldsNamed, Ident, ItemStruct};
 
-use crate::attributes::{Arguments, IndexArgument, Marks, take_marks, twice};
+use crate::attributes::{Arguments, IndexArgument, Marks, twice};
 use crate::derive::{merge, refuse_generics};
 use crate::names::{checked, plain, snake_case};
 
@@ -35,18 +34,8 @@ pub(crate) struct Index {
     pub(crate) unique: bool,
 }
 
-pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
-    let Ok(mut input) = syn::parse2::<ItemStruct>(item.clone()) else {
-        return Error::new_spanned(item, "#[table] goes before a struct").into_compile_error();
-    };
-    let marks = take_marks(&mut input);
-    let table = marks.and_then(|marks| check(args, &input, &marks));
-    let expansion = table.and_then(|(table, fields)| crate::expand::table(&input, &fields, &table));
-    let expansion = expansion.unwrap_or_else(Error::into_compile_error);
-    quote!(#input #expansion)
-}
-
-fn check(
+/// Reads and checks a table; the marks are those that were taken off its fields.
+pub(crate) fn check(
     args: TokenStream,
     input: &ItemStruct,
     marks: &[Marks],

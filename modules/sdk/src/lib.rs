@@ -57,8 +57,11 @@
 extern crate self as syncline;
 
 mod guest;
+mod level;
 mod packed;
 mod random;
+#[cfg(not(target_arch = "wasm32"))]
+mod stand_in;
 mod table;
 mod time;
 mod uuid;

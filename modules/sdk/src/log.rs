@@ -5,20 +5,7 @@
 
 use core::fmt;
 
-/// How much a line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Something is broken.
-    Error,
-    /// Something looks wrong.
-    Warn,
-    /// Something worth knowing happened.
-    Info,
-    /// What a developer wants to see.
-    Debug,
-    /// Everything else.
-    Trace,
-}
+pub use crate::level::Level;
 
 /// Writes a line. The macros of this module are the short way.
 pub fn write(level: Level, line: fmt::Arguments<'_>) {

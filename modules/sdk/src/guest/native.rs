@@ -1,6 +1,6 @@
 //! The host functions outside wasm: those of the test database that is running a reducer in this thread.
 
-use crate::testing::with_running as running;
+use crate::stand_in::with_running as running;
 
 pub(crate) fn find(table: u32, index: u32, key: &[u8], out: &mut [u8]) -> i64 {
     running(|tables| tables.find(table, index, key, out))

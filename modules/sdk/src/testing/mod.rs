@@ -27,36 +27,16 @@
 //! assert_eq!(database.run(|ctx| ctx.db().counter().count()), 2);
 //! ```
 
-use core::cell::RefCell;
-
 use syncline_protocol::{ConnectionId, Identity};
 
 use crate::guest::context::Context;
 use crate::guest::registry::schema;
-use crate::log::Level;
+use crate::level::Level;
+use crate::stand_in::{RUNNING, Tables};
 use crate::time::{Duration, Timestamp};
-
-mod tables;
 
 #[cfg(test)]
 mod tests;
-
-pub(crate) use tables::Tables;
-
-thread_local! {
-    /// The tables of the reducer that runs in this thread.
-    static RUNNING: RefCell<Option<Tables>> = const { RefCell::new(None) };
-}
-
-/// What a host function does outside wasm.
-pub(crate) fn with_running<T>(host: impl FnOnce(&mut Tables) -> T) -> T {
-    RUNNING.with_borrow_mut(|running| {
-        let tables = running.as_mut().expect(
-            "tables exist inside a Syncline server; in a test, inside syncline::testing::Database",
-        );
-        host(tables)
-    })
-}
 
 /// The tables of this module, empty at first, and who the next caller is.
 ///

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use syncline_protocol::packed::Reader;
 use syncline_protocol::{RowLayout, Schema, TableDef, Type, abi, key};
 
-use crate::log::Level;
+use crate::level::Level;
 
 const LEVELS: [Level; 5] = [
     Level::Error,
