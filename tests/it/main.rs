@@ -14,4 +14,5 @@ mod corpus;
 mod durable;
 mod gateway;
 mod kill;
+mod rust_client;
 mod smoke;

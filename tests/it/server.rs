@@ -1,9 +1,10 @@
 //! A server inside the test, and its HTTP side.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
-use syncline_server::{Config, Data, Server};
+use syncline_server::{Config, DEFAULT_PORT, Data, Server};
 
 /// A server on a free port that is shut down when it is dropped.
 pub(crate) struct TestServer {
@@ -34,9 +35,22 @@ impl TestServer {
         })
     }
 
-    /// With these settings, but on a free port of this machine.
+    /// With its data in this folder, at an address that a server before it had.
+    pub(crate) fn again(folder: &Path, listen: SocketAddr) -> Self {
+        let data = Data::Folder(folder.to_path_buf());
+        Self::with(Config {
+            data,
+            listen,
+            ..Config::default()
+        })
+    }
+
+    /// With these settings, but if the port is the default one, on a free port of this machine.
     pub(crate) fn with(config: Config) -> Self {
-        let listen = ([127, 0, 0, 1], 0).into();
+        let listen = match config.listen.port() {
+            DEFAULT_PORT => ([127, 0, 0, 1], 0).into(),
+            _ => config.listen,
+        };
         let server = Server::start(Config { listen, ..config }).unwrap();
         Self {
             server: Some(server),

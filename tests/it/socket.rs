@@ -1,6 +1,6 @@
 //! A bare WebSocket: sends any bytes, receives what comes.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -54,10 +54,16 @@ impl Socket {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut rest_of_it = stream.try_clone().unwrap();
         match client(request, stream) {
             Ok((inner, _)) => Ok(Self { inner }),
             Err(HandshakeError::Failure(Error::Http(response))) => {
-                let body = response.body().clone().unwrap_or_default();
+                // The library has read the head, and whatever came with it.
+                let mut body = response.body().clone().unwrap_or_default();
+                let len = response.headers()["content-length"].to_str().unwrap();
+                let came = body.len();
+                body.resize(len.parse().unwrap(), 0);
+                rest_of_it.read_exact(&mut body[came..]).unwrap();
                 Err((response.status().as_u16(), String::from_utf8(body).unwrap()))
             }
             Err(other) => panic!("no handshake: {other}"),

@@ -1,5 +1,6 @@
 //! The gateway: who gets in, what comes over the wire, what HTTP answers.
 
+mod busy;
 mod frames;
 mod hello;
 mod http;

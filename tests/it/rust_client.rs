@@ -1,0 +1,114 @@
+//! The Rust client against the real server.
+
+use std::time::Duration;
+
+use serde_json::json;
+use syncline_client::{Client, Error};
+use syncline_protocol::ErrorCode;
+
+use crate::server::TestServer;
+use crate::socket::PATIENCE;
+
+fn block_on(test: impl Future<Output = ()>) {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build().unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(PATIENCE, test)
+            .await
+            .expect("it takes too long")
+    });
+}
+
+#[test]
+fn calls_and_subscribes() {
+    let server = TestServer::of("bank");
+    block_on(async {
+        let client = Client::builder(&server.server().url(), "bank")
+            .connect()
+            .await
+            .unwrap();
+        let mut rich = client
+            .subscribe(
+                "SELECT id, balance FROM account WHERE balance > :b",
+                &[("b", 100.into())],
+            )
+            .await
+            .unwrap();
+        rich.ready().await.unwrap();
+        assert!(rich.rows().is_empty());
+        let opened = client.call("open_accounts", (3, 100)).await.unwrap();
+        assert_eq!(opened.parse(), Ok(3_u64));
+        client
+            .call("transfer", json!({"from": 0, "to": 1, "amount": 5}))
+            .await
+            .unwrap();
+        // The reply comes after the rows.
+        assert_eq!(rich.rows().json(), json!([{"id": "1", "balance": "105"}]));
+        rich.changed().await.unwrap();
+        let error = client.call("transfer", (0, 1, 1000)).await.unwrap_err();
+        assert!(matches!(error, Error::Reducer(_)), "{error:?}");
+        assert_eq!(error.to_string(), "the balance is too low");
+        let error = client.query("SELECT * FROM acount", &[]).await.unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode::SqlUnknownTable));
+        let refused = client
+            .subscribe("SELECT COUNT(*) AS n FROM account", &[])
+            .await
+            .unwrap();
+        let error = refused.ready().await.unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode::LiveUnsupported));
+        let sum = client
+            .query("SELECT SUM(balance) AS sum FROM account", &[])
+            .await
+            .unwrap();
+        assert_eq!(sum.json(), json!([{"sum": "300"}]));
+        client.close().await;
+    });
+}
+
+#[test]
+fn comes_back_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = TestServer::on(folder.path());
+    server.publish("bank", "bank");
+    let address = server.server().address();
+    let url = server.server().url();
+    block_on(async {
+        let client = Client::builder(&url, "bank")
+            .reconnect(Duration::from_millis(20), Duration::from_millis(200))
+            .connect()
+            .await
+            .unwrap();
+        let mut accounts = client
+            .subscribe("SELECT * FROM account", &[])
+            .await
+            .unwrap();
+        client.call("open_accounts", (2, 7)).await.unwrap();
+        assert_eq!(accounts.rows().len(), 2);
+        accounts.changed().await.unwrap();
+        let (identity, epoch) = (client.identity(), client.epoch());
+        let mut states = client.state_changes();
+        tokio::task::spawn_blocking(move || server.shut_down())
+            .await
+            .unwrap();
+        states.wait_for(|state| !state.is_online()).await.unwrap();
+        // What is there stays for show.
+        assert_eq!(accounts.rows().len(), 2);
+        let folder = folder.path().to_path_buf();
+        let again = tokio::task::spawn_blocking(move || TestServer::again(&folder, address));
+        let again = again.await.unwrap();
+        states
+            .wait_for(syncline_client::ConnectionState::is_online)
+            .await
+            .unwrap();
+        assert_eq!(client.identity(), identity);
+        assert!(client.epoch() > epoch);
+        client.call("open_accounts", (1, 7)).await.unwrap();
+        while accounts.rows().len() < 3 {
+            accounts.changed().await.unwrap();
+        }
+        client.close().await;
+        tokio::task::spawn_blocking(move || again.shut_down())
+            .await
+            .unwrap();
+    });
+}
