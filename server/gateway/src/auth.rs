@@ -66,7 +66,15 @@ pub enum AuthError {
         "{0} is not a P-256 signing key in PKCS #8; restore it, or delete it to make a new one (all tokens end)"
     )]
     BadKey(String),
+    /// The admin token is so short that it could be guessed; an empty one would even let in everybody.
+    #[error(
+        "{0} holds no token of {ADMIN_TOKEN_BYTES_MIN} bytes or more; delete it to make a new one"
+    )]
+    WeakAdminToken(String),
 }
+
+/// Bytes of the shortest admin token that is accepted.
+const ADMIN_TOKEN_BYTES_MIN: usize = 16;
 
 impl Authority {
     /// Keys and admin token of a data folder, made at first use with mode 0600.
@@ -75,6 +83,9 @@ impl Authority {
         let token_path = data.join("admin.token");
         let key = files::read_or_create(&key_path, || pem(&new_key()))?;
         let admin_token = files::read_or_create(&token_path, || new_admin_token() + "\n")?;
+        if admin_token.trim().len() < ADMIN_TOKEN_BYTES_MIN {
+            return Err(AuthError::WeakAdminToken(token_path.display().to_string()));
+        }
         let der =
             from_pem(&key).ok_or_else(|| AuthError::BadKey(key_path.display().to_string()))?;
         Self::new(&der, admin_token.trim().to_owned())

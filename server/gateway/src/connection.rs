@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use syncline_engine::ConnKey;
-use syncline_protocol::limits::{FRAME_BYTES_MAX, OUTBOX_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX};
+use syncline_protocol::limits::{
+    FRAME_BYTES_MAX, OUTBOX_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX, SLOW_CLIENT_MS_MAX,
+};
 use syncline_protocol::message::{Encoding, ErrorMessage, ServerMessage};
 use syncline_protocol::{ConnectionId, ErrorCode, Identity, WireError};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -21,6 +23,15 @@ use crate::outbox::Outbox;
 use crate::requests::{self, Received};
 use crate::shared::Permit;
 use crate::websocket::{Assembler, Incoming, Opcode, put_close, put_frame};
+
+/// Messages of one read whose memory a connection keeps for the next.
+const KEPT_INCOMING_MAX: usize = 64;
+
+/// Bytes of answers in the outbox above which the client is slow: it asked for them faster than it reads.
+const ANSWERS_BYTES_MAX: usize = 64 << 20;
+
+/// Looks without progress after which a client is slow.
+const STUCK_LOOKS_MAX: u32 = (SLOW_CLIENT_MS_MAX / 1000) as u32;
 
 /// Bytes in the outbox above which a connection is not read: who does not listen is not heard.
 const UNREAD_REPLIES_BYTES_MAX: usize = 256 << 10;
@@ -35,7 +46,7 @@ pub(crate) enum Phase {
     Greeting(Instant),
     /// The engine knows it.
     Open,
-    /// A close frame is in the outbox; what still arrives is thrown away. Cut at this moment.
+    /// A close frame is in the outbox; nothing but the peer's matters any more. Cut at this moment.
     Closing(Instant),
 }
 
@@ -53,7 +64,13 @@ pub(crate) struct Connection {
     /// Waits for the database to write what is in its outbox.
     pub(crate) is_dirty: Cell<bool>,
     pub(crate) heard: Cell<Instant>,
+    /// Looks since the client last took anything of what waits for it.
+    stuck_looks: Cell<u32>,
+    /// The peer has sent its close frame: ours is the last thing to write.
+    peer_closed: Cell<bool>,
     in_flight: Cell<usize>,
+    /// Bytes in the outbox that the client asked for; it may have more of them than of news.
+    asked_bytes: Cell<usize>,
     outbox: RefCell<Outbox>,
     waker: RefCell<Option<Waker>>,
     socket: OwnedWriteHalf,
@@ -100,7 +117,10 @@ impl Connection {
             expires: Cell::default(),
             is_dirty: Cell::new(false),
             heard: Cell::new(now),
+            stuck_looks: Cell::new(0),
+            peer_closed: Cell::new(false),
             in_flight: Cell::new(0),
+            asked_bytes: Cell::new(0),
             outbox: RefCell::default(),
             waker: RefCell::default(),
             socket,
@@ -137,9 +157,7 @@ impl Connection {
         self.remember(cx.waker());
         loop {
             self.write(cx, database)?;
-            if let Phase::Closing(deadline) = self.phase.get()
-                && Instant::now() >= deadline
-            {
+            if self.is_over() {
                 return Poll::Ready(Ok(()));
             }
             if self.is_paused() || !database.has_room(cx.waker()) {
@@ -154,9 +172,6 @@ impl Connection {
             }
             self.heard.set(Instant::now());
             database.received(count);
-            if matches!(self.phase.get(), Phase::Closing(_)) {
-                continue;
-            }
             if reader.partial.is_empty() {
                 let bytes = &mut scratch[..count];
                 let taken = self.feed(database, reader, bytes);
@@ -169,11 +184,21 @@ impl Connection {
         }
     }
 
+    /// Both have said goodbye, or there was time enough to.
+    fn is_over(&self) -> bool {
+        let Phase::Closing(deadline) = self.phase.get() else {
+            return false;
+        };
+        (self.peer_closed.get() && self.outbox.borrow().is_empty()) || Instant::now() >= deadline
+    }
+
     /// Writes what is in the outbox; if the socket is full, this task is woken when it is not.
     fn write(&self, cx: &mut Context<'_>, database: &DatabaseTask) -> io::Result<()> {
         let mut outbox = self.outbox.borrow_mut();
         while !outbox.is_empty() {
-            database.sent(outbox.flush(self.socket.as_ref())?);
+            let count = outbox.flush(self.socket.as_ref())?;
+            self.taken(count, &outbox);
+            database.sent(count);
             if outbox.is_empty() || self.socket.as_ref().poll_write_ready(cx)?.is_pending() {
                 break;
             }
@@ -200,21 +225,24 @@ impl Connection {
         // One copy for all messages of a read: each command then holds a slice of it.
         let shared = Bytes::copy_from_slice(&bytes[..taken]);
         for item in incoming.drain(..) {
-            if matches!(self.phase.get(), Phase::Closing(_)) {
-                break;
-            }
             match item {
+                Incoming::Close(code) => {
+                    self.peer_closed.set(true);
+                    self.close(None, code, "bye", database);
+                }
+                _ if matches!(self.phase.get(), Phase::Closing(_)) => {}
                 Incoming::Message { text, payload } => {
-                    self.message(database, text, shared.slice(payload));
+                    self.message(database, text, &shared.slice(payload));
                 }
                 Incoming::Assembled { text, payload } => {
-                    self.message(database, text, payload.into());
+                    self.message(database, text, &payload.into());
                 }
                 Incoming::Ping(payload) => self.push(Opcode::Pong, &shared[payload], database),
-                Incoming::Close(_) => self.close(None, 1000, "bye", database),
             }
         }
-        reader.incoming = incoming;
+        if incoming.capacity() <= KEPT_INCOMING_MAX {
+            reader.incoming = incoming;
+        }
         if let Err(error) = result
             && !matches!(self.phase.get(), Phase::Closing(_))
         {
@@ -228,32 +256,34 @@ impl Connection {
         taken
     }
 
-    fn message(&self, database: &DatabaseTask, text: bool, payload: Bytes) {
+    fn message(&self, database: &DatabaseTask, text: bool, payload: &Bytes) {
         if text != (self.encoding == Encoding::Json) {
             let wire = WireError::new(ErrorCode::BadMessage, "text and binary frames are mixed up")
                 .hint("the msgpack subprotocol sends binary frames, the json one text frames");
             return self.close_with(&wire, database);
         }
-        match requests::receive(self, database, &payload) {
+        match requests::receive(self, database, payload) {
             Ok(Received { command, in_flight }) => {
                 self.in_flight
                     .set(self.in_flight.get() + usize::from(in_flight));
-                database.push(command);
+                database.push(command, payload.len());
             }
             Err(error) => self.close_with(&error, database),
         }
     }
 
-    /// Appends a frame, unless the client is leaving or has become too slow.
+    /// Appends a frame that the client asked for, unless it is leaving or has become too slow.
     pub(crate) fn push(&self, opcode: Opcode, payload: &[u8], database: &DatabaseTask) {
         if matches!(self.phase.get(), Phase::Closing(_)) {
             return;
         }
         let mut outbox = self.outbox.borrow_mut();
-        if outbox.len() + payload.len() > OUTBOX_BYTES_MAX {
+        let asked_bytes = self.asked_bytes.get() + payload.len();
+        if asked_bytes > ANSWERS_BYTES_MAX {
             drop(outbox);
             return self.give_up(database);
         }
+        self.asked_bytes.set(asked_bytes);
         put_frame(opcode, payload, outbox.buffer());
         drop(outbox);
         database.mark_dirty(self);
@@ -265,7 +295,7 @@ impl Connection {
             return;
         }
         let mut outbox = self.outbox.borrow_mut();
-        if outbox.len() + frame.len() > OUTBOX_BYTES_MAX {
+        if outbox.len() + frame.len() > OUTBOX_BYTES_MAX + self.asked_bytes.get() {
             drop(outbox);
             return self.give_up(database);
         }
@@ -345,16 +375,38 @@ impl Connection {
     /// Writes what the socket takes; the rest is for the connection's own task.
     pub(crate) fn flush(&self, database: &DatabaseTask) {
         let mut outbox = self.outbox.borrow_mut();
-        match outbox.flush(self.socket.as_ref()) {
-            Ok(count) => database.sent(count),
-            Err(_) => {
-                // The reading side finds out as well, and ends the connection.
-                outbox.clear();
-            }
+        if let Ok(count) = outbox.flush(self.socket.as_ref()) {
+            self.taken(count, &outbox);
+            database.sent(count);
+        } else {
+            // The reading side finds out as well, and ends the connection.
+            outbox.clear();
+            self.wake();
         }
         if !outbox.is_empty() || matches!(self.phase.get(), Phase::Closing(_)) {
             drop(outbox);
             self.wake();
+        }
+    }
+
+    /// The client took something of what waits for it.
+    fn taken(&self, count: usize, outbox: &Outbox) {
+        if count > 0 {
+            self.stuck_looks.set(0);
+        }
+        if outbox.is_empty() {
+            self.asked_bytes.set(0);
+        }
+    }
+
+    /// Counts how long the client has not read; after `SLOW_CLIENT_MS_MAX` it is slow.
+    pub(crate) fn look(&self, database: &DatabaseTask) {
+        if self.outbox.borrow().is_empty() {
+            return self.stuck_looks.set(0);
+        }
+        self.stuck_looks.set(self.stuck_looks.get() + 1);
+        if self.stuck_looks.get() > STUCK_LOOKS_MAX {
+            self.give_up(database);
         }
     }
 

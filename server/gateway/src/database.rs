@@ -1,18 +1,20 @@
 //! A database on its home thread: the engine, its connections, and the loop that drives them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use syncline_engine::{Command, ConnKey, EffectRef, Effects, Engine};
-use syncline_protocol::limits::{HELLO_MS_MAX, INBOX_COMMANDS_MAX};
+use syncline_protocol::limits::HELLO_MS_MAX;
 use syncline_protocol::{ConnectionId, ErrorCode, WireError};
 
 use crate::auth::{Authority, random};
 use crate::connection::{Connection, Phase};
+use crate::home::TICKS;
+use crate::inbox::Inbox;
 use crate::shared::{Outside, Shared, Socket, Stats};
 use crate::tickets::Tickets;
 use crate::websocket::{Opcode, put_frame};
@@ -23,6 +25,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_secs(30);
 /// And is cut after this.
 const SILENT: Duration = Duration::from_secs(90);
+/// Ticks after which a step takes no more commands: others, and those that were answered, wait for its end.
+const STEP_TICKS: u64 = 2;
 
 /// What connections and the loop of a database share, on one thread.
 pub(crate) struct DatabaseTask {
@@ -30,7 +34,7 @@ pub(crate) struct DatabaseTask {
     pub(crate) authority: Arc<Authority>,
     /// Where sockets are read into; one for all connections of the thread.
     pub(crate) scratch: Rc<RefCell<Vec<u8>>>,
-    inbox: RefCell<VecDeque<Command>>,
+    inbox: RefCell<Inbox>,
     late: RefCell<Vec<Command>>,
     /// Connections that wait for room in the inbox.
     waiting: RefCell<Vec<Waker>>,
@@ -39,6 +43,25 @@ pub(crate) struct DatabaseTask {
     dirty: RefCell<Vec<ConnKey>>,
     tickets: RefCell<Tickets>,
     stats: Cell<Stats>,
+}
+
+/// However the loop of a database ends, by a panic too: whoever waits for it must learn so.
+struct Ending(Rc<DatabaseTask>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let Self(database) = self;
+        database.shared.close();
+        if std::thread::panicking() {
+            tracing::error!(database = database.shared.name, "the database has failed");
+            database.tickets.take();
+            let error = WireError::new(ErrorCode::Internal, "the database has failed")
+                .hint("restart the server; it recovers everything that was confirmed");
+            for connection in database.connections() {
+                connection.close_with(&error, database);
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -70,6 +93,7 @@ impl DatabaseTask {
 
     /// Drives the engine until the database is shut down.
     pub(crate) async fn run(self: Rc<Self>, mut engine: Engine) {
+        let _ending = Ending(self.clone());
         let mut outside = Vec::new();
         let mut next_look = Instant::now() + LOOK;
         loop {
@@ -77,7 +101,8 @@ impl DatabaseTask {
             // Elapsed is as good as rung: both mean that there may be something to do.
             let _ = tokio::time::timeout(wait, self.shared.bell.notified()).await;
             loop {
-                self.shared.take(&mut outside);
+                let has_room = self.inbox.borrow().has_room();
+                self.shared.take(has_room, &mut outside);
                 for item in outside.drain(..) {
                     if let Some(done) = self.admit(&engine, item) {
                         self.shut_down(&mut engine).await;
@@ -89,14 +114,15 @@ impl DatabaseTask {
                     }
                 }
                 self.step(&mut engine);
+                // In here, since there may be something to do for ever.
+                if Instant::now() >= next_look {
+                    self.look();
+                    next_look = Instant::now() + LOOK;
+                }
                 if self.inbox.borrow().is_empty() || engine.is_behind() {
                     break;
                 }
                 tokio::task::yield_now().await;
-            }
-            if Instant::now() >= next_look {
-                self.look();
-                next_look = Instant::now() + LOOK;
             }
         }
     }
@@ -104,12 +130,17 @@ impl DatabaseTask {
     fn step(&self, engine: &mut Engine) {
         {
             let mut inbox = self.inbox.borrow_mut();
-            engine.step(&mut inbox, crate::now_us(), &mut |effects| {
-                self.apply(effects)
+            let end = TICKS.load(Ordering::Relaxed) + STEP_TICKS;
+            inbox.drain_with(|commands| {
+                let mut may_go_on = || TICKS.load(Ordering::Relaxed) < end;
+                let mut out = |effects: &mut Effects| self.apply(effects);
+                engine.step_while(commands, crate::now_us(), &mut may_go_on, &mut out);
             });
-            inbox.extend(self.late.borrow_mut().drain(..));
+            for command in self.late.borrow_mut().drain(..) {
+                inbox.push(command, 0);
+            }
         }
-        if self.inbox.borrow().len() < INBOX_COMMANDS_MAX {
+        if self.inbox.borrow().has_room() {
             for waker in self.waiting.borrow_mut().drain(..) {
                 waker.wake();
             }
@@ -127,7 +158,7 @@ impl DatabaseTask {
             Outside::Socket(socket) => self.adopt(socket),
             Outside::Request { make, answer } => {
                 let ticket = self.tickets.borrow_mut().add(answer);
-                self.inbox.borrow_mut().push_back(make(ticket));
+                self.inbox.borrow_mut().push(make(ticket), 0);
             }
             Outside::Stats(answer) => {
                 let mut stats = self.stats.get();
@@ -191,15 +222,15 @@ impl DatabaseTask {
     /// Tells the engine that a connection is gone, once. Not bounded by the inbox: it frees memory.
     pub(crate) fn forget(&self, connection: &Connection) {
         if connection.is_known.replace(false) {
-            self.push(Command::Disconnect(connection.key));
+            self.push(Command::Disconnect(connection.key), 0);
         }
     }
 
-    /// Queues a command. While a step runs the inbox is the engine's: what happens then (a connection is
+    /// Queues a command that came from a message of so many bytes. While a step runs the inbox is the engine's: what happens then (a connection is
     /// closed for being slow) comes after it.
-    pub(crate) fn push(&self, command: Command) {
+    pub(crate) fn push(&self, command: Command, bytes: usize) {
         match self.inbox.try_borrow_mut() {
-            Ok(mut inbox) => inbox.push_back(command),
+            Ok(mut inbox) => inbox.push(command, bytes),
             Err(_) => self.late.borrow_mut().push(command),
         }
         self.shared.bell.notify_one();
@@ -207,7 +238,7 @@ impl DatabaseTask {
 
     /// Whether a connection may be read; if not, it is woken when it may.
     pub(crate) fn has_room(&self, waker: &Waker) -> bool {
-        let has_room = self.inbox.borrow().len() < INBOX_COMMANDS_MAX;
+        let has_room = self.inbox.borrow().has_room();
         if !has_room {
             self.waiting.borrow_mut().push(waker.clone());
         }
@@ -262,6 +293,14 @@ impl DatabaseTask {
         (connection.key == key).then(|| connection.clone())
     }
 
+    fn connections(&self) -> Vec<Rc<Connection>> {
+        let slots = self.slots.borrow();
+        slots
+            .iter()
+            .filter_map(|slot| slot.connection.clone())
+            .collect()
+    }
+
     /// The connection has something to write.
     pub(crate) fn mark_dirty(&self, connection: &Connection) {
         if !connection.is_dirty.replace(true) {
@@ -288,13 +327,7 @@ impl DatabaseTask {
     fn look(&self) {
         let now = Instant::now();
         let now_s = crate::now_s();
-        let connections: Vec<_> = self
-            .slots
-            .borrow()
-            .iter()
-            .filter_map(|slot| slot.connection.clone())
-            .collect();
-        for connection in connections {
+        for connection in self.connections() {
             match connection.phase.get() {
                 Phase::Greeting(deadline) if now >= deadline => {
                     let message = format!("no Hello within {HELLO_MS_MAX} ms");
@@ -319,6 +352,7 @@ impl DatabaseTask {
                     } else if silence > QUIET {
                         connection.push(Opcode::Ping, &[], self);
                     }
+                    connection.look(self);
                 }
             }
         }
@@ -328,13 +362,7 @@ impl DatabaseTask {
     async fn shut_down(self: &Rc<Self>, engine: &mut Engine) {
         let error = WireError::new(ErrorCode::ServerShutdown, "the server is going down")
             .hint("connect again in a moment");
-        let connections: Vec<_> = self
-            .slots
-            .borrow()
-            .iter()
-            .filter_map(|slot| slot.connection.clone())
-            .collect();
-        for connection in connections {
+        for connection in self.connections() {
             connection.close_with(&error, self);
         }
         let deadline = Instant::now() + Duration::from_secs(10);

@@ -30,10 +30,14 @@ pub(crate) fn read_or_create(
     let text = make();
     // Written beside and renamed, so that a crash leaves no half of a key.
     let draft = path.with_extension("new");
+    // A draft that is there has the mode that somebody else gave it.
+    match std::fs::remove_file(&draft) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&draft)
         .map_err(failed)?;

@@ -20,6 +20,7 @@ mod database;
 mod files;
 mod home;
 mod http;
+mod inbox;
 mod metrics;
 mod outbox;
 mod requests;

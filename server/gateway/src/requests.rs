@@ -33,16 +33,23 @@ pub(crate) fn receive(
         };
         return greet(connection, database, &hello);
     }
+    Ok(Received {
+        command: request(connection, database, payload, message)?,
+        in_flight: true,
+    })
+}
+
+/// A message after Hello; every one is answered.
+fn request(
+    connection: &Connection,
+    database: &DatabaseTask,
+    payload: &Bytes,
+    message: ClientMessage<'_>,
+) -> Result<Command, WireError> {
     let conn = connection.key;
-    let in_flight = |command| {
-        Ok(Received {
-            command,
-            in_flight: true,
-        })
-    };
-    match message {
+    Ok(match message {
         ClientMessage::Call(call) if call.idempotency_key.is_some() => {
-            in_flight(refuse(conn, call.id, "idempotency keys"))
+            refuse(conn, call.id, "idempotency keys")
         }
         ClientMessage::Call(call) => {
             let origin = Origin::Connection { conn, id: call.id };
@@ -51,49 +58,50 @@ pub(crate) fn receive(
                 Args::Packed(bytes) => CallArgs::Packed(slice_of(payload, &bytes)),
                 Args::Json(json) => CallArgs::Json(json),
             };
-            in_flight(Command::Call {
+            Command::Call {
                 origin,
                 reducer,
                 args,
-            })
+            }
         }
         ClientMessage::Subscribe(subscribe) => {
             let query = query_text(subscribe.sql.into_owned(), subscribe.params);
-            in_flight(Command::Subscribe {
+            Command::Subscribe {
                 conn,
                 id: subscribe.id,
-                query,
-            })
+                query: Box::new(query),
+            }
         }
-        ClientMessage::Unsubscribe(request) => in_flight(Command::Unsubscribe {
+        ClientMessage::Unsubscribe(request) => Command::Unsubscribe {
             conn,
             id: request.id,
             subscription: request.subscription,
-        }),
+        },
         ClientMessage::Query(query) => {
             let origin = Origin::Connection { conn, id: query.id };
             let query = query_text(query.sql.into_owned(), query.params);
-            in_flight(Command::Query { origin, query })
+            let query = Box::new(query);
+            Command::Query { origin, query }
         }
-        ClientMessage::Ping(ping) => in_flight(Command::Ping { conn, id: ping.id }),
+        ClientMessage::Ping(ping) => Command::Ping { conn, id: ping.id },
         ClientMessage::Auth(auth) => {
             let outcome = renew(connection, database, &auth.token).map_err(Box::new);
-            in_flight(Command::Reply {
+            Command::Reply {
                 conn,
                 id: auth.id,
                 outcome,
-            })
+            }
         }
-        ClientMessage::SetParams(request) => in_flight(refuse(
-            conn,
-            request.id,
-            "moving the parameters of a live query",
-        )),
-        ClientMessage::Hello(_) => Err(WireError::new(
-            ErrorCode::BadMessage,
-            "Hello was said already",
-        )),
-    }
+        ClientMessage::SetParams(request) => {
+            refuse(conn, request.id, "moving the parameters of a live query")
+        }
+        ClientMessage::Hello(_) => {
+            return Err(WireError::new(
+                ErrorCode::BadMessage,
+                "Hello was said already",
+            ));
+        }
+    })
 }
 
 fn greet(
@@ -156,8 +164,8 @@ fn refuse(conn: syncline_engine::ConnKey, id: u32, what: &str) -> Command {
     }
 }
 
-fn query_text(sql: String, params: Vec<(String, Param)>) -> Box<QueryText> {
-    Box::new(QueryText { sql, params })
+fn query_text(sql: String, params: Vec<(String, Param)>) -> QueryText {
+    QueryText { sql, params }
 }
 
 /// The same bytes without a copy, if they lie in the payload; JSON text with escapes does not.

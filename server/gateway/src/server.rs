@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::auth::{AuthError, Authority, random};
 use crate::config::{Config, Data};
-use crate::home::Home;
+use crate::home::{Home, TICKS};
 use crate::shared::{Outside, Shared};
 
 /// Why a server does not start.
@@ -354,6 +354,7 @@ fn start_ticker(host: Host) -> std::io::Result<std::sync::mpsc::Sender<()>> {
             let tick = Duration::from_millis(syncline_engine::TICK_MS);
             while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
                 host.tick();
+                TICKS.fetch_add(1, Ordering::Relaxed);
             }
         })?;
     Ok(stop)

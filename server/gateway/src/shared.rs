@@ -52,11 +52,18 @@ pub(crate) struct Stats {
 /// A database as other threads know it.
 pub(crate) struct Shared {
     pub(crate) name: String,
-    queue: Mutex<VecDeque<Outside>>,
+    queue: Mutex<Queue>,
     /// Rung by whoever gives the database something to do: connections, the log thread, other threads.
     pub(crate) bell: Notify,
     /// Ends some time after the engine, and has the folder locked until then.
     pub(crate) log_thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    items: VecDeque<Outside>,
+    /// Nobody takes anything out any more.
+    is_closed: bool,
 }
 
 impl Shared {
@@ -73,22 +80,49 @@ impl Shared {
     pub(crate) fn send(&self, item: Outside) -> Result<(), WireError> {
         {
             let mut queue = self.queue.lock();
-            if queue.len() >= INBOX_COMMANDS_MAX {
+            if queue.is_closed {
+                return Err(WireError::new(
+                    ErrorCode::ServerShutdown,
+                    "the database does not run any more",
+                )
+                .hint("the server is going down; if it is not, its log says what failed"));
+            }
+            let is_bounded = !matches!(item, Outside::Shutdown(_));
+            if is_bounded && queue.items.len() >= INBOX_COMMANDS_MAX {
                 return Err(WireError::new(
                     ErrorCode::Overloaded,
                     "the database has too much to do",
                 )
                 .hint("try again a little later"));
             }
-            queue.push_back(item);
+            queue.items.push_back(item);
         }
         self.bell.notify_one();
         Ok(())
     }
 
-    /// Takes everything that is queued.
-    pub(crate) fn take(&self, into: &mut Vec<Outside>) {
-        into.extend(self.queue.lock().drain(..));
+    /// Takes what is queued; without `requests`, those stay for later.
+    pub(crate) fn take(&self, requests: bool, into: &mut Vec<Outside>) {
+        let mut queue = self.queue.lock();
+        if requests {
+            into.extend(queue.items.drain(..));
+            return;
+        }
+        for item in std::mem::take(&mut queue.items) {
+            match item {
+                Outside::Request { .. } => queue.items.push_back(item),
+                _ => into.push(item),
+            }
+        }
+    }
+
+    /// The database has ended: whoever waits for it learns so, and nobody waits any more.
+    pub(crate) fn close(&self) {
+        let mut queue = self.queue.lock();
+        queue.is_closed = true;
+        let items = std::mem::take(&mut queue.items);
+        drop(queue);
+        drop(items);
     }
 
     /// Asks and waits for the answer.
@@ -105,8 +139,8 @@ impl Shared {
             Ok(Answer::Failed(error)) => Err(*error),
             Ok(answer) => Ok(answer),
             Err(_) => Err(WireError::new(
-                ErrorCode::ServerShutdown,
-                "the server is going down",
+                ErrorCode::OutcomeUnknown,
+                "the database ended before it answered",
             )),
         }
     }

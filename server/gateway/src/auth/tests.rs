@@ -70,3 +70,13 @@ fn the_folder_keeps_keys_and_admin_token_private() {
             .contains("signing.pem")
     );
 }
+
+#[test]
+fn an_empty_admin_token_lets_nobody_in() {
+    let folder = tempfile::tempdir().unwrap();
+    for text in ["", "\n", "secret\n"] {
+        std::fs::write(folder.path().join("admin.token"), text).unwrap();
+        let error = Authority::open(folder.path()).unwrap_err();
+        assert!(matches!(error, AuthError::WeakAdminToken(_)), "{error}");
+    }
+}

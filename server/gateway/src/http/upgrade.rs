@@ -17,12 +17,21 @@ use super::respond::{Answered, bad_request};
 use crate::server::State;
 use crate::shared::{Outside, Permit, Shared, Socket};
 
+/// Version of the WebSocket protocol.
+const VERSION: &str = "13";
+
 pub(crate) async fn connect(
     Shares(state): Shares<Arc<State>>,
     Path(name): Path<String>,
     mut request: Request,
 ) -> Answered {
     let shared = state.database(&name)?;
+    let version = request.headers().get(header::SEC_WEBSOCKET_VERSION);
+    if version.is_some_and(|version| version != VERSION) {
+        // RFC 6455 section 4.4: name the version that is spoken.
+        let headers = [(header::SEC_WEBSOCKET_VERSION, VERSION)];
+        return Ok((StatusCode::UPGRADE_REQUIRED, headers).into_response());
+    }
     let (key, encoding) = check(request.method(), request.headers())?;
     let max = state.config.connections_max;
     let permit = Permit::take(&state.open_connections, max).ok_or_else(|| {
@@ -68,11 +77,11 @@ fn check(
     if method != Method::GET
         || !has(header::CONNECTION, "upgrade")
         || !has(header::UPGRADE, "websocket")
-        || !has(header::SEC_WEBSOCKET_VERSION, "13")
     {
-        return Err(bad_request(
-            "this address speaks WebSocket (version 13) only",
-        ));
+        return Err(bad_request("this address speaks WebSocket only"));
+    }
+    if !has(header::SEC_WEBSOCKET_VERSION, VERSION) {
+        return Err(bad_request("this server speaks version 13 of WebSocket"));
     }
     let key = headers
         .get(header::SEC_WEBSOCKET_KEY)

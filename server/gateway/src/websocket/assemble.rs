@@ -19,8 +19,8 @@ pub(crate) enum Incoming {
         payload: Vec<u8>,
     },
     Ping(Range<usize>),
-    /// Payload with code and reason, if any.
-    Close(Range<usize>),
+    /// The peer's code, or 1000 if it gave none. Nothing comes after it.
+    Close(u16),
 }
 
 /// Keeps the message that is arriving in fragments.
@@ -51,7 +51,10 @@ impl Assembler {
             match (frame.opcode, frame.is_final) {
                 (Opcode::Ping, _) => out.push(Incoming::Ping(frame.payload)),
                 (Opcode::Pong, _) => {}
-                (Opcode::Close, _) => out.push(Incoming::Close(frame.payload)),
+                (Opcode::Close, _) => {
+                    out.push(Incoming::Close(close_code(&buffer[frame.payload])?));
+                    return Ok(buffer.len());
+                }
                 (Opcode::Continuation, is_final) => {
                     self.continue_message(&buffer[frame.payload], is_final, out)?;
                 }
@@ -95,6 +98,23 @@ impl Assembler {
             out.push(Incoming::Assembled { text, payload });
         }
         Ok(())
+    }
+}
+
+/// The code of a close frame, RFC 6455 sections 5.5.1 and 7.4.
+fn close_code(payload: &[u8]) -> Result<u16, FrameError> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return match payload {
+            [] => Ok(1000),
+            _ => Err(FrameError::Protocol("a close frame has half a code")),
+        };
+    };
+    check_text(true, reason)?;
+    match u16::from_be_bytes(*code) {
+        code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => Ok(code),
+        _ => Err(FrameError::Protocol(
+            "a close frame has a code that is never sent",
+        )),
     }
 }
 

@@ -134,6 +134,9 @@ fn refuses_what_the_rfc_forbids() {
     check(&[0x89, 0xfe, 0, 126, 0, 0, 0, 0], 1002); // long ping
     check(&[0x02, 0x80, 0, 0, 0, 0, 0x82, 0x80, 0, 0, 0, 0], 1002); // start inside a message
     check(&[0x81, 0x81, 0, 0, 0, 0, 0xff], 1007); // text that is not UTF-8
+    check(&[0x88, 0x81, 0, 0, 0, 0, 3], 1002); // half a close code
+    check(&[0x88, 0x82, 0, 0, 0, 0, 3, 0xed], 1002); // close code 1005
+    check(&[0x88, 0x83, 0, 0, 0, 0, 3, 0xe8, 0xff], 1007); // close reason that is not UTF-8
     check(&[0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0], 1009); // announces a terabyte
 }
 
