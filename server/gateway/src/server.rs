@@ -114,7 +114,11 @@ impl Server {
             databases: Mutex::default(),
             next_home: AtomicUsize::new(0),
         });
-        state.open_all()?;
+        if let Err(error) = state.open_all() {
+            // Those that did open let go of their folders again.
+            state.close_all();
+            return Err(error);
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("http")
@@ -175,24 +179,7 @@ impl Server {
             // The listener may have failed before.
             let _ = stop.send(());
         }
-        let mut waits = Vec::new();
-        for shared in self.state.all_databases() {
-            let (done, wait) = std::sync::mpsc::channel();
-            if shared.send(Outside::Shutdown(done)).is_ok() {
-                waits.push((shared, wait));
-            }
-        }
-        for (shared, wait) in waits {
-            // A database whose thread is gone has nothing left to settle.
-            let settled = wait.recv_timeout(SETTLING);
-            let log_thread = shared.log_thread.lock().take();
-            if let (Ok(()), Some(log_thread)) = (settled, log_thread) {
-                // It ends with the engine; a panic in it was reported already.
-                let _ = log_thread.join();
-            }
-        }
-        // Requests that are still running have the state a little longer, but not the folder.
-        *self.state.catalog.lock() = None;
+        self.state.close_all();
         let _ = self.stop_ticking.send(());
         // In the background, so that a server may end inside another runtime.
         runtime.shutdown_background();
@@ -259,6 +246,28 @@ impl State {
         let shared = self.open(name, &folder).map_err(internal)?;
         databases.insert(name.to_owned(), shared.clone());
         Ok(shared)
+    }
+
+    /// Ends all databases and waits until everything is durable and their folders are free.
+    fn close_all(&self) {
+        let mut waits = Vec::new();
+        for shared in self.all_databases() {
+            let (done, wait) = std::sync::mpsc::channel();
+            if shared.send(Outside::Shutdown(done)).is_ok() {
+                waits.push((shared, wait));
+            }
+        }
+        for (shared, wait) in waits {
+            // A database whose thread is gone has nothing left to settle.
+            let settled = wait.recv_timeout(SETTLING);
+            let log_thread = shared.log_thread.lock().take();
+            if let (Ok(()), Some(log_thread)) = (settled, log_thread) {
+                // It ends with the engine; a panic in it was reported already.
+                let _ = log_thread.join();
+            }
+        }
+        // Requests that are still running have the state a little longer, but not the folder.
+        *self.catalog.lock() = None;
     }
 
     fn open_all(&self) -> Result<(), StartError> {
@@ -359,3 +368,6 @@ fn start_ticker(host: Host) -> std::io::Result<std::sync::mpsc::Sender<()>> {
         })?;
     Ok(stop)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State as Shares};
+use axum::body::Body;
+use axum::extract::{Path, Query, Request, State as Shares};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value as Json_, json};
 use syncline_engine::{Answer, CallArgs, Command, Inspect, LogEntry, Origin, Publish, QueryText};
+use syncline_protocol::limits::{FRAME_BYTES_MAX, MODULE_BYTES_MAX};
 use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, WireError};
 
-use super::respond::{Answered, Failure, bad_request};
+use super::respond::{Answered, Failure, bad_request, read_body};
 use crate::auth::Authenticated;
 use crate::server::State;
 
@@ -48,10 +49,11 @@ pub(crate) async fn publish(
     Shares(state): Server,
     Path(name): Path<String>,
     options: Query<PublishOptions>,
-    headers: HeaderMap,
-    wasm: Bytes,
+    request: Request,
 ) -> Answered {
-    let admin = require_admin(&state, &headers)?;
+    // First of all: nobody else may make the server read a module.
+    let admin = require_admin(&state, request.headers())?;
+    let wasm = read_body(request, MODULE_BYTES_MAX).await?;
     let clear_data = options.clear_data;
     // Compiling and opening block: not on a thread that serves others.
     let (host, code) = (state.host.clone(), wasm.clone());
@@ -91,11 +93,11 @@ pub(crate) async fn publish(
 pub(crate) async fn call(
     Shares(state): Server,
     Path((name, reducer)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Answered {
     let shared = state.database(&name)?;
-    let who = authenticate(&state, &name, &headers)?;
+    let who = authenticate(&state, &name, request.headers())?;
+    let body = read_body(request, FRAME_BYTES_MAX).await?;
     let args = if body.is_empty() {
         json!([])
     } else {
@@ -134,11 +136,11 @@ struct QueryBody {
 pub(crate) async fn query(
     Shares(state): Server,
     Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Answered {
     let shared = state.database(&name)?;
-    let who = authenticate(&state, &name, &headers)?;
+    let who = authenticate(&state, &name, request.headers())?;
+    let body = read_body(request, FRAME_BYTES_MAX).await?;
     let body: QueryBody = serde_json::from_slice(&body).map_err(|error| {
         bad_request(format!(
             "the body is not {{\"sql\": .., \"params\": {{..}}}}: {error}"
@@ -246,11 +248,11 @@ struct TokenBody {
 pub(crate) async fn tokens(
     Shares(state): Server,
     Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Answered {
-    require_admin(&state, &headers)?;
+    require_admin(&state, request.headers())?;
     state.database(&name)?;
+    let body = read_body(request, FRAME_BYTES_MAX).await?;
     let body: TokenBody = serde_json::from_slice(&body).map_err(|error| {
         bad_request(format!(
             "the body is not {{\"subject\": .., \"ttl_s\": ..}}: {error}"

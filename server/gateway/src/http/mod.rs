@@ -9,10 +9,8 @@ mod upgrade;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
 use axum::serve::ListenerExt;
-use syncline_protocol::limits::{FRAME_BYTES_MAX, MODULE_BYTES_MAX};
 use tokio::sync::oneshot;
 
 use crate::server::State;
@@ -38,17 +36,13 @@ pub(crate) async fn serve(
 
 fn router(state: Arc<State>) -> Router {
     let database = Router::new()
-        .route(
-            "/publish",
-            post(api::publish).layer(DefaultBodyLimit::max(MODULE_BYTES_MAX)),
-        )
+        .route("/publish", post(api::publish))
         .route("/call/{reducer}", post(api::call))
         .route("/query", post(api::query))
         .route("/schema", get(api::schema))
         .route("/logs", get(api::logs))
         .route("/tokens", post(api::tokens))
-        .route("/connect", any(upgrade::connect))
-        .layer(DefaultBodyLimit::max(FRAME_BYTES_MAX));
+        .route("/connect", any(upgrade::connect));
     Router::new()
         .route("/v1/health", get(api::health))
         .route("/v1/databases", get(api::databases))

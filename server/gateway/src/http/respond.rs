@@ -1,8 +1,11 @@
 //! How errors and answers become HTTP responses.
 
 use axum::Json;
+use axum::body::Bytes;
+use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::json;
 use syncline_protocol::{ErrorCode, WireError};
 
@@ -54,6 +57,20 @@ fn status(error: &WireError) -> StatusCode {
             StatusCode::INTERNAL_SERVER_ERROR
         }
         _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// The body of a request, or why it cannot be had.
+pub(crate) async fn read_body(request: Request, bytes_max: usize) -> Result<Bytes, Failure> {
+    let too_large = || {
+        let message = format!("a body is over the limit of {bytes_max} bytes");
+        Failure(WireError::new(ErrorCode::FrameTooLarge, message))
+    };
+    let body = Limited::new(request.into_body(), bytes_max);
+    match body.collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) => Err(bad_request(format!("the body broke off: {error}"))),
     }
 }
 

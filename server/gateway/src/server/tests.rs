@@ -1,0 +1,141 @@
+//! A server without a module, over real sockets.
+#![allow(clippy::unwrap_used)]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use syncline_protocol::limits::FRAME_BYTES_MAX;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocket;
+use tokio_tungstenite::tungstenite::{Message, client};
+
+use super::*;
+
+fn start() -> Server {
+    let config = Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        ..Config::default()
+    };
+    let server = Server::start(config).unwrap();
+    server.state.database_or_create("board").unwrap();
+    server
+}
+
+fn stream(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.address()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    stream
+}
+
+fn connect(server: &Server) -> WebSocket<TcpStream> {
+    let url = format!("ws://{}/v1/databases/board/connect", server.address());
+    let mut request = url.into_client_request().unwrap();
+    let protocol = "syncline.v1.json".parse().unwrap();
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", protocol);
+    client(request, stream(server)).unwrap().0
+}
+
+/// Sends an HTTP request and returns the answer, head and body.
+fn http(server: &Server, head: &str, body: &[u8]) -> String {
+    let mut stream = stream(server);
+    let len = body.len();
+    let address = server.address();
+    let head =
+        format!("{head}\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {len}\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    // A body that is refused by its length is not read.
+    let _ = stream.write_all(body);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).unwrap()
+}
+
+fn hello(socket: &mut WebSocket<TcpStream>) {
+    socket.send(Message::text(r#"{"type":"hello"}"#)).unwrap();
+    let welcome = socket.read().unwrap().into_text().unwrap();
+    assert!(welcome.contains(r#""type":"welcome""#), "{welcome}");
+}
+
+#[test]
+fn a_goodbye_is_answered_with_its_code_and_the_socket_closed_at_once() {
+    use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+    let server = start();
+    let mut socket = connect(&server);
+    hello(&mut socket);
+    let start = Instant::now();
+    let goodbye = CloseFrame {
+        code: 4000.into(),
+        reason: "done".into(),
+    };
+    socket.close(Some(goodbye)).unwrap();
+    let Message::Close(Some(answer)) = socket.read().unwrap() else {
+        panic!("expected a close frame")
+    };
+    assert_eq!(u16::from(answer.code), 4000);
+    assert!(socket.read().is_err(), "the server closes the socket");
+    assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn a_client_that_is_told_to_go_may_go_at_once() {
+    let server = start();
+    let mut socket = connect(&server);
+    let start = Instant::now();
+    socket.send(Message::text("rubbish")).unwrap();
+    let error = socket.read().unwrap().into_text().unwrap();
+    assert!(error.contains("BAD_MESSAGE"), "{error}");
+    assert!(matches!(socket.read().unwrap(), Message::Close(Some(_))));
+    assert!(socket.read().is_err(), "both have said goodbye");
+    assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn another_version_of_websocket_is_told_which_one_is_spoken() {
+    let server = start();
+    let head = "GET /v1/databases/board/connect HTTP/1.1\r\nupgrade: websocket\r\n\
+                sec-websocket-version: 8";
+    let answer = http(&server, head, b"");
+    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+    assert!(answer.contains("sec-websocket-version: 13"), "{answer}");
+}
+
+#[test]
+fn bodies_over_the_limit_get_a_typed_error() {
+    let server = start();
+    let head = "POST /v1/databases/board/query HTTP/1.1";
+    let answer = http(&server, head, &vec![b' '; FRAME_BYTES_MAX + 1]);
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("FRAME_TOO_LARGE"), "{answer}");
+}
+
+#[test]
+fn a_stranger_cannot_make_the_server_read_a_module() {
+    let server = start();
+    let mut stream = stream(&server);
+    let head = "POST /v1/databases/board/publish HTTP/1.1";
+    let address = server.address();
+    write!(
+        stream,
+        "{head}\r\nhost: {address}\r\ncontent-length: 1000000\r\n\r\n"
+    )
+    .unwrap();
+    // Nothing of the body is sent, and the answer is there.
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
+}
+
+#[test]
+fn a_database_that_has_ended_answers_that() {
+    let server = start();
+    let shared = server.state.database("board").unwrap();
+    shared.close();
+    let error = shared.send(Outside::Stats(oneshot::channel().0));
+    let code = error.unwrap_err().known_code();
+    assert_eq!(code, Some(ErrorCode::ServerShutdown));
+}
