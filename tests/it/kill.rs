@@ -12,7 +12,7 @@ use serde_json::json;
 use syncline_protocol::message::Encoding;
 
 use crate::client::Client;
-use crate::peer::{Answer, Peer};
+use crate::peer::Answer;
 use crate::server::{TestServer, post, wasm};
 use crate::socket::{Event, Socket};
 
@@ -160,7 +160,7 @@ fn check(client: &mut Client, ledger: &Ledger) {
     let number =
         |row: &serde_json::Value, name: &str| row[name].as_str().unwrap().parse::<i64>().unwrap();
     let markers = client.query("SELECT id FROM marker").unwrap();
-    let mut balances = BTreeMap::from_iter((0..ACCOUNTS).map(|id| (id, OPENING)));
+    let mut balances: BTreeMap<_, _> = (0..ACCOUNTS).map(|id| (id, OPENING)).collect();
     let mut there = std::collections::BTreeSet::new();
     for row in &markers {
         let marker = number(row, "id") as u64;

@@ -15,7 +15,7 @@ fn block_on(test: impl Future<Output = ()>) {
     runtime.block_on(async {
         tokio::time::timeout(PATIENCE, test)
             .await
-            .expect("it takes too long")
+            .expect("it takes too long");
     });
 }
 

@@ -112,14 +112,14 @@ impl TestServer {
     }
 
     /// The value of a metric, the sum over its labels; 0 if it is not there.
-    pub(crate) fn metric(&self, name: &str) -> f64 {
+    pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").text;
         let lines = text.lines().filter(|line| {
             line.strip_prefix(name)
                 .is_some_and(|rest| rest.starts_with(['{', ' ']))
         });
         lines
-            .map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap())
+            .map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap() as u64)
             .sum()
     }
 }

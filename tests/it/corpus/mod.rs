@@ -90,9 +90,10 @@ fn over_a_socket_in_json() {
 fn over_a_socket(encoding: Encoding) {
     let server = TestServer::start();
     all(|script| {
-        let mut world = match script.needs_restart {
-            true => SocketWorld::alone(&script.name, encoding),
-            false => SocketWorld::on(&server, &script.name, encoding),
+        let mut world = if script.needs_restart {
+            SocketWorld::alone(&script.name, encoding)
+        } else {
+            SocketWorld::on(&server, &script.name, encoding)
         };
         run::run(script, &mut world)
     });

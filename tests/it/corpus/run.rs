@@ -253,11 +253,8 @@ impl Run<'_> {
                 Outcome::Rows {
                     rows: found,
                     is_ordered,
-                },
-            )
-            | (
-                Expected::Rows(rows),
-                Outcome::Looked {
+                }
+                | Outcome::Looked {
                     rows: found,
                     is_ordered,
                     ..
