@@ -36,7 +36,7 @@ fn check<T: Packed + PartialEq + Debug>(rust: &T, value: &Value) {
     let mut reader = Reader::new(&bytes);
     let taken = T::take(&mut reader).expect("what is put can be taken");
     assert_eq!(&taken, rust);
-    assert_eq!(reader.rest(), [], "nothing is left");
+    assert!(reader.rest().is_empty(), "nothing is left");
     for len in 0..bytes.len() {
         assert!(
             T::take(&mut Reader::new(&bytes[..len])).is_err(),
