@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde_json::json;
 use syncline_protocol::{ErrorCode, WireError};
 
@@ -60,18 +60,32 @@ fn status(error: &WireError) -> StatusCode {
     }
 }
 
-/// The body of a request, or why it cannot be had.
+/// The body of a request, or why it cannot be had. As much again as is allowed is read and thrown away:
+/// most clients look for an answer only when they have sent everything.
 pub(crate) async fn read_body(request: Request, bytes_max: usize) -> Result<Bytes, Failure> {
-    let too_large = || {
-        let message = format!("a body is over the limit of {bytes_max} bytes");
-        Failure(WireError::new(ErrorCode::FrameTooLarge, message))
-    };
-    let body = Limited::new(request.into_body(), bytes_max);
-    match body.collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => Err(bad_request(format!("the body broke off: {error}"))),
+    let mut body = request.into_body();
+    let mut bytes = Vec::new();
+    let mut len = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| bad_request(format!("the body broke off: {error}")))?;
+        // Trailers are of no interest.
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        len += data.len();
+        if len <= bytes_max {
+            bytes.extend_from_slice(&data);
+        } else if len > 2 * bytes_max {
+            break;
+        } else {
+            bytes = Vec::new();
+        }
     }
+    if len > bytes_max {
+        let message = format!("a body is over the limit of {bytes_max} bytes");
+        return Err(WireError::new(ErrorCode::FrameTooLarge, message).into());
+    }
+    Ok(bytes.into())
 }
 
 /// A body that is no JSON of the expected shape.

@@ -30,7 +30,8 @@ pub(crate) async fn connect(
     if version.is_some_and(|version| version != VERSION) {
         // RFC 6455 section 4.4: name the version that is spoken.
         let headers = [(header::SEC_WEBSOCKET_VERSION, VERSION)];
-        return Ok((StatusCode::UPGRADE_REQUIRED, headers).into_response());
+        let refused = bad_request("this server speaks version 13 of WebSocket");
+        return Ok((headers, refused).into_response());
     }
     let (key, encoding) = check(request.method(), request.headers())?;
     let max = state.config.connections_max;

@@ -100,7 +100,7 @@ fn another_version_of_websocket_is_told_which_one_is_spoken() {
     let head = "GET /v1/databases/board/connect HTTP/1.1\r\nupgrade: websocket\r\n\
                 sec-websocket-version: 8";
     let answer = http(&server, head, b"");
-    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert!(answer.contains("sec-websocket-version: 13"), "{answer}");
 }
 
