@@ -21,7 +21,7 @@ use crate::counters::Counters;
 use crate::effect::Effects;
 use crate::fanout::{FanOut, Queues};
 use crate::module_log::ModuleLog;
-use crate::poison::refusal;
+use crate::refusal::refusal;
 use crate::reply;
 
 /// Bytes of messages after which a step stops taking commands.

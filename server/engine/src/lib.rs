@@ -15,6 +15,7 @@ mod module_log;
 mod open;
 mod poison;
 mod publish;
+mod refusal;
 mod reply;
 mod requests;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use syncline_store::{LogError, LogWriter, Transaction};
 use crate::command::{ConnKey, Connect};
 use crate::connections::Connection;
 use crate::engine::{Caller, Engine, SystemChange};
-use crate::poison::poisoned;
+use crate::refusal::poisoned;
 use crate::reply;
 
 /// Version that Welcome names.

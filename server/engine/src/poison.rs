@@ -1,10 +1,10 @@
 //! What is said when the log takes no more.
 
 use syncline_protocol::{ErrorCode, WireError};
-use syncline_store::LogError;
 
 use crate::effect::{Answer, EffectRef, Effects};
 use crate::engine::Engine;
+use crate::refusal::poisoned;
 
 impl Engine {
     /// Whether what was in flight took effect is not known: a restart will tell. Connections are closed,
@@ -57,25 +57,5 @@ impl Engine {
         if !news.is_empty() {
             out(&mut news);
         }
-    }
-}
-
-/// Nothing is done any more.
-pub(crate) fn poisoned() -> WireError {
-    WireError::new(
-        ErrorCode::Poisoned,
-        "the disk failed; the database refuses work",
-    )
-    .hint("restart the server; it recovers everything that was confirmed")
-}
-
-/// Why the log takes no transaction now.
-pub(crate) fn refusal(error: &LogError) -> WireError {
-    match error {
-        LogError::DiskFull => WireError::new(ErrorCode::DiskFull, "no room on the disk for writes")
-            .hint("reads go on; free some space, nothing needs a restart"),
-        LogError::Busy => WireError::new(ErrorCode::Overloaded, "the disk cannot keep up")
-            .hint("try again a little later"),
-        _ => poisoned(),
     }
 }

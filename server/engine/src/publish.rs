@@ -13,7 +13,7 @@ use crate::command::Publish;
 use crate::connections::Subscribers;
 use crate::effect::{Answer, Published};
 use crate::engine::{Engine, SchemaText};
-use crate::poison::refusal;
+use crate::refusal::refusal;
 use crate::reply;
 
 impl Engine {

@@ -12,7 +12,7 @@ use syncline_query::Caller as QueryCaller;
 use crate::command::{CallArgs, ConnKey, Inspect, Origin, QueryText, Ticket};
 use crate::effect::Answer;
 use crate::engine::{Caller, Engine, SystemChange};
-use crate::poison::poisoned;
+use crate::refusal::poisoned;
 use crate::reply;
 
 impl Engine {

@@ -54,13 +54,8 @@ struct Claims {
 #[non_exhaustive]
 pub enum AuthError {
     /// A file cannot be read or written.
-    #[error("{path}: {source}")]
-    File {
-        /// The file.
-        path: String,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] files::FileError),
     /// The key file is not a PKCS #8 P-256 key.
     #[error(
         "{0} is not a P-256 signing key in PKCS #8; restore it, or delete it to make a new one (all tokens end)"

@@ -4,23 +4,22 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{self, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use syncline_engine::ConnKey;
+use syncline_engine::{Command, ConnKey};
 use syncline_protocol::limits::{
     FRAME_BYTES_MAX, OUTBOX_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX, SLOW_CLIENT_MS_MAX,
 };
-use syncline_protocol::message::{Encoding, ErrorMessage, ServerMessage};
+use syncline_protocol::message::{ClientMessage, Encoding, ErrorMessage, ServerMessage};
 use syncline_protocol::{ConnectionId, ErrorCode, Identity, WireError};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::database::DatabaseTask;
+use crate::context::Context;
 use crate::outbox::Outbox;
-use crate::requests::{self, Received};
+use crate::requests;
 use crate::shared::Permit;
 use crate::websocket::{Assembler, Incoming, Opcode, put_close, put_frame};
 
@@ -130,40 +129,39 @@ impl Connection {
 
     /// Runs until the connection is over.
     pub(crate) async fn run(
-        self: Rc<Self>,
+        &self,
         mut socket: OwnedReadHalf,
-        database: Rc<DatabaseTask>,
+        context: &Context,
         leftover: Vec<u8>,
     ) {
         let mut reader = Reader::new(leftover);
         if !reader.partial.is_empty() {
-            self.take_partial(&database, &mut reader);
+            self.take_partial(context, &mut reader);
         }
-        let drive = |cx: &mut Context<'_>| self.drive(cx, &mut socket, &database, &mut reader);
+        let drive = |cx: &mut task::Context<'_>| self.drive(cx, &mut socket, context, &mut reader);
         if let Err(error) = std::future::poll_fn(drive).await {
             tracing::debug!(connection = %self.id, %error, "connection lost");
         }
-        database.leave(&self);
     }
 
     /// Makes all progress that is possible now.
     fn drive(
         &self,
-        cx: &mut Context<'_>,
+        cx: &mut task::Context<'_>,
         socket: &mut OwnedReadHalf,
-        database: &DatabaseTask,
+        context: &Context,
         reader: &mut Reader,
     ) -> Poll<io::Result<()>> {
         self.remember(cx.waker());
         loop {
-            self.write(cx, database)?;
+            self.write(cx, context)?;
             if self.is_over() {
                 return Poll::Ready(Ok(()));
             }
-            if self.is_paused() || !database.has_room(cx.waker()) {
+            if self.is_paused() || !context.has_room(cx.waker()) {
                 return Poll::Pending;
             }
-            let mut scratch = database.scratch.borrow_mut();
+            let mut scratch = context.scratch.borrow_mut();
             let mut buffer = ReadBuf::new(&mut scratch);
             ready!(Pin::new(&mut *socket).poll_read(cx, &mut buffer))?;
             let count = buffer.filled().len();
@@ -171,15 +169,15 @@ impl Connection {
                 return Poll::Ready(Ok(()));
             }
             self.heard.set(Instant::now());
-            database.received(count);
+            context.received(count);
             if reader.partial.is_empty() {
                 let bytes = &mut scratch[..count];
-                let taken = self.feed(database, reader, bytes);
+                let taken = self.feed(context, reader, bytes);
                 reader.partial.extend_from_slice(&bytes[taken..]);
             } else {
                 reader.partial.extend_from_slice(&scratch[..count]);
                 drop(scratch);
-                self.take_partial(database, reader);
+                self.take_partial(context, reader);
             }
         }
     }
@@ -193,12 +191,12 @@ impl Connection {
     }
 
     /// Writes what is in the outbox; if the socket is full, this task is woken when it is not.
-    fn write(&self, cx: &mut Context<'_>, database: &DatabaseTask) -> io::Result<()> {
+    fn write(&self, cx: &mut task::Context<'_>, context: &Context) -> io::Result<()> {
         let mut outbox = self.outbox.borrow_mut();
         while !outbox.is_empty() {
             let count = outbox.flush(self.socket.as_ref())?;
             self.taken(count, &outbox);
-            database.sent(count);
+            context.sent(count);
             if outbox.is_empty() || self.socket.as_ref().poll_write_ready(cx)?.is_pending() {
                 break;
             }
@@ -207,9 +205,9 @@ impl Connection {
     }
 
     /// Feeds the bytes of a frame that arrived in parts.
-    fn take_partial(&self, database: &DatabaseTask, reader: &mut Reader) {
+    fn take_partial(&self, context: &Context, reader: &mut Reader) {
         let mut bytes = std::mem::take(&mut reader.partial);
-        let taken = self.feed(database, reader, &mut bytes);
+        let taken = self.feed(context, reader, &mut bytes);
         if taken < bytes.len() {
             bytes.drain(..taken);
             reader.partial = bytes;
@@ -218,7 +216,7 @@ impl Connection {
 
     /// Turns bytes into commands; returns how many bytes were used. Unmasking happens in place, so the
     /// rest must be kept exactly as it is then: it holds no whole frame, and only whole ones are unmasked.
-    fn feed(&self, database: &DatabaseTask, reader: &mut Reader, bytes: &mut [u8]) -> usize {
+    fn feed(&self, context: &Context, reader: &mut Reader, bytes: &mut [u8]) -> usize {
         let mut incoming = std::mem::take(&mut reader.incoming);
         let result = reader.assembler.feed(bytes, &mut incoming);
         let taken = *result.as_ref().unwrap_or(&bytes.len());
@@ -228,16 +226,16 @@ impl Connection {
             match item {
                 Incoming::Close(code) => {
                     self.peer_closed.set(true);
-                    self.close(None, code, "bye", database);
+                    self.close(None, code, "bye", context);
                 }
                 _ if matches!(self.phase.get(), Phase::Closing(_)) => {}
                 Incoming::Message { text, payload } => {
-                    self.message(database, text, &shared.slice(payload));
+                    self.message(context, text, &shared.slice(payload));
                 }
                 Incoming::Assembled { text, payload } => {
-                    self.message(database, text, &payload.into());
+                    self.message(context, text, &payload.into());
                 }
-                Incoming::Ping(payload) => self.push(Opcode::Pong, &shared[payload], database),
+                Incoming::Ping(payload) => self.push(Opcode::Pong, &shared[payload], context),
             }
         }
         if incoming.capacity() <= KEPT_INCOMING_MAX {
@@ -251,29 +249,47 @@ impl Connection {
                 _ => ErrorCode::BadFrame,
             };
             let wire = WireError::new(code, error.to_string());
-            self.close(Some(&wire), error.close_code(), code.as_str(), database);
+            self.close(Some(&wire), error.close_code(), code.as_str(), context);
         }
         taken
     }
 
-    fn message(&self, database: &DatabaseTask, text: bool, payload: &Bytes) {
+    fn message(&self, context: &Context, text: bool, payload: &Bytes) {
         if text != (self.encoding == Encoding::Json) {
             let wire = WireError::new(ErrorCode::BadMessage, "text and binary frames are mixed up")
                 .hint("the msgpack subprotocol sends binary frames, the json one text frames");
-            return self.close_with(&wire, database);
+            return self.close_with(&wire, context);
         }
-        match requests::receive(self, database, payload) {
-            Ok(Received { command, in_flight }) => {
-                self.in_flight
-                    .set(self.in_flight.get() + usize::from(in_flight));
-                database.push(command, payload.len());
-            }
-            Err(error) => self.close_with(&error, database),
+        match self.receive(context, payload) {
+            Ok(command) => context.push(command, payload.len()),
+            Err(error) => self.close_with(&error, context),
         }
     }
 
+    /// The command of a message. An error ends the connection.
+    fn receive(&self, context: &Context, payload: &Bytes) -> Result<Command, WireError> {
+        let message = ClientMessage::decode(self.encoding, payload)
+            .map_err(|reason| WireError::new(ErrorCode::BadMessage, reason))?;
+        if let Phase::Greeting(_) = self.phase.get() {
+            let who = requests::greet(context, &message)?;
+            self.identity.set(who.identity);
+            self.expires.set(who.expires);
+            self.phase.set(Phase::Open);
+            self.is_known.set(true);
+            return requests::connect(self.key, self.id, self.encoding, who, message);
+        }
+        // Every request is answered, and is in flight until then.
+        self.in_flight.set(self.in_flight.get() + 1);
+        if let ClientMessage::Auth(auth) = &message {
+            let renewed = requests::renew(context, self.identity.get(), &auth.token);
+            let outcome = renewed.map(|expires| self.expires.set(expires));
+            return Ok(requests::reply(self.key, auth.id, outcome));
+        }
+        requests::request(self.key, payload, message)
+    }
+
     /// Appends a frame that the client asked for, unless it is leaving or has become too slow.
-    pub(crate) fn push(&self, opcode: Opcode, payload: &[u8], database: &DatabaseTask) {
+    pub(crate) fn push(&self, opcode: Opcode, payload: &[u8], context: &Context) {
         if matches!(self.phase.get(), Phase::Closing(_)) {
             return;
         }
@@ -281,40 +297,53 @@ impl Connection {
         let asked_bytes = self.asked_bytes.get() + payload.len();
         if asked_bytes > ANSWERS_BYTES_MAX {
             drop(outbox);
-            return self.give_up(database);
+            return self.give_up(context);
         }
         self.asked_bytes.set(asked_bytes);
         put_frame(opcode, payload, outbox.buffer());
         drop(outbox);
-        database.mark_dirty(self);
+        self.mark_dirty(context);
     }
 
     /// Appends a frame that others get as well.
-    pub(crate) fn push_frame(&self, frame: &[u8], database: &DatabaseTask) {
+    pub(crate) fn push_frame(&self, frame: &[u8], context: &Context) {
         if matches!(self.phase.get(), Phase::Closing(_)) {
             return;
         }
         let mut outbox = self.outbox.borrow_mut();
         if outbox.len() + frame.len() > OUTBOX_BYTES_MAX + self.asked_bytes.get() {
             drop(outbox);
-            return self.give_up(database);
+            return self.give_up(context);
         }
         outbox.buffer().extend_from_slice(frame);
         drop(outbox);
-        database.mark_dirty(self);
+        self.mark_dirty(context);
     }
 
     /// The client does not read. What waits for it is dropped: it must start anew anyway, and the memory
     /// is for the others.
-    fn give_up(&self, database: &DatabaseTask) {
+    fn give_up(&self, context: &Context) {
         self.outbox.borrow_mut().cut_to_frame();
-        database.note_slow();
+        context.note_slow();
         let error = WireError::new(
             ErrorCode::SlowClient,
             "the client does not read fast enough",
         )
         .hint("read messages as they come, or subscribe to less");
-        self.close_with(&error, database);
+        self.close_with(&error, context);
+    }
+
+    /// Tells the engine that the connection is gone, once. Not bounded by the inbox: it frees memory.
+    pub(crate) fn forget(&self, context: &Context) {
+        if self.is_known.replace(false) {
+            context.push(Command::Disconnect(self.key), 0);
+        }
+    }
+
+    fn mark_dirty(&self, context: &Context) {
+        if !self.is_dirty.replace(true) {
+            context.dirty.borrow_mut().push(self.key);
+        }
     }
 
     /// The opcode of messages in this connection's encoding.
@@ -335,12 +364,12 @@ impl Connection {
     }
 
     /// Tells the client what is wrong and takes leave.
-    pub(crate) fn close_with(&self, error: &WireError, database: &DatabaseTask) {
+    pub(crate) fn close_with(&self, error: &WireError, context: &Context) {
         self.close(
             Some(error),
             requests::close_code(error),
             &error.code,
-            database,
+            context,
         );
     }
 
@@ -349,7 +378,7 @@ impl Connection {
         error: Option<&WireError>,
         code: u16,
         reason: &str,
-        database: &DatabaseTask,
+        context: &Context,
     ) {
         if matches!(self.phase.get(), Phase::Closing(_)) {
             return;
@@ -367,17 +396,17 @@ impl Connection {
             }
             put_close(code, reason, outbox.buffer());
         }
-        database.forget(self);
-        database.mark_dirty(self);
+        self.forget(context);
+        self.mark_dirty(context);
         self.wake();
     }
 
     /// Writes what the socket takes; the rest is for the connection's own task.
-    pub(crate) fn flush(&self, database: &DatabaseTask) {
+    pub(crate) fn flush(&self, context: &Context) {
         let mut outbox = self.outbox.borrow_mut();
         if let Ok(count) = outbox.flush(self.socket.as_ref()) {
             self.taken(count, &outbox);
-            database.sent(count);
+            context.sent(count);
         } else {
             // The reading side finds out as well, and ends the connection.
             outbox.clear();
@@ -400,13 +429,13 @@ impl Connection {
     }
 
     /// Counts how long the client has not read; after `SLOW_CLIENT_MS_MAX` it is slow.
-    pub(crate) fn look(&self, database: &DatabaseTask) {
+    pub(crate) fn look(&self, context: &Context) {
         if self.outbox.borrow().is_empty() {
             return self.stuck_looks.set(0);
         }
         self.stuck_looks.set(self.stuck_looks.get() + 1);
         if self.stuck_looks.get() > STUCK_LOOKS_MAX {
-            self.give_up(database);
+            self.give_up(context);
         }
     }
 

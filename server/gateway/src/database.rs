@@ -1,22 +1,21 @@
 //! A database on its home thread: the engine, its connections, and the loop that drives them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use syncline_engine::{Command, ConnKey, EffectRef, Effects, Engine};
+use syncline_engine::{ConnKey, EffectRef, Effects, Engine};
 use syncline_protocol::limits::HELLO_MS_MAX;
 use syncline_protocol::{ConnectionId, ErrorCode, WireError};
 
 use crate::auth::{Authority, random};
 use crate::connection::{Connection, Phase};
-use crate::home::TICKS;
-use crate::inbox::Inbox;
-use crate::shared::{Outside, Shared, Socket, Stats};
+use crate::context::Context;
+use crate::shared::{Outside, Shared, Socket};
 use crate::tickets::Tickets;
+use crate::ticks::TICKS;
 use crate::websocket::{Opcode, put_frame};
 
 /// How often connections are looked after: greetings that take too long, tokens that end, silence.
@@ -28,21 +27,12 @@ const SILENT: Duration = Duration::from_secs(90);
 /// Ticks after which a step takes no more commands: others, and those that were answered, wait for its end.
 const STEP_TICKS: u64 = 2;
 
-/// What connections and the loop of a database share, on one thread.
+/// A database and its connections, on one thread.
 pub(crate) struct DatabaseTask {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) authority: Arc<Authority>,
-    /// Where sockets are read into; one for all connections of the thread.
-    pub(crate) scratch: Rc<RefCell<Vec<u8>>>,
-    inbox: RefCell<Inbox>,
-    late: RefCell<Vec<Command>>,
-    /// Connections that wait for room in the inbox.
-    waiting: RefCell<Vec<Waker>>,
+    context: Rc<Context>,
     slots: RefCell<Vec<Slot>>,
     free: RefCell<Vec<u32>>,
-    dirty: RefCell<Vec<ConnKey>>,
     tickets: RefCell<Tickets>,
-    stats: Cell<Stats>,
 }
 
 /// However the loop of a database ends, by a panic too: whoever waits for it must learn so.
@@ -51,14 +41,17 @@ struct Ending(Rc<DatabaseTask>);
 impl Drop for Ending {
     fn drop(&mut self) {
         let Self(database) = self;
-        database.shared.close();
+        database.context.shared.close();
         if std::thread::panicking() {
-            tracing::error!(database = database.shared.name, "the database has failed");
+            tracing::error!(
+                database = database.context.shared.name,
+                "the database has failed"
+            );
             database.tickets.take();
             let error = WireError::new(ErrorCode::Internal, "the database has failed")
                 .hint("restart the server; it recovers everything that was confirmed");
             for connection in database.connections() {
-                connection.close_with(&error, database);
+                connection.close_with(&error, &database.context);
             }
         }
     }
@@ -77,17 +70,10 @@ impl DatabaseTask {
         scratch: Rc<RefCell<Vec<u8>>>,
     ) -> Rc<Self> {
         Rc::new(Self {
-            shared,
-            authority,
-            scratch,
-            inbox: RefCell::default(),
-            late: RefCell::default(),
-            waiting: RefCell::default(),
+            context: Context::new(shared, authority, scratch),
             slots: RefCell::default(),
             free: RefCell::default(),
-            dirty: RefCell::default(),
             tickets: RefCell::default(),
-            stats: Cell::default(),
         })
     }
 
@@ -99,10 +85,10 @@ impl DatabaseTask {
         loop {
             let wait = next_look.saturating_duration_since(Instant::now());
             // Elapsed is as good as rung: both mean that there may be something to do.
-            let _ = tokio::time::timeout(wait, self.shared.bell.notified()).await;
+            let _ = tokio::time::timeout(wait, self.context.shared.bell.notified()).await;
             loop {
-                let has_room = self.inbox.borrow().has_room();
-                self.shared.take(has_room, &mut outside);
+                let has_room = self.context.inbox.borrow().has_room();
+                self.context.shared.take(has_room, &mut outside);
                 for item in outside.drain(..) {
                     if let Some(done) = self.admit(&engine, item) {
                         self.shut_down(&mut engine).await;
@@ -119,7 +105,7 @@ impl DatabaseTask {
                     self.look();
                     next_look = Instant::now() + LOOK;
                 }
-                if self.inbox.borrow().is_empty() || engine.is_behind() {
+                if self.context.inbox.borrow().is_empty() || engine.is_behind() {
                     break;
                 }
                 tokio::task::yield_now().await;
@@ -129,22 +115,18 @@ impl DatabaseTask {
 
     fn step(&self, engine: &mut Engine) {
         {
-            let mut inbox = self.inbox.borrow_mut();
+            let mut inbox = self.context.inbox.borrow_mut();
             let end = TICKS.load(Ordering::Relaxed) + STEP_TICKS;
             inbox.drain_with(|commands| {
                 let mut may_go_on = || TICKS.load(Ordering::Relaxed) < end;
                 let mut out = |effects: &mut Effects| self.apply(effects);
                 engine.step_while(commands, crate::now_us(), &mut may_go_on, &mut out);
             });
-            for command in self.late.borrow_mut().drain(..) {
+            for command in self.context.late.borrow_mut().drain(..) {
                 inbox.push(command, 0);
             }
         }
-        if self.inbox.borrow().has_room() {
-            for waker in self.waiting.borrow_mut().drain(..) {
-                waker.wake();
-            }
-        }
+        self.context.wake_waiting();
         self.flush();
     }
 
@@ -158,12 +140,12 @@ impl DatabaseTask {
             Outside::Socket(socket) => self.adopt(socket),
             Outside::Request { make, answer } => {
                 let ticket = self.tickets.borrow_mut().add(answer);
-                self.inbox.borrow_mut().push(make(ticket), 0);
+                self.context.inbox.borrow_mut().push(make(ticket), 0);
             }
             Outside::Stats(answer) => {
-                let mut stats = self.stats.get();
+                let mut stats = self.context.stats();
                 stats.engine = engine.counters();
-                stats.inbox = self.inbox.borrow().len() as u64;
+                stats.inbox = self.context.inbox.borrow().len() as u64;
                 // A scrape that was given up needs no answer.
                 let _ = answer.send(stats);
             }
@@ -192,8 +174,12 @@ impl DatabaseTask {
         let greeting = Duration::from_millis(HELLO_MS_MAX);
         let connection = Rc::new(Connection::new(key, id, encoding, write, permit, greeting));
         self.slots.borrow_mut()[key.index as usize].connection = Some(connection.clone());
-        self.count(|stats| stats.sockets += 1);
-        tokio::task::spawn_local(connection.run(read, self.clone(), leftover));
+        self.context.count(|stats| stats.sockets += 1);
+        let database = self.clone();
+        tokio::task::spawn_local(async move {
+            connection.run(read, &database.context, leftover).await;
+            database.leave(&connection);
+        });
     }
 
     fn reserve(&self) -> ConnKey {
@@ -211,38 +197,12 @@ impl DatabaseTask {
     }
 
     /// The connection's task is over.
-    pub(crate) fn leave(&self, connection: &Connection) {
-        self.forget(connection);
+    fn leave(&self, connection: &Connection) {
+        connection.forget(&self.context);
         let index = connection.key.index;
         self.slots.borrow_mut()[index as usize].connection = None;
         self.free.borrow_mut().push(index);
-        self.count(|stats| stats.sockets -= 1);
-    }
-
-    /// Tells the engine that a connection is gone, once. Not bounded by the inbox: it frees memory.
-    pub(crate) fn forget(&self, connection: &Connection) {
-        if connection.is_known.replace(false) {
-            self.push(Command::Disconnect(connection.key), 0);
-        }
-    }
-
-    /// Queues a command that came from a message of so many bytes. While a step runs the inbox is the engine's: what happens then (a connection is
-    /// closed for being slow) comes after it.
-    pub(crate) fn push(&self, command: Command, bytes: usize) {
-        match self.inbox.try_borrow_mut() {
-            Ok(mut inbox) => inbox.push(command, bytes),
-            Err(_) => self.late.borrow_mut().push(command),
-        }
-        self.shared.bell.notify_one();
-    }
-
-    /// Whether a connection may be read; if not, it is woken when it may.
-    pub(crate) fn has_room(&self, waker: &Waker) -> bool {
-        let has_room = self.inbox.borrow().has_room();
-        if !has_room {
-            self.waiting.borrow_mut().push(waker.clone());
-        }
-        has_room
+        self.context.count(|stats| stats.sockets -= 1);
     }
 
     fn apply(&self, effects: &mut Effects) {
@@ -257,7 +217,7 @@ impl DatabaseTask {
                     let Some(connection) = self.connection(conn) else {
                         continue;
                     };
-                    connection.push(connection.opcode(), message, self);
+                    connection.push(connection.opcode(), message, &self.context);
                     if answers {
                         connection.answered();
                     }
@@ -271,12 +231,12 @@ impl DatabaseTask {
                         if frame.is_empty() {
                             put_frame(connection.opcode(), message, &mut frame);
                         }
-                        connection.push_frame(&frame, self);
+                        connection.push_frame(&frame, &self.context);
                     }
                 }
                 EffectRef::Close { conn, error } => {
                     if let Some(connection) = self.connection(conn) {
-                        connection.close_with(error, self);
+                        connection.close_with(error, &self.context);
                     }
                 }
             }
@@ -301,23 +261,16 @@ impl DatabaseTask {
             .collect()
     }
 
-    /// The connection has something to write.
-    pub(crate) fn mark_dirty(&self, connection: &Connection) {
-        if !connection.is_dirty.replace(true) {
-            self.dirty.borrow_mut().push(connection.key);
-        }
-    }
-
     /// Writes what the step has put into outboxes: one write for each connection.
     fn flush(&self) {
-        let mut dirty = self.dirty.take();
+        let mut dirty = self.context.dirty.take();
         for key in dirty.drain(..) {
             if let Some(connection) = self.connection(key) {
                 connection.is_dirty.set(false);
-                connection.flush(self);
+                connection.flush(&self.context);
             }
         }
-        let mut slot = self.dirty.borrow_mut();
+        let mut slot = self.context.dirty.borrow_mut();
         if slot.is_empty() {
             *slot = dirty;
         }
@@ -332,7 +285,7 @@ impl DatabaseTask {
                 Phase::Greeting(deadline) if now >= deadline => {
                     let message = format!("no Hello within {HELLO_MS_MAX} ms");
                     let error = WireError::new(ErrorCode::HelloExpected, message);
-                    connection.close_with(&error, self);
+                    connection.close_with(&error, &self.context);
                 }
                 Phase::Greeting(_) => {}
                 Phase::Closing(deadline) => {
@@ -346,13 +299,13 @@ impl DatabaseTask {
                         let error =
                             WireError::new(ErrorCode::TokenExpired, "the token's time is over")
                                 .hint("renew it with Auth before it ends");
-                        connection.close_with(&error, self);
+                        connection.close_with(&error, &self.context);
                     } else if silence > SILENT {
-                        connection.close(None, 1001, "silent for too long", self);
+                        connection.close(None, 1001, "silent for too long", &self.context);
                     } else if silence > QUIET {
-                        connection.push(Opcode::Ping, &[], self);
+                        connection.push(Opcode::Ping, &[], &self.context);
                     }
-                    connection.look(self);
+                    connection.look(&self.context);
                 }
             }
         }
@@ -363,14 +316,14 @@ impl DatabaseTask {
         let error = WireError::new(ErrorCode::ServerShutdown, "the server is going down")
             .hint("connect again in a moment");
         for connection in self.connections() {
-            connection.close_with(&error, self);
+            connection.close_with(&error, &self.context);
         }
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             self.step(engine);
             // Those who do not answer the goodbye are cut when their time is over.
             self.look();
-            let idle = self.inbox.borrow().is_empty() && engine.is_settled();
+            let idle = self.context.inbox.borrow().is_empty() && engine.is_settled();
             let empty = self
                 .slots
                 .borrow()
@@ -379,26 +332,11 @@ impl DatabaseTask {
             if (idle && empty) || engine.is_poisoned() || Instant::now() > deadline {
                 break;
             }
-            let _ =
-                tokio::time::timeout(Duration::from_millis(20), self.shared.bell.notified()).await;
+            let _ = tokio::time::timeout(
+                Duration::from_millis(20),
+                self.context.shared.bell.notified(),
+            )
+            .await;
         }
-    }
-
-    pub(crate) fn sent(&self, bytes: usize) {
-        self.count(|stats| stats.bytes_sent += bytes as u64);
-    }
-
-    pub(crate) fn received(&self, bytes: usize) {
-        self.count(|stats| stats.bytes_received += bytes as u64);
-    }
-
-    pub(crate) fn note_slow(&self) {
-        self.count(|stats| stats.slow_clients += 1);
-    }
-
-    fn count(&self, change: impl FnOnce(&mut Stats)) {
-        let mut stats = self.stats.get();
-        change(&mut stats);
-        self.stats.set(stats);
     }
 }

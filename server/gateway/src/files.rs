@@ -5,14 +5,20 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use crate::auth::AuthError;
+/// A file of the data folder cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+pub struct FileError {
+    path: String,
+    source: std::io::Error,
+}
 
 /// Text of a file; if there is none, what `make` makes, written with mode 0600 and synced first.
 pub(crate) fn read_or_create(
     path: &Path,
     make: impl FnOnce() -> String,
-) -> Result<String, AuthError> {
-    let failed = |source| AuthError::File {
+) -> Result<String, FileError> {
+    let failed = |source| FileError {
         path: path.display().to_string(),
         source,
     };

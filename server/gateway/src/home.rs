@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use syncline_engine::{Engine, LogWriter};
 use tokio::sync::mpsc;
@@ -15,9 +14,6 @@ use crate::shared::Shared;
 
 /// Bytes that one read of a socket takes at most.
 const SCRATCH_BYTES: usize = 64 << 10;
-
-/// Counts up every [`syncline_engine::TICK_MS`]: a clock that costs nothing to read.
-pub(crate) static TICKS: AtomicU64 = AtomicU64::new(0);
 
 /// A database that is to live on a home thread.
 struct Adopt {

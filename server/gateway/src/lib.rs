@@ -16,6 +16,7 @@
 mod auth;
 mod config;
 mod connection;
+mod context;
 mod database;
 mod files;
 mod home;
@@ -26,12 +27,16 @@ mod outbox;
 mod requests;
 mod server;
 mod shared;
+mod state;
 mod tickets;
+mod ticks;
 mod websocket;
 
 pub use auth::{AuthError, Authenticated, Authority};
 pub use config::{Config, DEFAULT_PORT, Data};
-pub use server::{Server, StartError};
+pub use files::FileError;
+pub use server::Server;
+pub use state::StartError;
 
 /// Microseconds since the Unix epoch.
 pub(crate) fn now_us() -> i64 {

@@ -11,8 +11,8 @@ use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::oneshot;
 
-use crate::server::State;
 use crate::shared::{Outside, Stats};
+use crate::state::State;
 
 /// How long a scrape waits for a database that is busy.
 const PATIENCE: Duration = Duration::from_secs(2);

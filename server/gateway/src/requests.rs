@@ -1,52 +1,20 @@
 //! From a client's message to a command of the engine.
 
 use bytes::Bytes;
-use syncline_engine::{CallArgs, Command, Connect, Origin, QueryText};
-use syncline_protocol::message::{Args, ClientMessage, Hello};
+use syncline_engine::{CallArgs, Command, ConnKey, Connect, Origin, QueryText};
+use syncline_protocol::message::{Args, ClientMessage, Encoding};
 use syncline_protocol::param::Param;
-use syncline_protocol::{ErrorCode, WireError};
+use syncline_protocol::{ConnectionId, ErrorCode, Identity, WireError};
 
-use crate::connection::{Connection, Phase};
-use crate::database::DatabaseTask;
+use crate::auth::Authenticated;
+use crate::context::Context;
 
-/// What a message asks for.
-pub(crate) struct Received {
-    pub(crate) command: Command,
-    /// An answer will come, so the request counts as in flight until then.
-    pub(crate) in_flight: bool,
-}
-
-/// Reads one message. An error ends the connection.
-pub(crate) fn receive(
-    connection: &Connection,
-    database: &DatabaseTask,
-    payload: &Bytes,
-) -> Result<Received, WireError> {
-    let message = ClientMessage::decode(connection.encoding, payload)
-        .map_err(|reason| WireError::new(ErrorCode::BadMessage, reason))?;
-    if let Phase::Greeting(_) = connection.phase.get() {
-        let ClientMessage::Hello(hello) = message else {
-            return Err(WireError::new(
-                ErrorCode::HelloExpected,
-                "the first message must be Hello",
-            ));
-        };
-        return greet(connection, database, &hello);
-    }
-    Ok(Received {
-        command: request(connection, database, payload, message)?,
-        in_flight: true,
-    })
-}
-
-/// A message after Hello; every one is answered.
-fn request(
-    connection: &Connection,
-    database: &DatabaseTask,
+/// The command of a message after Hello. An error ends the connection.
+pub(crate) fn request(
+    conn: ConnKey,
     payload: &Bytes,
     message: ClientMessage<'_>,
 ) -> Result<Command, WireError> {
-    let conn = connection.key;
     Ok(match message {
         ClientMessage::Call(call) if call.idempotency_key.is_some() => {
             refuse(conn, call.id, "idempotency keys")
@@ -84,18 +52,10 @@ fn request(
             Command::Query { origin, query }
         }
         ClientMessage::Ping(ping) => Command::Ping { conn, id: ping.id },
-        ClientMessage::Auth(auth) => {
-            let outcome = renew(connection, database, &auth.token).map_err(Box::new);
-            Command::Reply {
-                conn,
-                id: auth.id,
-                outcome,
-            }
-        }
         ClientMessage::SetParams(request) => {
             refuse(conn, request.id, "moving the parameters of a live query")
         }
-        ClientMessage::Hello(_) => {
+        ClientMessage::Hello(_) | ClientMessage::Auth(_) => {
             return Err(WireError::new(
                 ErrorCode::BadMessage,
                 "Hello was said already",
@@ -104,11 +64,17 @@ fn request(
     })
 }
 
-fn greet(
-    connection: &Connection,
-    database: &DatabaseTask,
-    hello: &Hello<'_>,
-) -> Result<Received, WireError> {
+/// Who says Hello. Anything but a Hello is refused.
+pub(crate) fn greet(
+    context: &Context,
+    message: &ClientMessage<'_>,
+) -> Result<Authenticated, WireError> {
+    let ClientMessage::Hello(hello) = message else {
+        return Err(WireError::new(
+            ErrorCode::HelloExpected,
+            "the first message must be Hello",
+        ));
+    };
     if hello.resume.is_some() {
         return Err(WireError::new(
             ErrorCode::NotSupported,
@@ -116,52 +82,65 @@ fn greet(
         )
         .hint("leave `resume` out and subscribe again"));
     }
+    let name = &context.shared.name;
     let token = hello.token.as_deref();
-    let who = database
-        .authority
-        .authenticate(&database.shared.name, token, crate::now_s())?;
-    connection.identity.set(who.identity);
-    connection.expires.set(who.expires);
-    connection.phase.set(Phase::Open);
-    connection.is_known.set(true);
-    let command = Command::Connect(Box::new(Connect {
-        conn: connection.key,
-        connection: connection.id,
+    context.authority.authenticate(name, token, crate::now_s())
+}
+
+/// The command of a Hello that [`greet`] let in.
+pub(crate) fn connect(
+    conn: ConnKey,
+    connection: ConnectionId,
+    encoding: Encoding,
+    who: Authenticated,
+    message: ClientMessage<'_>,
+) -> Result<Command, WireError> {
+    let ClientMessage::Hello(hello) = message else {
+        return Err(WireError::new(
+            ErrorCode::HelloExpected,
+            "the first message must be Hello",
+        ));
+    };
+    Ok(Command::Connect(Box::new(Connect {
+        conn,
+        connection,
         identity: who.identity,
         admin: who.admin,
-        encoding: connection.encoding,
+        encoding,
         delivery: hello.delivery,
         token: who.token,
         schema_hash: hello.schema_hash.as_deref().map(str::to_owned),
-    }));
-    Ok(Received {
-        command,
-        in_flight: false,
-    })
+    })))
 }
 
-fn renew(connection: &Connection, database: &DatabaseTask, token: &str) -> Result<(), WireError> {
-    let name = &database.shared.name;
-    let who = database
+/// When the new token of this identity ends.
+pub(crate) fn renew(
+    context: &Context,
+    identity: Identity,
+    token: &str,
+) -> Result<Option<u64>, WireError> {
+    let name = &context.shared.name;
+    let who = context
         .authority
         .authenticate(name, Some(token), crate::now_s())?;
-    if who.identity != connection.identity.get() {
+    if who.identity != identity {
         return Err(
             WireError::new(ErrorCode::BadToken, "the token is of another identity")
                 .hint("open a new connection for it"),
         );
     }
-    connection.expires.set(who.expires);
-    Ok(())
+    Ok(who.expires)
 }
 
-fn refuse(conn: syncline_engine::ConnKey, id: u32, what: &str) -> Command {
+/// Answers a request without the engine, at its place in the stream.
+pub(crate) fn reply(conn: ConnKey, id: u32, outcome: Result<(), WireError>) -> Command {
+    let outcome = outcome.map_err(Box::new);
+    Command::Reply { conn, id, outcome }
+}
+
+fn refuse(conn: ConnKey, id: u32, what: &str) -> Command {
     let error = WireError::new(ErrorCode::NotSupported, format!("{what}: not there yet"));
-    Command::Reply {
-        conn,
-        id,
-        outcome: Err(Box::new(error)),
-    }
+    reply(conn, id, Err(error))
 }
 
 fn query_text(sql: String, params: Vec<(String, Param)>) -> QueryText {

@@ -16,7 +16,7 @@ use syncline_protocol::{ErrorCode, WireError};
 
 use super::respond::{Answered, Failure, bad_request, read_body};
 use crate::auth::Authenticated;
-use crate::server::State;
+use crate::state::State;
 
 type Server = Shares<Arc<State>>;
 

@@ -13,7 +13,7 @@ use axum::routing::{any, get, post};
 use axum::serve::ListenerExt;
 use tokio::sync::oneshot;
 
-use crate::server::State;
+use crate::state::State;
 
 /// Serves until told to stop; requests that run are finished.
 pub(crate) async fn serve(

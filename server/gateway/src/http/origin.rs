@@ -16,7 +16,7 @@ use syncline_protocol::{ErrorCode, WireError};
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use super::respond::Failure;
-use crate::server::State;
+use crate::state::State;
 
 /// Refuses pages that are not allowed, and Hosts that are not us.
 pub(crate) async fn check(
@@ -115,32 +115,4 @@ fn is_loopback(authority: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{authority, is_loopback};
-
-    #[test]
-    fn knows_this_machine_by_its_names() {
-        for name in [
-            "localhost",
-            "localhost:4510",
-            "127.0.0.1:1",
-            "127.8.9.1",
-            "[::1]:80",
-            "App.Localhost:3",
-        ] {
-            assert!(is_loopback(name), "{name}");
-        }
-        for name in [
-            "example.com",
-            "localhost.example.com",
-            "10.0.0.1:4510",
-            "[::2]:80",
-            "",
-            "127.0.0.1.nip.io",
-        ] {
-            assert!(!is_loopback(name), "{name}");
-        }
-        assert_eq!(authority("https://example.com:8443"), "example.com:8443");
-        assert_eq!(authority("null"), "null");
-    }
-}
+mod tests;

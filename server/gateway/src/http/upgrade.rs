@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::respond::{Answered, bad_request};
-use crate::server::State;
 use crate::shared::{Outside, Permit, Shared, Socket};
+use crate::state::State;
 
 /// Version of the WebSocket protocol.
 const VERSION: &str = "13";

@@ -5,12 +5,14 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use syncline_protocol::ErrorCode;
 use syncline_protocol::limits::FRAME_BYTES_MAX;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocket;
 use tokio_tungstenite::tungstenite::{Message, client};
 
 use super::*;
+use crate::shared::Outside;
 
 fn start() -> Server {
     let config = Config {

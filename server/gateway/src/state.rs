@@ -1,0 +1,194 @@
+//! The databases of a server, and what its requests share.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use syncline_engine::{Catalog, Disk, Engine, Host, Settings};
+use syncline_protocol::{ErrorCode, WireError};
+
+use crate::auth::{AuthError, Authority, random};
+use crate::config::Config;
+use crate::home::Home;
+use crate::shared::{Outside, Shared};
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// As configured.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Keys or admin token.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// A database does not open.
+    #[error("database {name}: {reason}")]
+    Database {
+        /// Its name.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The catalog does not open.
+    #[error("catalog: {0}")]
+    Catalog(String),
+    /// Threads or the module host.
+    #[error("{0}")]
+    System(String),
+}
+
+/// How long a database may take to say goodbye and to make everything durable.
+const SETTLING: Duration = Duration::from_secs(15);
+
+/// What HTTP handlers share.
+pub(crate) struct State {
+    pub(crate) config: Config,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) host: Host,
+    pub(crate) open_connections: Arc<AtomicUsize>,
+    /// Whether the server listens where only this machine can reach it.
+    pub(crate) is_loopback: bool,
+    pub(crate) disk: Arc<dyn Disk>,
+    /// `None` once the server has stopped: the folder is free for another one then.
+    pub(crate) catalog: Mutex<Option<Catalog>>,
+    pub(crate) homes: Vec<Home>,
+    pub(crate) databases: Mutex<BTreeMap<String, Arc<Shared>>>,
+    pub(crate) next_home: AtomicUsize,
+}
+
+impl State {
+    /// The database of this name.
+    pub(crate) fn database(&self, name: &str) -> Result<Arc<Shared>, WireError> {
+        let databases = self.databases.lock();
+        databases.get(name).cloned().ok_or_else(|| {
+            let error = WireError::new(ErrorCode::NoDatabase, format!("no database named {name}"));
+            let nearest = databases
+                .keys()
+                .min_by_key(|known| strsim::osa_distance(known, name));
+            match nearest {
+                Some(known) if strsim::osa_distance(known, name) <= name.len().max(3) / 3 => {
+                    error.hint(format!("did you mean {known}?"))
+                }
+                _ => error.hint("publish a module to make it"),
+            }
+        })
+    }
+
+    pub(crate) fn all_databases(&self) -> Vec<Arc<Shared>> {
+        self.databases.lock().values().cloned().collect()
+    }
+
+    /// The database of this name, made if there is none. Blocks on the disk.
+    pub(crate) fn database_or_create(&self, name: &str) -> Result<Arc<Shared>, WireError> {
+        check_name(name)?;
+        // Held while it opens, so that two publishes do not open it twice.
+        let mut databases = self.databases.lock();
+        if let Some(shared) = databases.get(name) {
+            return Ok(shared.clone());
+        }
+        let internal = |reason: String| WireError::new(ErrorCode::Internal, reason);
+        let folder = {
+            let mut catalog = self.catalog.lock();
+            let catalog = catalog.as_mut().ok_or_else(|| {
+                WireError::new(ErrorCode::ServerShutdown, "the server is going down")
+            })?;
+            if catalog.database(name).is_none() {
+                catalog
+                    .create(name, crate::now_us())
+                    .map_err(|error| internal(error.to_string()))?;
+            }
+            catalog.folder(name)
+        };
+        let shared = self.open(name, &folder).map_err(internal)?;
+        databases.insert(name.to_owned(), shared.clone());
+        Ok(shared)
+    }
+
+    /// Ends all databases and waits until everything is durable and their folders are free.
+    pub(crate) fn close_all(&self) {
+        let mut waits = Vec::new();
+        for shared in self.all_databases() {
+            let (done, wait) = std::sync::mpsc::channel();
+            if shared.send(Outside::Shutdown(done)).is_ok() {
+                waits.push((shared, wait));
+            }
+        }
+        for (shared, wait) in waits {
+            // A database whose thread is gone has nothing left to settle.
+            let settled = wait.recv_timeout(SETTLING);
+            let log_thread = shared.log_thread.lock().take();
+            if let (Ok(()), Some(log_thread)) = (settled, log_thread) {
+                // It ends with the engine; a panic in it was reported already.
+                let _ = log_thread.join();
+            }
+        }
+        // Requests that are still running have the state a little longer, but not the folder.
+        *self.catalog.lock() = None;
+    }
+
+    pub(crate) fn open_all(&self) -> Result<(), StartError> {
+        let entries: Vec<_> = {
+            let catalog = self.catalog.lock();
+            let catalog = catalog.as_ref().expect("the server has just started");
+            let names = catalog.databases().map(|entry| entry.name.clone());
+            names.map(|name| (catalog.folder(&name), name)).collect()
+        };
+        for (folder, name) in entries {
+            let shared = self
+                .open(&name, &folder)
+                .map_err(|reason| StartError::Database {
+                    name: name.clone(),
+                    reason,
+                })?;
+            self.databases.lock().insert(name, shared);
+        }
+        Ok(())
+    }
+
+    fn open(&self, name: &str, folder: &Path) -> Result<Arc<Shared>, String> {
+        let mut settings = Settings::default();
+        settings.log.audit = self.config.audit;
+        let now = crate::now_us();
+        let disk = self.disk.clone();
+        let opened = Engine::open(disk, folder, &self.host, now, random(), &settings)
+            .map_err(|error| error.to_string())?;
+        tracing::info!(
+            database = name,
+            report = ?opened.report,
+            stale_connections = opened.stale_connections,
+            "database open"
+        );
+        let shared = Shared::new(name);
+        let home = self.next_home.fetch_add(1, Ordering::Relaxed) % self.homes.len();
+        self.homes[home]
+            .adopt(shared.clone(), opened.engine, opened.writer)
+            .map_err(|error| error.to_string())?;
+        Ok(shared)
+    }
+}
+
+fn check_name(name: &str) -> Result<(), WireError> {
+    let is_good = (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
+        && name.as_bytes()[0].is_ascii_alphanumeric();
+    if is_good {
+        return Ok(());
+    }
+    Err(WireError::new(
+        ErrorCode::BadRequest,
+        format!("{name:?} is no name for a database"),
+    )
+    .hint("1 to 64 lower-case letters, digits, - and _, a letter or digit first"))
+}
