@@ -212,7 +212,7 @@ fn ranges_go_both_ways() {
     };
     assert_eq!(since(20, false, 9), [3, 1]);
     assert_eq!(since(0, true, 2), [1, 3]);
-    assert_eq!(since(31, true, 2), []);
+    assert!(since(31, true, 2).is_empty());
     assert_eq!(database.run(|ctx| readings_between(ctx, 1, -5, 0)), [2, 3]);
     assert_eq!(database.run(|ctx| readings_of_quality(ctx, -1)), [3, 2, 4]);
     assert_eq!(database.run(scan_sum), 7);
