@@ -5,12 +5,14 @@
 )]
 
 mod client;
+mod host;
 mod made_module;
 mod peer;
 mod server;
 mod socket;
 
 mod corpus;
+mod crash;
 mod durable;
 mod gateway;
 mod kill;

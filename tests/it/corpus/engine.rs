@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
 use syncline_engine::{
-    Answer, CallArgs, Command, ConnKey, Connect, EffectRef, Effects, Engine, Host, LogWriter,
-    MemoryDisk, Module, Origin, Publish, QueryText, RunLimits, Settings, TICK_MS, Ticket,
+    Answer, CallArgs, Command, ConnKey, Connect, EffectRef, Effects, Engine, LogWriter, MemoryDisk,
+    Origin, Publish, QueryText, Settings, Ticket,
 };
 use syncline_protocol::message::{Args, ClientMessage, Encoding, ErrorMessage, ServerMessage};
 use syncline_protocol::{ConnectionId, Identity};
 use syncline_store::log::{LoggedRecord, read_log};
 
 use super::world::World;
+use crate::host::{compiled, host};
 use crate::server::wasm;
 use crate::socket::Event;
 
@@ -289,31 +290,4 @@ fn identity(name: &str) -> Identity {
         *byte = letter;
     }
     Identity(bytes)
-}
-
-/// One for all worlds, with a thread that lets its deadlines pass.
-fn host() -> &'static Host {
-    static HOST: OnceLock<Host> = OnceLock::new();
-    HOST.get_or_init(|| {
-        let host = Host::new(RunLimits::default()).unwrap();
-        let clock = host.clone();
-        std::thread::spawn(move || {
-            loop {
-                std::thread::sleep(std::time::Duration::from_millis(TICK_MS));
-                clock.tick();
-            }
-        });
-        host
-    })
-}
-
-/// Each module is compiled once.
-fn compiled(module: &str) -> Module {
-    static MODULES: Mutex<BTreeMap<String, Module>> = Mutex::new(BTreeMap::new());
-    let mut modules = MODULES.lock().unwrap();
-    let load = || host().load(&wasm(module)).unwrap();
-    modules
-        .entry(module.to_owned())
-        .or_insert_with(load)
-        .clone()
 }
