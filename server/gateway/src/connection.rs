@@ -68,7 +68,7 @@ pub(crate) struct Connection {
     /// The peer has sent its close frame: ours is the last thing to write.
     peer_closed: Cell<bool>,
     in_flight: Cell<usize>,
-    /// Bytes in the outbox that the client asked for; it may have more of them than of news.
+    /// Bytes in the outbox that the client asked for, or more; it may have more of them than of news.
     asked_bytes: Cell<usize>,
     outbox: RefCell<Outbox>,
     waker: RefCell<Option<Waker>>,
@@ -294,7 +294,8 @@ impl Connection {
             return;
         }
         let mut outbox = self.outbox.borrow_mut();
-        let asked_bytes = self.asked_bytes.get() + payload.len();
+        // What was asked for and is still there is at most all that is there.
+        let asked_bytes = self.asked_bytes.get().min(outbox.len()) + payload.len();
         if asked_bytes > ANSWERS_BYTES_MAX {
             drop(outbox);
             return self.give_up(context);

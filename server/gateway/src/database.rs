@@ -87,7 +87,7 @@ impl DatabaseTask {
             // Elapsed is as good as rung: both mean that there may be something to do.
             let _ = tokio::time::timeout(wait, self.context.shared.bell.notified()).await;
             loop {
-                let has_room = self.context.inbox.borrow().has_room();
+                let has_room = self.context.inbox.borrow().has_room_for_requests();
                 self.context.shared.take(has_room, &mut outside);
                 for item in outside.drain(..) {
                     if let Some(done) = self.admit(&engine, item) {

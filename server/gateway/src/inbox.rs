@@ -37,6 +37,12 @@ impl Inbox {
         self.commands.len() < INBOX_COMMANDS_MAX && self.bytes < INBOX_BYTES_MAX
     }
 
+    /// Requests over HTTP come from a queue with a bound of its own. They get their turn even if
+    /// connections keep the inbox full.
+    pub(crate) fn has_room_for_requests(&self) -> bool {
+        self.commands.len() < 2 * INBOX_COMMANDS_MAX
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.commands.len()
     }
