@@ -45,6 +45,9 @@ impl Engine {
         let mut changes = ChangeSet::new();
         if is_first || publish.clear_data {
             let fresh = self.fresh_database(&schema, publish, &mut runner, &mut changes)?;
+            self.log
+                .reserve(changes.byte_len())
+                .map_err(|error| refusal(&error))?;
             self.database = Some(fresh);
             self.restart_live_queries(publish.clear_data && !is_first);
         } else {
