@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change is done.
 //!
-//! Two lanes run side by side, Rust and TypeScript; the browser needs both. No release build is made.
+//! Two lanes run side by side, Rust and TypeScript; the corpus in TypeScript and the browser need both. No release build is made.
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -44,11 +44,11 @@ const TYPESCRIPT: &[(&str, Work)] = &[
     ("npm-build", |w, step| npm_run(w, step, "build")),
     ("npm-typecheck", |w, step| npm_run(w, step, "typecheck")),
     ("npm-lint", |w, step| npm_run(w, step, "lint")),
-    ("npm-test", |w, step| npm_run(w, step, "test")),
 ];
 
-/// Scripts named `e2e` in the packages: they start the server that `binaries` built.
-const BOTH: &[(&str, Work)] = &[("browser", browser)];
+/// The corpus in TypeScript and the scripts named `e2e` in the packages: both start the server that
+/// `binaries` built.
+const BOTH: &[(&str, Work)] = &[("npm-test", npm_test), ("browser", browser)];
 
 const CLIPPY: [&str; 7] = [
     "clippy",
@@ -149,14 +149,23 @@ fn npm_run(workspace: &Workspace, step: &Step, script: &str) -> Result<()> {
     step.run(&mut tools::npm(&workspace.root, &["run", script]))
 }
 
+fn npm_test(workspace: &Workspace, step: &Step) -> Result<()> {
+    let mut command = tools::npm(&workspace.root, &["run", "test"]);
+    step.run(with_server(workspace, &mut command))
+}
+
 fn browser(workspace: &Workspace, step: &Step) -> Result<()> {
     let mut command: Command = tools::npm(
         &workspace.root,
         &["run", "e2e", "--workspaces", "--if-present"],
     );
+    command.env("CHROMIUM", tools::chromium()?);
+    step.run(with_server(workspace, &mut command))
+}
+
+/// Tells scripts where the server and the modules are.
+fn with_server<'c>(workspace: &Workspace, command: &'c mut Command) -> &'c mut Command {
     command
-        .env("CHROMIUM", tools::chromium()?)
         .env("SYNCLINE_BIN", workspace.target.join("debug/syncline"))
-        .env("SYNCLINE_MODULES", workspace.modules_folder());
-    step.run(&mut command)
+        .env("SYNCLINE_MODULES", workspace.modules_folder())
 }
