@@ -57,9 +57,9 @@ pub const WINDOW_ROWS_MAX: u64 = 1000;
 /// Rows that a first answer or one-off query may return.
 pub const QUERY_ROWS_MAX: usize = 1_000_000;
 /// Bytes that a first answer or one-off query may return.
-pub const QUERY_BYTES_MAX: usize = 256 << 20;
+pub const QUERY_BYTES_MAX: usize = 48 << 20;
 /// Rows that a one-off query may look at.
-pub const QUERY_SCAN_ROWS_MAX: usize = 10_000_000;
+pub const QUERY_SCAN_ROWS_MAX: usize = 2_000_000;
 /// Bytes of rows in one Snapshot, Rows or Reset chunk.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 256 << 10;
 /// Live instances without an equality of a column with a parameter, per table.
@@ -73,6 +73,9 @@ pub const SUBSCRIPTIONS_PER_CONNECTION_MAX: usize = 4096;
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 4096;
 /// Bytes that wait for a client to read; over it the client is slow.
 pub const OUTBOX_BYTES_MAX: usize = 16 << 20;
+/// Bytes of answers that wait for the client that asked for them: first answers, rows, replies. They may be
+/// more than news, since a large answer is written faster than it can be read.
+pub const ANSWERS_BYTES_MAX: usize = 128 << 20;
 /// Time a slow client has to drain before it is closed.
 pub const SLOW_CLIENT_MS_MAX: u64 = 10_000;
 /// Time between accept and Hello.

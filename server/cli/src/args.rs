@@ -153,7 +153,7 @@ pub(crate) struct Dev {
     /// Database to publish to; by default the one that syncline.toml names
     #[arg(long, value_name = "NAME")]
     pub(crate) database: Option<String>,
-    /// Give up the data of the database if a change of the schema needs it
+    /// Start with empty tables at every publish, and so take any schema
     #[arg(long)]
     pub(crate) clear_data: bool,
     /// File for the TypeScript types; by default the one that syncline.toml names

@@ -161,7 +161,7 @@ pub struct Publish {
     pub module: Module,
     /// As it came, to be stored.
     pub wasm: Bytes,
-    /// Throw the data away if the schema does not fit it.
+    /// Throw the data away, and so take any schema.
     pub clear_data: bool,
 }
 

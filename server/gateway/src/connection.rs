@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use syncline_engine::{Command, ConnKey};
 use syncline_protocol::limits::{
-    FRAME_BYTES_MAX, OUTBOX_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX, SLOW_CLIENT_MS_MAX,
+    ANSWERS_BYTES_MAX, FRAME_BYTES_MAX, OUTBOX_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX,
+    SLOW_CLIENT_MS_MAX,
 };
 use syncline_protocol::message::{ClientMessage, Encoding, ErrorMessage, ServerMessage};
 use syncline_protocol::{ConnectionId, ErrorCode, Identity, WireError};
@@ -25,9 +26,6 @@ use crate::websocket::{Assembler, Incoming, Opcode, put_close, put_frame};
 
 /// Messages of one read whose memory a connection keeps for the next.
 const KEPT_INCOMING_MAX: usize = 64;
-
-/// Bytes of answers in the outbox above which the client is slow: it asked for them faster than it reads.
-const ANSWERS_BYTES_MAX: usize = 64 << 20;
 
 /// Looks without progress after which a client is slow.
 const STUCK_LOOKS_MAX: u32 = (SLOW_CLIENT_MS_MAX / 1000) as u32;

@@ -4,13 +4,13 @@ mod api;
 mod assets;
 mod origin;
 mod respond;
+mod serve;
 mod upgrade;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{any, get, post};
-use axum::serve::ListenerExt;
 use tokio::sync::oneshot;
 
 use crate::state::State;
@@ -21,17 +21,13 @@ pub(crate) async fn serve(
     state: Arc<State>,
     stopped: oneshot::Receiver<()>,
 ) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
-        // Answers are small and wanted at once. A socket that is gone already needs nothing.
-        let _ = stream.set_nodelay(true);
-    });
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     let stop = async {
         // A dropped sender means the same.
         let _ = stopped.await;
     };
-    axum::serve(listener, router(state))
-        .with_graceful_shutdown(stop)
-        .await
+    serve::serve(listener, router(state), stop).await;
+    Ok(())
 }
 
 fn router(state: Arc<State>) -> Router {

@@ -60,13 +60,20 @@ fn status(error: &WireError) -> StatusCode {
     }
 }
 
+/// Time between two parts of a request's body.
+const BODY_PAUSE: std::time::Duration = std::time::Duration::from_secs(15);
+
 /// The body of a request, or why it cannot be had. As much again as is allowed is read and thrown away:
 /// most clients look for an answer only when they have sent everything.
 pub(crate) async fn read_body(request: Request, bytes_max: usize) -> Result<Bytes, Failure> {
     let mut body = request.into_body();
     let mut bytes = Vec::new();
     let mut len = 0;
-    while let Some(frame) = body.frame().await {
+    loop {
+        // A peer that stops in the middle does not hold its place for ever.
+        let frame = tokio::time::timeout(BODY_PAUSE, body.frame()).await;
+        let frame = frame.map_err(|_| bad_request("the body stopped for too long"))?;
+        let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| bad_request(format!("the body broke off: {error}")))?;
         // Trailers are of no interest.
         let Ok(data) = frame.into_data() else {

@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::IntoResponse;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto::upgrade::downcast;
 use syncline_protocol::message::Encoding;
 use syncline_protocol::{ErrorCode, WireError};
 use tokio::net::TcpStream;
@@ -104,7 +103,7 @@ fn check(
 }
 
 fn hand_over(shared: &Arc<Shared>, upgraded: Upgraded, encoding: Encoding, permit: Permit) {
-    let Ok(parts) = downcast::<TokioIo<TcpStream>>(upgraded) else {
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
         tracing::error!("an upgraded connection is no TCP socket");
         return;
     };

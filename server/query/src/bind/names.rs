@@ -1,5 +1,6 @@
 //! Names to tables and columns, and what someone may have meant by one that is not there.
 
+use syncline_protocol::limits::NAME_BYTES_MAX;
 use syncline_protocol::{ErrorCode, TableDef, TableId};
 use syncline_store::{Database, Table};
 
@@ -79,6 +80,10 @@ fn pick<'n, T>(name: &Name, all: impl Iterator<Item = (&'n str, T)> + Clone) -> 
 
 /// "did you mean `x`?", if something is near enough.
 pub(super) fn suggestion(text: &str, names: &[&str]) -> Option<String> {
+    // The distance takes time in proportion to both lengths, and clients choose this one.
+    if text.len() > NAME_BYTES_MAX {
+        return None;
+    }
     let text = text.to_lowercase();
     let near = |name: &&&str| {
         let distance = strsim::damerau_levenshtein(&text, &name.to_lowercase());
