@@ -70,7 +70,8 @@ pub mod log;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
-pub use guest::context::{Context, Db};
+pub use guest::context::Context;
+pub use guest::db::Db;
 pub use guest::registry::schema;
 pub use packed::Packed;
 pub use random::Random;

@@ -7,6 +7,8 @@ pub(crate) mod host;
 #[path = "native.rs"]
 pub(crate) mod host;
 
+mod call;
 pub(crate) mod context;
+pub(crate) mod db;
 pub(crate) mod outcome;
 pub(crate) mod registry;

@@ -10,7 +10,7 @@ use core::cell::RefCell;
 
 use syncline_protocol::{abi, schema_codec};
 
-use super::{context, registry};
+use super::{call, registry};
 
 mod import {
     #[link(wasm_import_module = "syncline_1")]
@@ -190,7 +190,7 @@ extern "C" fn syncline_call(reducer: u32, block: *const u8, len: usize) -> u64 {
         .get(..len)
         .expect("a call block is as long as syncline_alloc was told");
     buffers.outcome.clear();
-    context::run(reducer, block, &mut buffers.outcome);
+    call::run(reducer, block, &mut buffers.outcome);
     let outcome = region(&buffers.outcome);
     BUFFERS.set(buffers);
     outcome

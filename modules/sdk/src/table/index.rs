@@ -7,7 +7,7 @@ use syncline_protocol::abi;
 use super::key::{Key, KeyRange, Prefix, put_equal};
 use super::rows::Rows;
 use super::{PRIMARY, Row, delete_all, delete_packed, exists, fetch};
-use crate::guest::context::Db;
+use crate::guest::db::Db;
 
 /// A secondary index of a table, within one transaction. `#[table]` adds a method for each to the table's
 /// handle, named like the index: `by_<column>`, or `by_<column>_<column>`, unless it has a name of its own.

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 
 use syncline_protocol::abi;
 
-use crate::guest::context::Db;
+use crate::guest::db::Db;
 use crate::guest::host;
 use crate::guest::registry::TableEntry;
 use crate::packed::Packed;
@@ -56,6 +56,13 @@ pub struct Table<'db, R> {
 
 /// Borrows from the transaction, owns no row.
 type RowType<'db, R> = PhantomData<(&'db Db, fn() -> R)>;
+
+impl Db {
+    /// The table of this row type; the methods that `#[table]` adds are the convenient way.
+    pub fn table<R: Row>(&self) -> Table<'_, R> {
+        Table::new()
+    }
+}
 
 impl<R> Clone for Table<'_, R> {
     fn clone(&self) -> Self {

@@ -8,7 +8,7 @@ use syncline_protocol::{
     Type, abi, schema_codec,
 };
 
-use super::super::context;
+use super::super::call;
 use super::schema;
 use crate::Packed;
 use crate::prelude::*;
@@ -206,7 +206,7 @@ fn call(name: &str, seed: u8, args: &[u8]) -> (u8, Vec<u8>) {
     assert_eq!(block.len(), abi::CALL_HEADER_BYTES);
     block.extend_from_slice(args);
     let mut out = Vec::new();
-    context::run(number as u32, &block, &mut out);
+    call::run(number as u32, &block, &mut out);
     (out[0], out[1..].to_vec())
 }
 
