@@ -1,82 +1,20 @@
 //! Expressions: names become positions, operands get their types.
 
-use syncline_protocol::limits::PARAMS_MAX;
 use syncline_protocol::param::Param;
-use syncline_protocol::{ErrorCode, Identity, TableDef, Type};
+use syncline_protocol::{ErrorCode, Type};
 
+use super::binder::Binder;
 use super::operand::{Free, Operand, is_number, is_ordered, null_of, nullable};
 use super::types::{arithmetic, cast, class_of, comparable, type_error, unify};
-use super::{function, group, names};
 use crate::error::QueryError;
-use crate::expr::{Expr, Slot};
-use crate::plan::AggregateCall;
+use crate::expr::Expr;
 use crate::scalar::is_nullable;
-use crate::syntax::{ArithmeticOp, CompareOp, Name, Node, NodeKind, Position};
+use crate::syntax::{ArithmeticOp, CompareOp, Node, NodeKind, Position};
 
-/// Name of the parameter that is the caller's identity.
-const ME: &str = "me";
 /// Items of an IN list, those of list parameters included.
 const LIST_ITEMS_MAX: usize = 1024;
 
-/// What expressions of one query are bound against.
-pub(super) struct Binder<'a> {
-    pub(super) def: &'a TableDef,
-    /// The name by which columns may be qualified: the alias, else the table's.
-    pub(super) qualifier: &'a str,
-    params: &'a [(String, Param)],
-    used: Vec<bool>,
-    me: Identity,
-    /// Aggregates met so far, and whether one may stand here.
-    pub(super) calls: Vec<AggregateCall>,
-    pub(super) aggregates_allowed: bool,
-}
-
-impl<'a> Binder<'a> {
-    pub(super) fn new(
-        def: &'a TableDef,
-        qualifier: &'a str,
-        params: &'a [(String, Param)],
-        me: Identity,
-    ) -> Result<Self, QueryError> {
-        if params.len() > PARAMS_MAX {
-            let message = format!("{} parameters are given, over {PARAMS_MAX}", params.len());
-            return Err(QueryError::new(ErrorCode::SqlParameter, message));
-        }
-        for (position, (name, _)) in params.iter().enumerate() {
-            let problem = if name == ME {
-                "is the caller's identity and cannot be given"
-            } else if params[..position].iter().any(|(other, _)| other == name) {
-                "is given twice"
-            } else {
-                continue;
-            };
-            let message = format!("parameter :{name} {problem}");
-            return Err(QueryError::new(ErrorCode::SqlParameter, message));
-        }
-        let used = vec![false; params.len()];
-        let (calls, aggregates_allowed) = (Vec::new(), false);
-        Ok(Self {
-            def,
-            qualifier,
-            params,
-            used,
-            me,
-            calls,
-            aggregates_allowed,
-        })
-    }
-
-    /// Fails if a parameter was given that the query does not have.
-    pub(super) fn finish(self) -> Result<(), QueryError> {
-        match self.used.iter().position(|used| !used) {
-            None => Ok(()),
-            Some(unused) => {
-                let message = format!("the query has no parameter :{}", self.params[unused].0);
-                Err(QueryError::new(ErrorCode::SqlParameter, message))
-            }
-        }
-    }
-
+impl Binder<'_> {
     /// An expression whose type its parts decide.
     pub(super) fn value(&mut self, node: &Node) -> Result<(Expr, Type), QueryError> {
         self.operand(node)?.settle()
@@ -137,8 +75,8 @@ impl<'a> Binder<'a> {
                 otherwise,
             } => self.case(operand.as_deref(), arms, otherwise.as_deref(), at)?,
             NodeKind::Cast(inner, ty) => cast(self.operand(inner)?, ty, at)?,
-            NodeKind::Call(name, args) => function::call(self, name, args, at)?,
-            NodeKind::CountRows => group::count_rows(self, at)?,
+            NodeKind::Call(name, args) => self.call(name, args, at)?,
+            NodeKind::CountRows => self.count_rows(at)?,
             _ => {
                 let (expr, is_null) = self.logic(node)?;
                 Operand::Typed(
@@ -218,53 +156,6 @@ impl<'a> Binder<'a> {
 
     fn conditions(&mut self, items: &[Node]) -> Result<Vec<Expr>, QueryError> {
         items.iter().map(|item| self.condition(item)).collect()
-    }
-
-    fn column(&self, table: Option<&Name>, name: &Name) -> Result<Operand, QueryError> {
-        self.check_qualifier(table)?;
-        let position = names::column(self.def, name)?;
-        let ty = self.def.columns[position].ty.clone();
-        Ok(Operand::Typed(Expr::Column(Slot::new(position, &ty)), ty))
-    }
-
-    pub(super) fn check_qualifier(&self, table: Option<&Name>) -> Result<(), QueryError> {
-        match table {
-            Some(name) if !names::is_same(name, self.qualifier) => {
-                let message = format!("the query has no table `{}`", name.text);
-                Err(QueryError::new(ErrorCode::SqlUnknownTable, message)
-                    .at(name.at)
-                    .hint(format!("it has `{}`", self.qualifier)))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn parameter(&mut self, name: &str, at: Position) -> Result<Operand, QueryError> {
-        if name == ME {
-            return Ok(Operand::Typed(
-                Expr::literal(Type::Identity, self.me.0.to_vec()),
-                Type::Identity,
-            ));
-        }
-        if let Some(position) = self.params.iter().position(|(other, _)| other == name) {
-            self.used[position] = true;
-            let value = self.params[position].1.clone();
-            return Ok(Operand::Free(Free {
-                value,
-                parameter: Some(name.to_owned()),
-                at,
-            }));
-        }
-        let error = QueryError::new(
-            ErrorCode::SqlParameter,
-            format!("parameter :{name} is not given"),
-        );
-        let given: Vec<&str> = self.params.iter().map(|(name, _)| name.as_str()).collect();
-        let error = error.at(at);
-        Err(match names::suggestion(name, &given) {
-            Some(hint) => error.hint(hint),
-            None => error.hint("give it with the query, without the colon"),
-        })
     }
 
     pub(super) fn text(&mut self, node: &Node, operator: &str) -> Result<(Expr, Type), QueryError> {

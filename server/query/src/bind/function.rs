@@ -3,10 +3,10 @@
 use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, Type};
 
-use super::expr::Binder;
+use super::binder::Binder;
+use super::names;
 use super::operand::{Free, Operand, is_number, null_of, nullable};
 use super::types::{arithmetic, class_of, comparable, type_error, unify};
-use super::{group, names};
 use crate::error::QueryError;
 use crate::expr::{Expr, Function};
 use crate::scalar::is_nullable;
@@ -16,88 +16,90 @@ fn with_null(ty: Type, is_null: bool) -> Type {
     if is_null { nullable(&ty) } else { ty }
 }
 
-/// A call of a function by its lower-case name.
-pub(super) fn call(
-    binder: &mut Binder<'_>,
-    name: &str,
-    args: &[Node],
-    at: Position,
-) -> Result<Operand, QueryError> {
-    if let Some(bound) = group::aggregate(binder, name, args, at)? {
-        return Ok(bound);
+impl Binder<'_> {
+    /// A call of a function by its lower-case name.
+    pub(super) fn call(
+        &mut self,
+        name: &str,
+        args: &[Node],
+        at: Position,
+    ) -> Result<Operand, QueryError> {
+        if let Some(bound) = self.aggregate(name, args, at)? {
+            return Ok(bound);
+        }
+        let (expr, ty) = match (name, args) {
+            ("coalesce", [_, ..]) => {
+                let args = args.iter().map(|arg| self.operand(arg));
+                let (args, ty) = unify(args.collect::<Result<_, _>>()?, at)?;
+                let is_null = args.iter().all(|(_, is_null)| *is_null);
+                let args = args.into_iter().map(|(expr, _)| expr).collect();
+                (Expr::Coalesce(args), with_null(ty, is_null))
+            }
+            ("nullif", [left, right]) => {
+                let (left, right) = (self.operand(left)?, self.operand(right)?);
+                let (left, right) = comparable(left, right, at)?;
+                let value = Box::new(left.0.clone());
+                let same = Expr::Compare(CompareOp::Equal, Box::new(left.0), Box::new(right.0));
+                let (null, ty) = null_of(&left.1);
+                (Expr::Case(vec![(same, null)], Some(value)), ty)
+            }
+            ("lower" | "upper", [arg]) => {
+                let (arg, ty) = self.text(arg, name)?;
+                let function = if name == "lower" {
+                    Function::Lower
+                } else {
+                    Function::Upper
+                };
+                (Expr::Call(function, vec![arg]), ty)
+            }
+            ("length" | "char_length", [arg]) => self.length(name, arg)?,
+            ("abs", [arg]) => self.abs(arg)?,
+            ("starts_with", [text, prefix]) => {
+                let (text, prefix) = (self.text(text, name)?, self.text(prefix, name)?);
+                let is_null = is_nullable(&text.1) || is_nullable(&prefix.1);
+                let expr = Expr::Call(Function::StartsWith, vec![text.0, prefix.0]);
+                (expr, with_null(Type::Bool, is_null))
+            }
+            _ => return Err(unknown_function(name, args.len(), at)),
+        };
+        Ok(Operand::Typed(expr, ty))
     }
-    let (expr, ty) = match (name, args) {
-        ("coalesce", [_, ..]) => {
-            let args = args.iter().map(|arg| binder.operand(arg));
-            let (args, ty) = unify(args.collect::<Result<_, _>>()?, at)?;
-            let is_null = args.iter().all(|(_, is_null)| *is_null);
-            let args = args.into_iter().map(|(expr, _)| expr).collect();
-            (Expr::Coalesce(args), with_null(ty, is_null))
-        }
-        ("nullif", [left, right]) => {
-            let (left, right) = (binder.operand(left)?, binder.operand(right)?);
-            let (left, right) = comparable(left, right, at)?;
-            let value = Box::new(left.0.clone());
-            let same = Expr::Compare(CompareOp::Equal, Box::new(left.0), Box::new(right.0));
-            let (null, ty) = null_of(&left.1);
-            (Expr::Case(vec![(same, null)], Some(value)), ty)
-        }
-        ("lower" | "upper", [arg]) => {
-            let (arg, ty) = binder.text(arg, name)?;
-            let function = if name == "lower" {
-                Function::Lower
-            } else {
-                Function::Upper
-            };
-            (Expr::Call(function, vec![arg]), ty)
-        }
-        ("length" | "char_length", [arg]) => length(binder, name, arg)?,
-        ("abs", [arg]) => abs(binder, arg)?,
-        ("starts_with", [text, prefix]) => {
-            let (text, prefix) = (binder.text(text, name)?, binder.text(prefix, name)?);
-            let is_null = is_nullable(&text.1) || is_nullable(&prefix.1);
-            let expr = Expr::Call(Function::StartsWith, vec![text.0, prefix.0]);
-            (expr, with_null(Type::Bool, is_null))
-        }
-        _ => return Err(unknown_function(name, args.len(), at)),
-    };
-    Ok(Operand::Typed(expr, ty))
-}
 
-fn length(binder: &mut Binder<'_>, name: &str, node: &Node) -> Result<(Expr, Type), QueryError> {
-    let (arg, ty) = binder.value(node)?;
-    let function = match ty.non_null() {
-        Type::String => Function::CharCount,
-        Type::Bytes => Function::ByteCount,
-        other => {
-            let message = format!("{name} takes text or bytes, not {other}");
-            return Err(type_error(message, node.at));
-        }
-    };
-    Ok((
-        Expr::Call(function, vec![arg]),
-        with_null(Type::I64, is_nullable(&ty)),
-    ))
-}
-
-fn abs(binder: &mut Binder<'_>, node: &Node) -> Result<(Expr, Type), QueryError> {
-    let (arg, ty) = binder.value(node)?;
-    if !is_number(ty.non_null()) {
-        return Err(type_error(
-            format!("abs takes a number, not {}", ty.non_null()),
-            node.at,
-        ));
+    fn length(&mut self, name: &str, node: &Node) -> Result<(Expr, Type), QueryError> {
+        let (arg, ty) = self.value(node)?;
+        let function = match ty.non_null() {
+            Type::String => Function::CharCount,
+            Type::Bytes => Function::ByteCount,
+            other => {
+                let message = format!("{name} takes text or bytes, not {other}");
+                return Err(type_error(message, node.at));
+            }
+        };
+        Ok((
+            Expr::Call(function, vec![arg]),
+            with_null(Type::I64, is_nullable(&ty)),
+        ))
     }
-    let class = class_of(&ty);
-    // Its type is that of 0 - x: the least integer has no opposite.
-    let zero = Operand::Free(Free {
-        value: Param::Int(0),
-        parameter: None,
-        at: node.at,
-    });
-    let operand = Operand::Typed(arg.clone(), ty);
-    let (_, ty) = arithmetic(ArithmeticOp::Subtract, zero, operand, node.at)?.settle()?;
-    Ok((Expr::Call(Function::Abs(class), vec![arg]), ty))
+
+    fn abs(&mut self, node: &Node) -> Result<(Expr, Type), QueryError> {
+        let (arg, ty) = self.value(node)?;
+        if !is_number(ty.non_null()) {
+            return Err(type_error(
+                format!("abs takes a number, not {}", ty.non_null()),
+                node.at,
+            ));
+        }
+        let class = class_of(&ty);
+        // Its type is that of 0 - x: the least integer has no opposite.
+        let zero = Operand::Free(Free {
+            value: Param::Int(0),
+            parameter: None,
+            at: node.at,
+        });
+        let operand = Operand::Typed(arg.clone(), ty);
+        let (_, ty) = arithmetic(ArithmeticOp::Subtract, zero, operand, node.at)?.settle()?;
+        Ok((Expr::Call(Function::Abs(class), vec![arg]), ty))
+    }
 }
 
 fn unknown_function(name: &str, arg_count: usize, at: Position) -> QueryError {

@@ -2,7 +2,7 @@
 
 use syncline_protocol::{ErrorCode, Type};
 
-use super::expr::Binder;
+use super::binder::Binder;
 use super::operand::{Operand, is_number, is_ordered, nullable};
 use super::types::{class_of, type_error};
 use crate::error::QueryError;
@@ -10,93 +10,89 @@ use crate::expr::{Expr, NumberClass, Slot};
 use crate::plan::{Aggregate, AggregateCall};
 use crate::syntax::{Node, Position};
 
-/// `COUNT(*)`.
-pub(super) fn count_rows(binder: &mut Binder<'_>, at: Position) -> Result<Operand, QueryError> {
-    check_place(binder, "count", at)?;
-    let (function, arg_ty) = (Aggregate::Count, Type::I64);
-    Ok(add(
-        binder,
-        AggregateCall {
+impl Binder<'_> {
+    /// `COUNT(*)`.
+    pub(super) fn count_rows(&mut self, at: Position) -> Result<Operand, QueryError> {
+        self.check_place("count", at)?;
+        let (function, arg_ty) = (Aggregate::Count, Type::I64);
+        Ok(self.add_call(AggregateCall {
             function,
             arg: None,
             arg_ty,
             ty: Type::I64,
-        },
-    ))
-}
-
-/// An aggregate of one argument; `None` if the name is none.
-pub(super) fn aggregate(
-    binder: &mut Binder<'_>,
-    name: &str,
-    args: &[Node],
-    at: Position,
-) -> Result<Option<Operand>, QueryError> {
-    let function = match name {
-        "count" => Aggregate::Count,
-        "sum" => Aggregate::Sum,
-        "min" => Aggregate::Min,
-        "max" => Aggregate::Max,
-        "avg" => Aggregate::Average,
-        _ => return Ok(None),
-    };
-    let [arg] = args else { return Ok(None) };
-    check_place(binder, name, at)?;
-    binder.aggregates_allowed = false;
-    let bound = binder.value(arg);
-    binder.aggregates_allowed = true;
-    let (arg, arg_ty) = bound?;
-    let inner = arg_ty.non_null();
-    let is_fit = match function {
-        Aggregate::Count => true,
-        Aggregate::Sum => is_number(inner) || *inner == Type::Duration,
-        Aggregate::Average => is_number(inner),
-        Aggregate::Min | Aggregate::Max => is_ordered(inner),
-    };
-    if !is_fit {
-        return Err(type_error(format!("{name} of {inner} is not defined"), at));
+        }))
     }
-    let ty = match function {
-        Aggregate::Count => Type::I64,
-        Aggregate::Average => nullable(&Type::F64),
-        Aggregate::Min | Aggregate::Max => nullable(inner),
-        Aggregate::Sum if *inner == Type::Duration => nullable(inner),
-        Aggregate::Sum => nullable(match class_of(inner) {
-            NumberClass::Int64 => &Type::I64,
-            NumberClass::Int128 => &Type::I128,
-            NumberClass::Float => &Type::F64,
-        }),
-    };
-    Ok(Some(add(
-        binder,
-        AggregateCall {
+
+    /// An aggregate of one argument; `None` if the name is none.
+    pub(super) fn aggregate(
+        &mut self,
+        name: &str,
+        args: &[Node],
+        at: Position,
+    ) -> Result<Option<Operand>, QueryError> {
+        let function = match name {
+            "count" => Aggregate::Count,
+            "sum" => Aggregate::Sum,
+            "min" => Aggregate::Min,
+            "max" => Aggregate::Max,
+            "avg" => Aggregate::Average,
+            _ => return Ok(None),
+        };
+        let [arg] = args else { return Ok(None) };
+        self.check_place(name, at)?;
+        self.aggregates_allowed = false;
+        let bound = self.value(arg);
+        self.aggregates_allowed = true;
+        let (arg, arg_ty) = bound?;
+        let inner = arg_ty.non_null();
+        let is_fit = match function {
+            Aggregate::Count => true,
+            Aggregate::Sum => is_number(inner) || *inner == Type::Duration,
+            Aggregate::Average => is_number(inner),
+            Aggregate::Min | Aggregate::Max => is_ordered(inner),
+        };
+        if !is_fit {
+            return Err(type_error(format!("{name} of {inner} is not defined"), at));
+        }
+        let ty = match function {
+            Aggregate::Count => Type::I64,
+            Aggregate::Average => nullable(&Type::F64),
+            Aggregate::Min | Aggregate::Max => nullable(inner),
+            Aggregate::Sum if *inner == Type::Duration => nullable(inner),
+            Aggregate::Sum => nullable(match class_of(inner) {
+                NumberClass::Int64 => &Type::I64,
+                NumberClass::Int128 => &Type::I128,
+                NumberClass::Float => &Type::F64,
+            }),
+        };
+        Ok(Some(self.add_call(AggregateCall {
             function,
             arg: Some(arg),
             arg_ty,
             ty,
-        },
-    )))
-}
-
-fn check_place(binder: &Binder<'_>, name: &str, at: Position) -> Result<(), QueryError> {
-    if binder.aggregates_allowed {
-        return Ok(());
+        })))
     }
-    let message = format!("the aggregate {name} cannot stand here");
-    Err(QueryError::new(ErrorCode::SqlUnsupported, message)
-        .at(at)
-        .hint("aggregates stand in the select list, HAVING and ORDER BY, not in each other"))
-}
 
-/// Equal calls are computed once.
-fn add(binder: &mut Binder<'_>, call: AggregateCall) -> Operand {
-    let ty = call.ty.clone();
-    let known = binder.calls.iter().position(|other| *other == call);
-    let index = known.unwrap_or_else(|| {
-        binder.calls.push(call);
-        binder.calls.len() - 1
-    });
-    Operand::Typed(Expr::Aggregate(index as u16), ty)
+    fn check_place(&self, name: &str, at: Position) -> Result<(), QueryError> {
+        if self.aggregates_allowed {
+            return Ok(());
+        }
+        let message = format!("the aggregate {name} cannot stand here");
+        Err(QueryError::new(ErrorCode::SqlUnsupported, message)
+            .at(at)
+            .hint("aggregates stand in the select list, HAVING and ORDER BY, not in each other"))
+    }
+
+    /// Equal calls are computed once.
+    fn add_call(&mut self, call: AggregateCall) -> Operand {
+        let ty = call.ty.clone();
+        let known = self.calls.iter().position(|other| *other == call);
+        let index = known.unwrap_or_else(|| {
+            self.calls.push(call);
+            self.calls.len() - 1
+        });
+        Operand::Typed(Expr::Aggregate(index as u16), ty)
+    }
 }
 
 /// Rewrites an expression over the table's rows into one over the grouping's rows. `name` says what

@@ -1,6 +1,7 @@
 //! Syntax to plan: every name is looked up, every type checked, and an error says where and what else
 //! was meant.
 
+mod binder;
 mod expr;
 mod function;
 mod group;
@@ -19,7 +20,7 @@ use crate::error::QueryError;
 use crate::expr::{Expr, Slot};
 use crate::plan::{Grouping, OrderKey, Output, Plan};
 use crate::syntax::{Item, Node, NodeKind, Position, Select};
-use expr::Binder;
+use binder::Binder;
 use operand::{Operand, is_ordered};
 
 /// Columns of a result, and keys of a group or an order.

@@ -6,7 +6,7 @@ use syncline_protocol::limits::SQL_DEPTH_MAX;
 use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, Type};
 
-use super::query::{convert_ident, convert_name};
+use super::name::{convert_ident, convert_name};
 use super::{position, too_deep, unsupported};
 use crate::error::QueryError;
 use crate::syntax::{ArithmeticOp, CompareOp, Node, NodeKind, Position};

@@ -2,6 +2,7 @@
 //! every release of the parser, and whatever of it we do not know is refused here by name.
 
 mod expr;
+mod name;
 mod query;
 #[cfg(test)]
 mod tests;

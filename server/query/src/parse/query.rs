@@ -3,6 +3,7 @@
 use sqlparser::ast;
 use sqlparser::ast::Spanned;
 
+use super::name::{convert_ident, convert_name};
 use super::{expr, position, unsupported};
 use crate::error::QueryError;
 use crate::syntax::{Item, Name, OrderItem, Position, Select};
@@ -222,24 +223,6 @@ fn convert_source(source: ast::TableWithJoins) -> Result<(Name, Option<Name>), Q
         }
     };
     Ok((convert_name(name, at)?, alias))
-}
-
-/// A name of one part: there are no schemas.
-pub(super) fn convert_name(name: ast::ObjectName, at: Position) -> Result<Name, QueryError> {
-    let mut parts = name.0;
-    match (parts.pop(), parts.is_empty()) {
-        (Some(ast::ObjectNamePart::Identifier(ident)), true) => Ok(convert_ident(ident)),
-        _ => Err(unsupported("a name of several parts", at)
-            .hint("a query sees one database: write the table's name alone")),
-    }
-}
-
-pub(super) fn convert_ident(ident: ast::Ident) -> Name {
-    Name {
-        at: position(ident.span.start),
-        quoted: ident.quote_style.is_some(),
-        text: ident.value,
-    }
 }
 
 fn convert_item(item: ast::SelectItem) -> Result<Item, QueryError> {

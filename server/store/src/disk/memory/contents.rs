@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use super::state::Random;
+use super::random::Random;
 
 /// Bytes that a disk writes as one: they do not tear.
 const SECTOR_BYTES: usize = 512;

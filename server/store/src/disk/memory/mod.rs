@@ -10,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::{Disk, DiskFile, DiskLock};
 
 mod contents;
+mod random;
 mod state;
 
 use state::{Entry, State};

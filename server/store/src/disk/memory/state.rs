@@ -6,11 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::Fault;
 use super::contents::Contents;
+use super::random::Random;
 use crate::disk::folder_of;
-
-/// A number generator (splitmix64): the same numbers for the same seed, everywhere.
-#[derive(Debug)]
-pub(super) struct Random(u64);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
@@ -50,16 +47,6 @@ pub(super) struct State {
     pub(super) faults: BTreeMap<u64, Fault>,
     pub(super) capacity: Option<u64>,
     pub(super) skips_sync: Option<fn(&Path) -> bool>,
-}
-
-impl Random {
-    pub(super) fn next_of(&mut self, count: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % count
-    }
 }
 
 impl State {
@@ -239,7 +226,7 @@ impl State {
     }
 
     pub(super) fn crash(&mut self, seed: u64) {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let taken = random.next_of(4);
         for change in std::mem::take(&mut self.pending) {
             let survives = match taken {
