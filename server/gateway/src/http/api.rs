@@ -258,6 +258,9 @@ pub(crate) async fn tokens(
             "the body is not {{\"subject\": .., \"ttl_s\": ..}}: {error}"
         ))
     })?;
+    if body.ttl_s == Some(0) {
+        return Err(bad_request("a token with ttl_s 0 would have ended already"));
+    }
     let now = crate::now_s();
     let token = state
         .authority

@@ -1,9 +1,10 @@
 //! Which pages may talk to the server.
 //!
 //! Browsers send a page's origin with every WebSocket and with every request to another site. A page is
-//! allowed if the server itself served it, if it is on the list, or if both it and the server are on
-//! this machine only. A server on a loopback address also insists on a Host that is this machine (or on
-//! the list), so that no foreign name that resolves here (DNS rebinding) makes a page its own.
+//! allowed if it is on the list, if the server itself served it under an IP address, or if both it and the
+//! server are on this machine only. A server under a name needs that name on the list: any name can be made
+//! to resolve to the server (DNS rebinding), and its page would then be of the same origin. A server on a loopback address also insists on a Host that is this machine (or on
+//! the list).
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -92,7 +93,12 @@ fn is_allowed(state: &State, origin: &str, host: Option<&str>) -> bool {
         .iter()
         .any(|allowed| allowed == "*" || allowed == origin)
         || (state.is_loopback && is_loopback(authority(origin)))
-        || host.is_some_and(|host| authority(origin) == host)
+        || host.is_some_and(|host| authority(origin) == host && is_address(host))
+}
+
+/// A Host that no foreign name can stand for: an IP address, or this machine.
+fn is_address(authority: &str) -> bool {
+    is_loopback(authority) || host_of(authority).parse::<IpAddr>().is_ok()
 }
 
 /// `host:port` of an origin.
@@ -102,13 +108,18 @@ fn authority(origin: &str) -> &str {
         .map_or(origin, |(_, authority)| authority)
 }
 
-fn is_loopback(authority: &str) -> bool {
-    let host = match authority.strip_prefix('[') {
+/// The host without its port.
+fn host_of(authority: &str) -> &str {
+    match authority.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map_or(rest, |(host, _)| host),
         None => authority
             .split_once(':')
             .map_or(authority, |(host, _)| host),
-    };
+    }
+}
+
+fn is_loopback(authority: &str) -> bool {
+    let host = host_of(authority);
     host.eq_ignore_ascii_case("localhost")
         || host.to_ascii_lowercase().ends_with(".localhost")
         || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
