@@ -3,8 +3,15 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::Duration;
 
 use super::{CatalogError, DatabaseEntry};
+
+/// What sled 0.34 says of a folder that is locked; it has no error of its own for that.
+const LOCKED: &str = "could not acquire lock";
+/// How often and at what distance a locked folder is tried: two seconds in all.
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Memory that sled may take for its pages.
 const CACHE_BYTES: u64 = 4 << 20;
@@ -28,7 +35,7 @@ impl Index {
     /// Opens the index, or makes a new one in the place of one that does not open.
     pub(super) fn open(folder: &Path) -> Result<(Self, State), CatalogError> {
         let was_there = folder.exists();
-        match Self::try_open(folder) {
+        match Self::try_open_unlocked(folder) {
             Ok(index) => Ok((index, if was_there { State::Kept } else { State::New })),
             Err(_) if was_there => {
                 let removed = if folder.is_dir() {
@@ -44,6 +51,18 @@ impl Index {
             }
             Err(error) => Err(CatalogError::Index(error)),
         }
+    }
+
+    /// sled's threads hold its lock for a moment after the last handle is gone. Nobody else can hold it, since
+    /// the catalog has locked the whole folder, so a lock is waited for and never taken for damage.
+    fn try_open_unlocked(folder: &Path) -> Result<Self, String> {
+        for _ in 1..LOCK_TRIES {
+            match Self::try_open(folder) {
+                Err(error) if error.contains(LOCKED) => std::thread::sleep(LOCK_PAUSE),
+                opened => return opened,
+            }
+        }
+        Self::try_open(folder)
     }
 
     /// sled notices most damage, by an error or by a panic; what it does not notice, the comparison with
