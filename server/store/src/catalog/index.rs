@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::time::Duration;
 
 use super::{CatalogError, DatabaseEntry};
 
 /// What sled 0.34 says of a folder that is locked; it has no error of its own for that.
 const LOCKED: &str = "could not acquire lock";
-/// How often and at what distance a locked folder is tried: two seconds in all.
-const LOCK_TRIES: u32 = 200;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// The file that sled locks.
+const LOCK_FILE: &str = "db";
+/// How often a locked folder is waited for.
+const LOCK_TRIES: u32 = 10;
 
 /// Memory that sled may take for its pages.
 const CACHE_BYTES: u64 = 4 << 20;
@@ -58,7 +58,7 @@ impl Index {
     fn try_open_unlocked(folder: &Path) -> Result<Self, String> {
         for _ in 1..LOCK_TRIES {
             match Self::try_open(folder) {
-                Err(error) if error.contains(LOCKED) => std::thread::sleep(LOCK_PAUSE),
+                Err(error) if error.contains(LOCKED) => wait_for_lock(&folder.join(LOCK_FILE)),
                 opened => return opened,
             }
         }
@@ -145,6 +145,18 @@ impl Index {
     pub(super) fn flush(&self) -> Result<(), CatalogError> {
         self.db.flush()?;
         Ok(())
+    }
+}
+
+/// Returns when nobody holds the lock; if the file does not open, the next try to open sled says why.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "sled's own file, which no Disk knows, like all that the index touches"
+)]
+fn wait_for_lock(file: &Path) {
+    if let Ok(file) = std::fs::File::open(file) {
+        // An error here is met again by the next try.
+        let _ = file.lock();
     }
 }
 
