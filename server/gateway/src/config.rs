@@ -21,8 +21,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the data is.
     pub data: Data,
-    /// Origins of pages that may connect, as `https://host`, beside those that the server itself serves
-    /// and, when it listens on a loopback address, those of this machine. `*` allows all.
+    /// Origins of pages that may connect, as `https://host`, beside those that the server itself serves under
+    /// an IP address and, when it listens on a loopback address, those of this machine. `*` allows all.
     pub allowed_origins: Vec<String>,
     /// Threads that run databases and their connections.
     pub home_threads: usize,
