@@ -51,7 +51,9 @@ pub use change::{ChangeSet, Changed};
 pub use error::{CodecError, ErrorCode, WireError};
 pub use ids::{ConnectionId, Epoch, Identity, Lsn, TableId};
 pub use layout::RowLayout;
-pub use schema::{ColumnDef, IndexDef, IndexKind, ReducerDef, ReducerKind, Schema, TableDef};
+pub use schema::{
+    ColumnDef, IndexDef, IndexKind, PolicyDef, ReducerDef, ReducerKind, Schema, TableDef, ViewDef,
+};
 pub use schema_check::SchemaError;
 pub use types::{EnumType, Field, StructType, Type, Variant};
 pub use value::Value;

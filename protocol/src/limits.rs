@@ -22,7 +22,9 @@ pub const COLUMNS_MAX: usize = 256;
 pub const INDEXES_MAX: usize = 32;
 /// Reducers of a schema.
 pub const REDUCERS_MAX: usize = 1024;
-/// Parameters of a reducer.
+/// Views of a schema.
+pub const VIEWS_MAX: usize = 256;
+/// Parameters of a reducer or view.
 pub const PARAMS_MAX: usize = 64;
 /// A name of anything.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -46,7 +48,7 @@ pub const LOG_LINES_KEPT: usize = 10_000;
 /// What a guest hands over for the rows of a scan.
 pub const SCAN_CHUNK_BYTES: usize = 64 << 10;
 
-/// A SQL text.
+/// A SQL text; the condition of a policy and the query of a view, too.
 pub const SQL_BYTES_MAX: usize = 16 << 10;
 /// Parameters of a query, and items of a list parameter.
 pub const SQL_PARAMS_MAX: usize = 1024;

@@ -1,4 +1,4 @@
-//! What a module declares: tables and reducers.
+//! What a module declares: tables, reducers, policies and views.
 
 use crate::types::{Field, Type};
 
@@ -10,6 +10,38 @@ pub struct Schema {
     pub tables: Vec<TableDef>,
     /// In declared order, lifecycle reducers among them.
     pub reducers: Vec<ReducerDef>,
+    /// By table, ascending; at most one each. They stay on the server: a client need not know the rules.
+    #[cfg_attr(feature = "wire", serde(skip))]
+    pub policies: Vec<PolicyDef>,
+    /// In declared order.
+    #[cfg_attr(
+        feature = "wire",
+        serde(default, skip_serializing_if = "Vec::is_empty")
+    )]
+    pub views: Vec<ViewDef>,
+}
+
+/// Which rows of a table a client sees. Reducers and the admin see all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyDef {
+    /// Position of the table.
+    pub table: u16,
+    /// A condition in SQL over the table's columns, `:me` and sub-queries; a row is seen if it is TRUE.
+    pub condition: String,
+}
+
+/// A named query. It is read like a table, and is the only query that clients may ask where ad-hoc
+/// queries are switched off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+pub struct ViewDef {
+    /// Unique among tables and views.
+    pub name: String,
+    /// What `:name` stands for in the query.
+    pub params: Vec<Field>,
+    /// The query; it stays on the server.
+    #[cfg_attr(feature = "wire", serde(skip))]
+    pub sql: String,
 }
 
 /// A table.
@@ -119,6 +151,20 @@ impl Schema {
             .iter()
             .enumerate()
             .find(|(_, reducer)| reducer.name == name)
+    }
+
+    /// The policy of the table at this position.
+    #[must_use]
+    pub fn policy(&self, table: usize) -> Option<&PolicyDef> {
+        self.policies
+            .iter()
+            .find(|policy| usize::from(policy.table) == table)
+    }
+
+    /// Definition of a view.
+    #[must_use]
+    pub fn view(&self, name: &str) -> Option<&ViewDef> {
+        self.views.iter().find(|view| view.name == name)
     }
 
     /// Position of the lifecycle reducer of this kind.

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use crate::limits::{
     COLUMNS_MAX, INDEXES_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PARAMS_MAX, REDUCERS_MAX,
-    ROW_BYTES_MAX, TABLES_MAX,
+    ROW_BYTES_MAX, SQL_BYTES_MAX, TABLES_MAX, VIEWS_MAX,
 };
 use crate::packed::DEPTH_MAX;
-use crate::schema::{IndexDef, ReducerDef, ReducerKind, Schema, TableDef};
+use crate::schema::{IndexDef, PolicyDef, ReducerDef, ReducerKind, Schema, TableDef, ViewDef};
 use crate::types::{Field, Type};
 
 #[cfg(test)]
@@ -36,8 +36,9 @@ impl SchemaError {
 }
 
 impl Schema {
-    /// Checks everything that a schema promises to those who use it: names, limits, keys, indexes, types
-    /// and lifecycle reducers. The rules stand in docs/module-abi.md.
+    /// Checks everything that a schema promises to those who use it: names, limits, keys, indexes, types,
+    /// lifecycle reducers, and what policies and views are of. The rules stand in docs/module-abi.md. That
+    /// the SQL of policies and views means something is for the server's query engine to say.
     pub fn validate(&self) -> Result<(), SchemaError> {
         count_within("schema", "tables", self.tables.len(), TABLES_MAX)?;
         count_within("schema", "reducers", self.reducers.len(), REDUCERS_MAX)?;
@@ -46,6 +47,13 @@ impl Schema {
         for table in &self.tables {
             names.add("schema", &table.name)?;
             check_table(table, &mut types)?;
+        }
+        self.check_policies()?;
+        let mut names = Names::new("view");
+        count_within("schema", "views", self.views.len(), VIEWS_MAX)?;
+        for view in &self.views {
+            names.add("schema", &view.name)?;
+            self.check_view(view, &mut types)?;
         }
         let mut names = Names::new("reducer");
         for reducer in &self.reducers {
@@ -67,6 +75,53 @@ impl Schema {
         }
         Ok(())
     }
+}
+
+impl Schema {
+    fn check_policies(&self) -> Result<(), SchemaError> {
+        let mut last = None;
+        for PolicyDef { table, condition } in &self.policies {
+            let Some(def) = self.tables.get(usize::from(*table)) else {
+                let problem = format!("a policy is of table {table}, which is not there");
+                return Err(SchemaError::new("schema", problem));
+            };
+            let place = format!("policy of table `{}`", def.name);
+            if last >= Some(*table) {
+                let problem = "policies stand in the order of their tables, one each";
+                return Err(SchemaError::new(&place, problem));
+            }
+            last = Some(*table);
+            if !def.public {
+                let problem = "clients see no row of the table: make it `public` as well";
+                return Err(SchemaError::new(&place, problem));
+            }
+            check_sql(&place, condition)?;
+        }
+        Ok(())
+    }
+
+    fn check_view<'s>(
+        &'s self,
+        view: &'s ViewDef,
+        types: &mut NamedTypes<'s>,
+    ) -> Result<(), SchemaError> {
+        let place = format!("view `{}`", view.name);
+        if self.table(&view.name).is_some() {
+            return Err(SchemaError::new(&place, "a table has that name"));
+        }
+        count_within(&place, "parameters", view.params.len(), PARAMS_MAX)?;
+        types.check_fields(&place, "parameter", &view.params, 0)?;
+        check_sql(&place, &view.sql)
+    }
+}
+
+fn check_sql(place: &str, sql: &str) -> Result<(), SchemaError> {
+    let problem = match sql.len() {
+        0 => "its SQL is empty".to_owned(),
+        len if len > SQL_BYTES_MAX => format!("its SQL is over {SQL_BYTES_MAX} bytes"),
+        _ => return Ok(()),
+    };
+    Err(SchemaError::new(place, problem))
 }
 
 /// The names of one kind of thing in one place: identifiers, each once.

@@ -6,11 +6,13 @@
 //!
 //! | item | bytes |
 //! |---|---|
-//! | schema | `[table]`, `[reducer]` |
+//! | schema | `[table]`, `[reducer]`; then, if there is a policy or a view, `[policy]`, `[view]` |
 //! | table | text name; `[column]`; `[position]` of the primary key; `[index]`; 0, or 1 + position of the auto-increment column; flag public |
 //! | column, field, parameter | text name; type |
 //! | index | text name; `[position]`; u8 kind: 0 hash, 1 ordered; flag unique |
 //! | reducer | text name; `[parameter]`; flag, then the type it returns if 1; u8 kind: 0 call, 1 init, 2 connected, 3 disconnected |
+//! | policy | position of the table; text condition |
+//! | view | text name; `[parameter]`; text query |
 //! | type | u8 tag: position in [`Type`], bool 0 to uuid 19; 20 option and 21 list, then a type; 22 struct, then text name and `[field]`; 23 enum, then text name and `[variant]` |
 //! | variant | text name; flag, then the type it carries if 1 |
 //!
@@ -22,7 +24,9 @@ use std::sync::Arc;
 
 use crate::error::CodecError;
 use crate::packed::{DEPTH_MAX, Reader};
-use crate::schema::{ColumnDef, IndexDef, IndexKind, ReducerDef, ReducerKind, Schema, TableDef};
+use crate::schema::{
+    ColumnDef, IndexDef, IndexKind, PolicyDef, ReducerDef, ReducerKind, Schema, TableDef, ViewDef,
+};
 use crate::types::{EnumType, Field, StructType, Type, Variant};
 
 #[cfg(test)]
@@ -70,6 +74,10 @@ pub fn encode(schema: &Schema) -> Vec<u8> {
     let mut out = Vec::new();
     put_list(&schema.tables, &mut out, put_table);
     put_list(&schema.reducers, &mut out, put_reducer);
+    if !(schema.policies.is_empty() && schema.views.is_empty()) {
+        put_list(&schema.policies, &mut out, put_policy);
+        put_list(&schema.views, &mut out, put_view);
+    }
     out
 }
 
@@ -85,10 +93,18 @@ impl Schema {
 /// Reads what [`encode`] wrote.
 pub fn decode(bytes: &[u8]) -> Result<Schema, CodecError> {
     let mut reader = Reader::new(bytes);
-    let schema = Schema {
+    let mut schema = Schema {
         tables: list(&mut reader, table)?,
         reducers: list(&mut reader, reducer)?,
+        ..Schema::default()
     };
+    if !reader.rest().is_empty() {
+        schema.policies = list(&mut reader, policy)?;
+        schema.views = list(&mut reader, view)?;
+        if schema.policies.is_empty() && schema.views.is_empty() {
+            return Err(CodecError::BadTag);
+        }
+    }
     reader.finish()?;
     Ok(schema)
 }
@@ -129,6 +145,17 @@ fn put_reducer(reducer: &ReducerDef, out: &mut Vec<u8>) {
         ReducerKind::Connected => 2,
         ReducerKind::Disconnected => 3,
     });
+}
+
+fn put_policy(policy: &PolicyDef, out: &mut Vec<u8>) {
+    put_varint(usize::from(policy.table), out);
+    put_text(&policy.condition, out);
+}
+
+fn put_view(view: &ViewDef, out: &mut Vec<u8>) {
+    put_text(&view.name, out);
+    put_list(&view.params, out, put_field);
+    put_text(&view.sql, out);
 }
 
 fn put_field(field: &Field, out: &mut Vec<u8>) {
@@ -235,6 +262,21 @@ fn reducer(reader: &mut Reader<'_>) -> Result<ReducerDef, CodecError> {
         params: list(reader, field)?,
         returns: optional(reader, 0)?,
         kind: *REDUCER_KINDS.get(byte(reader)?).ok_or(CodecError::BadTag)?,
+    })
+}
+
+fn policy(reader: &mut Reader<'_>) -> Result<PolicyDef, CodecError> {
+    Ok(PolicyDef {
+        table: position(reader)?,
+        condition: text(reader)?,
+    })
+}
+
+fn view(reader: &mut Reader<'_>) -> Result<ViewDef, CodecError> {
+    Ok(ViewDef {
+        name: text(reader)?,
+        params: list(reader, field)?,
+        sql: text(reader)?,
     })
 }
 

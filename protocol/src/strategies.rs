@@ -7,7 +7,9 @@ use proptest::prelude::*;
 
 use crate::ids::{ConnectionId, Identity};
 use crate::packed;
-use crate::schema::{ColumnDef, IndexDef, IndexKind, ReducerDef, ReducerKind, Schema, TableDef};
+use crate::schema::{
+    ColumnDef, IndexDef, IndexKind, PolicyDef, ReducerDef, ReducerKind, Schema, TableDef, ViewDef,
+};
 use crate::types::{EnumType, Field, StructType, Type, Variant};
 use crate::value::Value;
 
@@ -224,7 +226,7 @@ fn table() -> impl Strategy<Value = TableDef> {
 
 /// A schema that has the right form, but need not make sense.
 pub(crate) fn schema() -> impl Strategy<Value = Schema> {
-    let param = (name(), any_type()).prop_map(|(name, ty)| Field { name, ty });
+    let param = || (name(), any_type()).prop_map(|(name, ty)| Field { name, ty });
     let kind = proptest::sample::select(vec![
         ReducerKind::Call,
         ReducerKind::Init,
@@ -233,7 +235,7 @@ pub(crate) fn schema() -> impl Strategy<Value = Schema> {
     ]);
     let reducer = (
         name(),
-        vec(param, 0..3),
+        vec(param(), 0..3),
         proptest::option::of(any_type()),
         kind,
     )
@@ -243,6 +245,22 @@ pub(crate) fn schema() -> impl Strategy<Value = Schema> {
             returns,
             kind,
         });
-    (vec(table(), 0..3), vec(reducer, 0..3))
-        .prop_map(|(tables, reducers)| Schema { tables, reducers })
+    let policy = (0..3_u16, name()).prop_map(|(table, condition)| PolicyDef { table, condition });
+    let view = (name(), vec(param(), 0..3), name()).prop_map(|(name, params, sql)| ViewDef {
+        name,
+        params,
+        sql,
+    });
+    (
+        vec(table(), 0..3),
+        vec(reducer, 0..3),
+        vec(policy, 0..2),
+        vec(view, 0..2),
+    )
+        .prop_map(|(tables, reducers, policies, views)| Schema {
+            tables,
+            reducers,
+            policies,
+            views,
+        })
 }

@@ -48,6 +48,7 @@ pub(crate) fn wasm(tables: &[TableDef], reducers: &[ReducerDef], failing: &[&str
     let schema = Schema {
         tables: tables.to_vec(),
         reducers: reducers.to_vec(),
+        ..Schema::default()
     };
     let mut description = abi::VERSION.to_le_bytes().to_vec();
     description.extend(schema_codec::encode(&schema));

@@ -3,7 +3,7 @@
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Error, Ident, ItemStruct, LitStr, Meta, Token, parenthesized};
+use syn::{Attribute, Error, Expr, Ident, ItemStruct, LitStr, Meta, Token, parenthesized};
 
 use crate::derive::merge;
 use crate::names::plain;
@@ -60,6 +60,20 @@ pub(crate) fn take_marks(input: &mut ItemStruct) -> Result<Vec<Marks>, Error> {
         all.push(marks);
     }
     wrong.map_or(Ok(all), Err)
+}
+
+/// Takes `#[policy(..)]` off the struct: an expression that is the text of a condition.
+pub(crate) fn take_policy(input: &mut ItemStruct) -> Result<Option<Expr>, Error> {
+    let is_policy = |attribute: &Attribute| attribute.path().is_ident("policy");
+    let found: Vec<Attribute> = input.attrs.extract_if(.., |a| is_policy(a)).collect();
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => one.parse_args::<Expr>().map(Some).map_err(|_| {
+            let message = "expected a condition in SQL: `#[policy(\"owner = :me\")]`";
+            Error::new_spanned(one, message)
+        }),
+        [_, second, ..] => Err(twice(second)),
+    }
 }
 
 pub(crate) fn twice(what: &impl ToTokens) -> Error {

@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, FieldsNamed, ItemStruct, Type};
 
-use crate::attributes::take_marks;
+use crate::attributes::{take_marks, take_policy};
 use crate::derive::{entries, packed_struct};
 use crate::names::plain;
 use crate::register::constructor;
@@ -16,8 +16,8 @@ pub(crate) fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     let Ok(mut input) = syn::parse2::<ItemStruct>(item.clone()) else {
         return Error::new_spanned(item, "#[table] goes before a struct").into_compile_error();
     };
-    let marks = take_marks(&mut input);
-    let checked = marks.and_then(|marks| check(args, &input, &marks));
+    let (marks, policy) = (take_marks(&mut input), take_policy(&mut input));
+    let checked = marks.and_then(|marks| check(args, &input, &marks, policy?));
     let expansion = checked.and_then(|(described, fields)| table(&input, &fields, &described));
     let expansion = expansion.unwrap_or_else(Error::into_compile_error);
     quote!(#input #expansion)
@@ -160,6 +160,10 @@ fn entry(fields: &FieldsNamed, table: &Table) -> TokenStream {
     } else {
         quote!(::core::option::Option::None)
     };
+    let policy = match &table.policy {
+        Some(policy) => quote!(::core::option::Option::Some(#policy)),
+        None => quote!(::core::option::Option::None),
+    };
     let indexes = table.indexes.iter().map(
         |Index {
              name,
@@ -187,6 +191,7 @@ fn entry(fields: &FieldsNamed, table: &Table) -> TokenStream {
             primary_key: &[#(#primary_key),*],
             auto_increment: #auto_increment,
             indexes: &[#(#indexes),*],
+            policy: #policy,
             number: ::syncline::__private::TableNumber::unknown(),
         }
     }

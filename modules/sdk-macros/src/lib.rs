@@ -1,7 +1,7 @@
-//! The macros of the Syncline module SDK: `#[table]`, `#[reducer]` and `#[derive(Type)]`. Use them through the
+//! The macros of the Syncline module SDK: `#[table]`, `#[reducer]`, `#[view]` and `#[derive(Type)]`. Use them through the
 //! crate `syncline`, which they refer to.
 //!
-//! Each parses into a description (`table::Table`, `reducer::Reducer`), reports everything that is wrong with it
+//! Each parses into a description (`table::Table`, `reducer::Reducer`, ..), reports everything that is wrong with it
 //! at once, where it is wrong, and expands to an implementation of the SDK's traits and an entry that registers
 //! itself (`register`).
 
@@ -15,6 +15,7 @@ mod names;
 mod reducer;
 mod register;
 mod table;
+mod view;
 
 /// Declares a table; its rows are the values of the struct.
 ///
@@ -37,6 +38,9 @@ mod table;
 /// | `#[auto_increment]` | an integer that the store fills when a row is inserted with 0 |
 /// | `#[unique]` | at most one row per value; rows with `None` are not constrained |
 /// | `#[index(hash)]`, `#[index(ordered)]` | an index of this column; with `#[unique]`, a unique one of that kind |
+///
+/// `#[policy("owner = :me")]` after `#[table(..)]` is a condition in SQL over the table's columns, `:me` and sub-queries. A
+/// client sees the rows for which it is TRUE, in every query; reducers and the admin see all.
 ///
 /// Indexes are named `by_` and their columns. The struct becomes a row (`syncline::Row`) and a type for columns
 /// and parameters; the tables get a method named like the table, whose handle has a method named like each index.
@@ -70,6 +74,20 @@ pub fn table(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn reducer(args: TokenStream, item: TokenStream) -> TokenStream {
     reducer::expand(&args.into(), item.into()).into()
+}
+
+/// Declares a view: a named query that clients read like a table, live or once.
+///
+/// ```ignore
+/// #[view(room: u64)]
+/// const ROOM_MESSAGES: &str = "SELECT id, text FROM message WHERE room = :room ORDER BY id DESC LIMIT 50";
+/// ```
+///
+/// It is named like the constant, in lower case; the arguments are its parameters and their types. The server checks the
+/// query when the module is published.
+#[proc_macro_attribute]
+pub fn view(args: TokenStream, item: TokenStream) -> TokenStream {
+    view::expand(args.into(), item.into()).into()
 }
 
 /// Makes a struct or an enum a type for columns, parameters and results.

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
-use syn::{Error, Field, Fields, FieldsNamed, Ident, ItemStruct};
+use syn::{Error, Expr, Field, Fields, FieldsNamed, Ident, ItemStruct};
 
 use crate::attributes::{Arguments, IndexArgument, Marks, twice};
 use crate::derive::{merge, refuse_generics};
@@ -24,6 +24,8 @@ pub(crate) struct Table {
     pub(crate) primary_key: Vec<usize>,
     pub(crate) auto_increment: Option<usize>,
     pub(crate) indexes: Vec<Index>,
+    /// Condition for the rows that a client sees.
+    pub(crate) policy: Option<Expr>,
 }
 
 /// A checked secondary index.
@@ -34,11 +36,12 @@ pub(crate) struct Index {
     pub(crate) unique: bool,
 }
 
-/// Reads and checks a table; the marks are those that were taken off its fields.
+/// Reads and checks a table; marks and policy are those that were taken off its fields and itself.
 pub(crate) fn check(
     args: TokenStream,
     input: &ItemStruct,
     marks: &[Marks],
+    policy: Option<Expr>,
 ) -> Result<(Table, FieldsNamed), Error> {
     let arguments: Arguments = syn::parse2(args)?;
     refuse_generics(&input.generics)?;
@@ -79,6 +82,10 @@ pub(crate) fn check(
         merge(&mut wrong, Err(error));
         String::new()
     });
+    if let (Some(policy), false) = (&policy, arguments.public) {
+        let message = "clients see no row of this table: a policy needs `#[table(public)]`";
+        merge(&mut wrong, Err(Error::new_spanned(policy, message)));
+    }
     if let Some(error) = wrong {
         return Err(error);
     }
@@ -89,6 +96,7 @@ pub(crate) fn check(
         primary_key,
         auto_increment,
         indexes,
+        policy,
     };
     Ok((table, fields.clone()))
 }

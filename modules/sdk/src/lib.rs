@@ -76,7 +76,7 @@ pub use guest::registry::schema;
 pub use packed::Packed;
 pub use random::Random;
 pub use syncline_protocol::{ConnectionId, Identity};
-pub use syncline_sdk_macros::{Type, reducer, table};
+pub use syncline_sdk_macros::{Type, reducer, table, view};
 pub use table::error::WriteError;
 pub use table::index::Index;
 pub use table::rows::Rows;
@@ -89,7 +89,7 @@ pub mod prelude {
     pub use crate::log;
     pub use crate::{
         ConnectionId, Context, Db, Duration, Identity, Timestamp, Type, Uuid, WriteError, reducer,
-        table,
+        table, view,
     };
 }
 
@@ -104,7 +104,8 @@ pub mod key {
 pub mod __private {
     pub use crate::guest::outcome::{LifecycleOutcome, Outcome};
     pub use crate::guest::registry::{
-        IndexEntry, ReducerEntry, TableEntry, TableNumber, register_reducer, register_table,
+        IndexEntry, ReducerEntry, TableEntry, TableNumber, ViewEntry, register_reducer,
+        register_table, register_view,
     };
     pub use crate::packed::{AutoIncrement, enum_type, struct_type};
     pub use syncline_protocol::packed::Reader;

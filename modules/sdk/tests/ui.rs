@@ -11,6 +11,7 @@ fn mistakes_are_told_where_they_are() {
         "attributes",
         "names",
         "reducers",
+        "views",
         "keys",
     ] {
         cases.compile_fail(format!("tests/ui/{mistakes}.rs"));

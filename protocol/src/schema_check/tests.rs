@@ -82,7 +82,46 @@ fn sound() -> Schema {
     Schema {
         tables: vec![player],
         reducers: vec![join, start],
+        policies: vec![PolicyDef {
+            table: 0,
+            condition: "name = 'ada'".into(),
+        }],
+        views: vec![ViewDef {
+            name: "team_of".into(),
+            params: vec![field("id", Type::U64)],
+            sql: "SELECT team FROM player WHERE id = :id".into(),
+        }],
     }
+}
+
+#[test]
+fn policies_and_views() {
+    check("schema: a policy is of table 1, which is not there", |s| {
+        s.policies[0].table = 1
+    });
+    check(
+        "policy of table `player`: policies stand in the order of their tables, one each",
+        |s| s.policies.push(s.policies[0].clone()),
+    );
+    check(
+        "policy of table `player`: clients see no row of the table: make it `public` as well",
+        |s| s.tables[0].public = false,
+    );
+    check("policy of table `player`: its SQL is empty", |s| {
+        s.policies[0].condition.clear();
+    });
+    check("view `player`: a table has that name", |s| {
+        s.views[0].name = "player".into();
+    });
+    check("schema: view `team_of` is declared twice", |s| {
+        s.views.push(s.views[0].clone());
+    });
+    check("view `team_of`: parameter `id` is declared twice", |s| {
+        s.views[0].params.push(field("id", Type::U8));
+    });
+    check("view `team_of`: its SQL is over 16384 bytes", |s| {
+        s.views[0].sql = "x".repeat(SQL_BYTES_MAX + 1);
+    });
 }
 
 #[test]

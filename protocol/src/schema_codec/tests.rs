@@ -50,6 +50,7 @@ fn nested(depth: usize) -> Schema {
     Schema {
         tables: vec![table],
         reducers: Vec::new(),
+        ..Schema::default()
     }
 }
 
@@ -69,6 +70,19 @@ fn bytes_are_as_documented() {
     let expected = b"\x01\x01t\x01\x01c\x15\x06\x01\x00\x00\x00\x00\x00";
     assert_eq!(encode(&nested(1)), expected);
     assert_eq!(encode(&Schema::default()), [0, 0]);
+}
+
+#[test]
+fn policies_and_views_follow_if_there_are_any() {
+    let schema = Schema {
+        policies: vec![PolicyDef {
+            table: 3,
+            condition: "x".into(),
+        }],
+        ..Schema::default()
+    };
+    assert_eq!(encode(&schema), b"\0\0\x01\x03\x01x\0");
+    assert_eq!(decode(b"\0\0\0\0"), Err(CodecError::BadTag));
 }
 
 #[test]

@@ -31,6 +31,7 @@ impl Engine {
         self.log
             .reserve(publish.wasm.len())
             .map_err(|error| refusal(&error))?;
+        refuse_unenforced(publish.module.schema())?;
         let old = self.database().schema().clone();
         let hash = publish.module.hash();
         let schema = old
@@ -236,4 +237,15 @@ fn summary(lsn: Lsn, hash: &[u8; 32], old: &Schema, new: &Schema, data_cleared: 
         reducers_removed: removed.map(|reducer| reducer.name.clone()).collect(),
         data_cleared,
     }
+}
+
+/// A policy that nothing enforces would hide nothing.
+fn refuse_unenforced(schema: &Schema) -> Result<(), WireError> {
+    let what = match (schema.policies.is_empty(), schema.views.is_empty()) {
+        (true, true) => return Ok(()),
+        (false, _) => "policies",
+        (true, false) => "views",
+    };
+    let message = format!("the module declares {what}, which this server does not have yet");
+    Err(WireError::new(ErrorCode::ModuleSchema, message))
 }

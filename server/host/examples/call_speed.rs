@@ -292,6 +292,7 @@ fn wasm() -> Vec<u8> {
             public: true,
         }],
         reducers: ["empty", "find_many", "transfer"].map(reducer).into(),
+        ..Schema::default()
     };
     let mut description = abi::VERSION.to_le_bytes().to_vec();
     description.extend(schema_codec::encode(&schema));

@@ -50,6 +50,7 @@ fn database() -> Database {
     let schema = Schema {
         tables: vec![table],
         reducers: Vec::new(),
+        ..Schema::default()
     };
     db.install(
         db.schema()

@@ -24,7 +24,7 @@
 //!     auto_increment: None,
 //!     public: true,
 //! };
-//! let schema = Schema { tables: vec![table], reducers: vec![] };
+//! let schema = Schema { tables: vec![table], reducers: vec![], ..Schema::default() };
 //! let schema = db.schema().evolve(schema, [0; 32], false).expect("the first schema fits");
 //! db.install(schema).expect("there are no rows");
 //!

@@ -191,6 +191,7 @@ impl Fixture {
         let schema = Schema {
             tables,
             reducers: Vec::new(),
+            ..Schema::default()
         };
         let schema = db.schema().evolve(schema, [0; 32], clear_data).unwrap();
         if clear_data {

@@ -175,6 +175,7 @@ fn filled(
     let module = Schema {
         tables: vec![table],
         reducers: Vec::new(),
+        ..Schema::default()
     };
     let schema = DatabaseSchema::empty().evolve(module, [0; 32], false);
     let mut database = Database::new(1);

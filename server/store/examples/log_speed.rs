@@ -88,6 +88,7 @@ impl Log {
         let schema = Schema {
             tables: vec![table],
             reducers: Vec::new(),
+            ..Schema::default()
         };
         let schema = opened
             .database

@@ -59,6 +59,7 @@ pub(crate) fn schema() -> Schema {
     Schema {
         tables: vec![player],
         reducers: vec![rename, tick],
+        ..Schema::default()
     }
 }
 

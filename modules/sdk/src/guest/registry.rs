@@ -9,7 +9,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use syncline_protocol::packed::Reader;
 use syncline_protocol::{
-    CodecError, ColumnDef, IndexDef, IndexKind, ReducerDef, ReducerKind, Schema, TableDef, Type,
+    CodecError, ColumnDef, IndexDef, IndexKind, PolicyDef, ReducerDef, ReducerKind, Schema,
+    TableDef, Type, ViewDef,
 };
 
 use super::context::Context;
@@ -25,6 +26,8 @@ pub struct TableEntry {
     pub primary_key: &'static [u16],
     pub auto_increment: Option<u16>,
     pub indexes: &'static [IndexEntry],
+    /// Condition for the rows that a client sees.
+    pub policy: Option<&'static str>,
     /// The table's number in the ABI, once it is known.
     pub number: TableNumber,
 }
@@ -49,6 +52,15 @@ pub struct ReducerEntry {
     pub returns: fn() -> Option<Type>,
     /// Takes the arguments, calls the function, writes the outcome.
     pub run: fn(&Context, Reader<'_>, &mut Vec<u8>) -> Result<(), CodecError>,
+}
+
+/// What `#[view]` says of a view.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ViewEntry {
+    pub name: &'static str,
+    pub params: &'static [FieldEntry],
+    pub sql: &'static str,
 }
 
 /// A number that is known once everything has registered.
@@ -132,15 +144,27 @@ impl ReducerEntry {
     }
 }
 
+impl ViewEntry {
+    fn define(&self) -> ViewDef {
+        ViewDef {
+            name: self.name.to_owned(),
+            params: fields(self.params),
+            sql: self.sql.to_owned(),
+        }
+    }
+}
+
 /// Everything declared, sorted by name.
 struct Registry {
     tables: Vec<&'static TableEntry>,
     reducers: Vec<&'static ReducerEntry>,
+    views: Vec<&'static ViewEntry>,
 }
 
 static DECLARED: Mutex<Registry> = Mutex::new(Registry {
     tables: Vec::new(),
     reducers: Vec::new(),
+    views: Vec::new(),
 });
 static REGISTRY: OnceLock<Registry> = OnceLock::new();
 
@@ -166,6 +190,17 @@ pub fn register_reducer(entry: &'static ReducerEntry) {
     reducers.insert(position, entry);
 }
 
+/// Called by the constructor of a view.
+#[doc(hidden)]
+pub fn register_view(entry: &'static ViewEntry) {
+    let views = &mut DECLARED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .views;
+    let position = views.partition_point(|other| other.name < entry.name);
+    views.insert(position, entry);
+}
+
 fn registry() -> &'static Registry {
     REGISTRY.get_or_init(|| {
         #[cfg(target_arch = "wasm32")]
@@ -173,10 +208,15 @@ fn registry() -> &'static Registry {
         let mut declared = DECLARED.lock().unwrap_or_else(PoisonError::into_inner);
         let tables = core::mem::take(&mut declared.tables);
         let reducers = core::mem::take(&mut declared.reducers);
+        let views = core::mem::take(&mut declared.views);
         for (number, table) in (0..).zip(&tables) {
             table.number.0.store(number, Ordering::Relaxed);
         }
-        Registry { tables, reducers }
+        Registry {
+            tables,
+            reducers,
+            views,
+        }
     })
 }
 
@@ -185,10 +225,14 @@ pub(super) fn reducer(number: u32) -> Option<&'static ReducerEntry> {
     registry().reducers.get(number as usize).copied()
 }
 
-/// The schema that this module declares: its tables and reducers, each sorted by name. This is what
-/// the server reads when the module is published.
+/// The schema that this module declares: its tables, reducers and views, each sorted by name, and the
+/// policies of the tables. This is what the server reads when the module is published.
 pub fn schema() -> Schema {
     let registry = registry();
+    let policies = (0..).zip(&registry.tables).filter_map(|(table, entry)| {
+        let condition = entry.policy?.to_owned();
+        Some(PolicyDef { table, condition })
+    });
     Schema {
         tables: registry.tables.iter().map(|entry| entry.define()).collect(),
         reducers: registry
@@ -196,6 +240,8 @@ pub fn schema() -> Schema {
             .iter()
             .map(|entry| entry.define())
             .collect(),
+        policies: policies.collect(),
+        views: registry.views.iter().map(|entry| entry.define()).collect(),
     }
 }
 

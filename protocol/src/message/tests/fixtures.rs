@@ -160,6 +160,7 @@ fn schema_text() -> String {
     serde_json::to_string(&Schema {
         tables: vec![table],
         reducers,
+        ..Schema::default()
     })
     .unwrap()
 }

@@ -88,6 +88,7 @@ fn private_tables_and_lifecycle_reducers_are_left_out() {
     let schema = Schema {
         tables: vec![table],
         reducers: vec![reducer],
+        ..Schema::default()
     };
     assert_eq!(typescript(&schema), typescript(&Schema::default()));
 }

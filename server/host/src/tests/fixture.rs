@@ -195,6 +195,7 @@ pub(super) fn schema(reducers: &[ReducerText]) -> Schema {
     Schema {
         tables: tables(),
         reducers: reducers.collect(),
+        ..Schema::default()
     }
 }
 

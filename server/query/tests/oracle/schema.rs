@@ -65,6 +65,7 @@ impl Tables {
         Schema {
             tables,
             reducers: Vec::new(),
+            ..Schema::default()
         }
     }
 }

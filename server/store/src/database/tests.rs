@@ -21,6 +21,7 @@ fn publish(database: &mut Database, tables: Vec<TableDef>) -> Result<(), SchemaE
     let module = Schema {
         tables,
         reducers: Vec::new(),
+        ..Schema::default()
     };
     let schema = database.schema().evolve(module, [8; 32], false).unwrap();
     database.install(schema)
@@ -130,6 +131,7 @@ fn a_schema_must_follow_from_the_installed_one() {
     let module = Schema {
         tables: vec![changed],
         reducers: Vec::new(),
+        ..Schema::default()
     };
     let evolved = database.schema().evolve(module, [9; 32], true).unwrap();
     assert_eq!(evolved.table_ids, [TableId(17)]);
@@ -280,6 +282,7 @@ fn recovery_builds_what_it_left_out() {
     let module = Schema {
         tables: vec![def],
         reducers: Vec::new(),
+        ..Schema::default()
     };
     let evolved = recovery
         .database()

@@ -11,6 +11,7 @@ fn module(tables: Vec<TableDef>) -> Schema {
     Schema {
         tables,
         reducers: Vec::new(),
+        ..Schema::default()
     }
 }
 

@@ -43,6 +43,19 @@ struct PurchaseOrder {
     placed_at: Timestamp,
 }
 
+const OWN: &str = "shop = 1 OR EXISTS (SELECT 1 FROM http_log)";
+
+/// A table with a policy, in either order of the attributes' arguments.
+#[table(public, name = secret)]
+#[policy(OWN)]
+struct Secret {
+    #[primary_key]
+    shop: u32,
+}
+
+#[view(shop: u32, since: Option<Timestamp>)]
+const CHEAP_ORDERS: &str = "SELECT number FROM orders WHERE shop = :shop AND placed_at > :since";
+
 #[table]
 struct HTTPLog {
     #[index(ordered)]
@@ -261,12 +274,27 @@ fn arguments_that_do_not_fit_are_an_error() {
 }
 
 #[test]
+fn policies_and_views_are_declared() {
+    let schema = schema();
+    let (secret, _) = schema.table("secret").expect("it is declared");
+    let policy = schema.policy(secret).expect("it has one");
+    assert_eq!(policy.condition, OWN);
+    assert_eq!(schema.policies.len(), 1);
+    let view = schema.view("cheap_orders").expect("it is declared");
+    assert_eq!(view.sql, CHEAP_ORDERS);
+    let params: Vec<_> = view.params.iter().map(|p| (&*p.name, &p.ty)).collect();
+    let since = Type::option(Type::Timestamp);
+    assert_eq!(params, [("shop", &Type::U32), ("since", &since)]);
+    schema.validate().expect("it is sound");
+}
+
+#[test]
 fn the_whole_schema_is_declared_by_this_crate_alone() {
     let Schema { tables, .. } = schema();
     let names: Vec<_> = tables.iter().map(|table| &*table.name).collect();
     assert_eq!(
         names,
-        ["http_log", "note", "orders"],
+        ["http_log", "note", "orders", "secret"],
         "`note` is of the tests of `testing`"
     );
 }

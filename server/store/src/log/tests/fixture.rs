@@ -83,6 +83,7 @@ pub(crate) fn schema(version: u8) -> Schema {
     Schema {
         tables,
         reducers: Vec::new(),
+        ..Schema::default()
     }
 }
 

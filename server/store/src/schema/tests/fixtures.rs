@@ -67,6 +67,7 @@ pub(crate) fn schema(tables: Vec<TableDef>) -> Arc<DatabaseSchema> {
     let module = Schema {
         tables,
         reducers: Vec::new(),
+        ..Schema::default()
     };
     DatabaseSchema::empty()
         .evolve(module, [7; 32], false)
