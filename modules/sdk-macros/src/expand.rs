@@ -160,9 +160,10 @@ fn entry(fields: &FieldsNamed, table: &Table) -> TokenStream {
     } else {
         quote!(::core::option::Option::None)
     };
-    let policy = match &table.policy {
-        Some(policy) => quote!(::core::option::Option::Some(#policy)),
-        None => quote!(::core::option::Option::None),
+    let policy = if let Some(policy) = &table.policy {
+        quote!(::core::option::Option::Some(#policy))
+    } else {
+        quote!(::core::option::Option::None)
     };
     let indexes = table.indexes.iter().map(
         |Index {
