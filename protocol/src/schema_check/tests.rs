@@ -97,7 +97,7 @@ fn sound() -> Schema {
 #[test]
 fn policies_and_views() {
     check("schema: a policy is of table 1, which is not there", |s| {
-        s.policies[0].table = 1
+        s.policies[0].table = 1;
     });
     check(
         "policy of table `player`: policies stand in the order of their tables, one each",
