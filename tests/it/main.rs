@@ -10,6 +10,7 @@ mod made_module;
 mod peer;
 mod server;
 mod socket;
+mod tls_proxy;
 
 mod corpus;
 mod crash;
@@ -18,3 +19,4 @@ mod gateway;
 mod kill;
 mod rust_client;
 mod smoke;
+mod tls;

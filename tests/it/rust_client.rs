@@ -9,7 +9,7 @@ use syncline_protocol::ErrorCode;
 use crate::server::TestServer;
 use crate::socket::PATIENCE;
 
-fn block_on(test: impl Future<Output = ()>) {
+pub(crate) fn block_on(test: impl Future<Output = ()>) {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().unwrap();
     runtime.block_on(async {

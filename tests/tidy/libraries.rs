@@ -18,6 +18,8 @@ const HOMES: &[(&str, &[&str])] = &[
         "tokio-tungstenite",
         &["server/gateway", "client-sdk/rust", "tests"],
     ),
+    ("tokio-rustls", &["client-sdk/rust", "server/cli", "tests"]),
+    ("rustls", &["server/cli"]),
     ("axum", &["server/gateway"]),
     ("hyper", &["server/gateway"]),
     ("hyper-util", &["server/gateway"]),

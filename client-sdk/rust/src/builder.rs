@@ -6,8 +6,10 @@ use std::time::Duration;
 use syncline_protocol::message::Delivery;
 use tokio::sync::mpsc;
 
-use crate::connection::{self, Address, Backoff, Dialler};
+use crate::connection::{self, Address, Backoff, Dialler, Tls};
 use crate::shared::Shared;
+#[cfg(feature = "tls")]
+use crate::tls::Roots;
 use crate::{Client, Error};
 
 /// Requests that wait for the connection to take them.
@@ -24,11 +26,14 @@ pub struct Builder {
     timeout: Duration,
     keep_alive: Duration,
     backoff: Option<Backoff>,
+    /// `None`: those of the platform.
+    #[cfg(feature = "tls")]
+    roots: Option<Roots>,
 }
 
 impl Client {
     /// Starts to describe a client of a database. The address is that of the server, as
-    /// `http://127.0.0.1:4510`.
+    /// `http://127.0.0.1:4510`, or `https://app.example.com` for one behind a proxy that does TLS.
     pub fn builder(url: &str, database: &str) -> Builder {
         Builder::new(url, database)
     }
@@ -48,7 +53,37 @@ impl Builder {
             timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(20),
             backoff: Some(backoff),
+            #[cfg(feature = "tls")]
+            roots: None,
         }
+    }
+
+    /// Who vouches for servers with TLS; if nothing is said, those whom the platform trusts. An authority of
+    /// one's own beside them: `Roots::platform().with_pem(pem)?`.
+    #[cfg(feature = "tls")]
+    pub fn roots(mut self, roots: Roots) -> Self {
+        self.roots = Some(roots);
+        self
+    }
+
+    /// What makes TLS of TCP, if the address asks for it.
+    #[cfg(feature = "tls")]
+    fn connector(&self, address: &Address) -> Result<Option<Tls>, Error> {
+        // To read the platform's certificates takes milliseconds: nobody waits who has no use for them.
+        let roots = || self.roots.clone().unwrap_or_else(Roots::platform);
+        address.is_tls.then(|| Tls::new(&roots())).transpose()
+    }
+
+    /// What makes TLS of TCP: nothing here does.
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "the other one has a use for it")]
+    fn connector(&self, address: &Address) -> Result<Option<Tls>, Error> {
+        use crate::error::{TlsError, TlsProblem};
+        if address.is_tls {
+            let message = "this program was built without TLS".into();
+            return Err(Error::Tls(TlsError::new(TlsProblem::NotBuilt, message)));
+        }
+        Ok(None)
     }
 
     /// The token to come with: of an earlier [`Client::token`], of an issuer, or the admin token. Without
@@ -92,8 +127,10 @@ impl Builder {
 
     /// Connects for the first time, which is tried once. Needs a tokio runtime with time and I/O.
     pub async fn connect(self) -> Result<Client, Error> {
+        let address = Address::parse(&self.url, &self.database)?;
         let dialler = Dialler {
-            address: Address::parse(&self.url, &self.database)?,
+            tls: self.connector(&address)?,
+            address,
             delivery: self.delivery,
             timeout: self.timeout,
             keep_alive: self.keep_alive,

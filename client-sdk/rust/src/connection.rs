@@ -14,7 +14,7 @@ mod socket;
 
 pub(crate) use address::Address;
 pub(crate) use backoff::Backoff;
-pub(crate) use socket::Connection;
+pub(crate) use socket::{Connection, Tls};
 
 use crate::shared::{Command, Shared};
 use crate::{ConnectionState, Error};
@@ -32,6 +32,8 @@ const SOUND: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Dialler {
     pub(crate) address: Address,
+    /// `None`: plain TCP.
+    pub(crate) tls: Option<Tls>,
     pub(crate) delivery: Delivery,
     pub(crate) timeout: Duration,
     /// Silence after which a sign of life is asked for; after twice that the connection is lost.
@@ -50,7 +52,7 @@ impl Dialler {
             delivery: self.delivery,
         };
         let (connection, welcome) =
-            socket::connect(&self.address, introduction, self.timeout).await?;
+            socket::connect(&self.address, self.tls.as_ref(), introduction, self.timeout).await?;
         let Welcome {
             identity,
             connection: id,

@@ -14,6 +14,9 @@ pub enum Error {
     /// The server cannot be reached, or what is there is no Syncline server.
     #[error("cannot connect: {0}")]
     Connect(String),
+    /// No TLS connection came about, so nothing was sent.
+    #[error("no TLS connection: {0}")]
+    Tls(TlsError),
     /// The server refused the connection: a bad token, no such database, ..
     #[error("connection refused: {0}")]
     Refused(WireError),
@@ -50,6 +53,79 @@ pub enum Error {
     Closed,
 }
 
+/// Why no TLS connection came about: a sentence, and what kind of trouble it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TlsError {
+    problem: TlsProblem,
+    message: String,
+}
+
+/// What is wrong with a TLS connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsProblem {
+    /// Nobody who is trusted has signed the server's certificate.
+    UntrustedIssuer,
+    /// The server's certificate is for other names.
+    WrongName,
+    /// The server's certificate has expired or is not valid yet.
+    OutOfDate,
+    /// The server shows the certificate of an authority as its own.
+    AuthorityAsServer,
+    /// Nobody is trusted: there are no certificates of authorities.
+    NoRoots,
+    /// What should be a certificate of an authority is none.
+    BadRoot,
+    /// The address asks for TLS, and the server does not speak it.
+    PlainServer,
+    /// The server speaks TLS, and the address does not ask for it.
+    TlsServer,
+    /// The client was built without TLS.
+    NotBuilt,
+    /// Anything else; the message says what.
+    Other,
+}
+
+impl TlsError {
+    pub(crate) fn new(problem: TlsProblem, message: String) -> Self {
+        Self { problem, message }
+    }
+
+    /// What kind of trouble it is.
+    #[must_use]
+    pub fn problem(&self) -> TlsProblem {
+        self.problem
+    }
+}
+
+impl TlsProblem {
+    /// What a program can do about it.
+    fn hint(self) -> Option<&'static str> {
+        Some(match self {
+            Self::UntrustedIssuer => {
+                "give the authority's certificate with `Builder::roots`, or let the server have one \
+                 of an authority that the platform trusts"
+            }
+            Self::WrongName => "connect to a name that the certificate is for",
+            Self::OutOfDate => "renew the certificate, or set the clock of this machine",
+            Self::AuthorityAsServer => {
+                "make a certificate for the server with basicConstraints=CA:FALSE, signed by the authority"
+            }
+            Self::NoRoots => {
+                "install the platform's certificates (ca-certificates), or give some with `Builder::roots`"
+            }
+            Self::BadRoot => "it is like -----BEGIN CERTIFICATE-----",
+            Self::PlainServer => {
+                "write http:// or ws:// for a server without TLS, or the port of the proxy in front of it"
+            }
+            Self::TlsServer => "write https:// or wss:// for a server with TLS",
+            Self::NotBuilt => "build syncline-client with its feature `tls`",
+            Self::Other => return None,
+        })
+    }
+}
+
 impl Error {
     /// The server's code, if the error came from it.
     #[must_use]
@@ -62,13 +138,14 @@ impl Error {
         }
     }
 
-    /// What to do about it, if the server knows.
+    /// What to do about it, if that is known.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Refused(error) | Self::Reducer(error) | Self::Server(error) => {
                 error.hint.as_deref()
             }
+            Self::Tls(error) => error.problem.hint(),
             _ => None,
         }
     }

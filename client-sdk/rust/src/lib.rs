@@ -28,6 +28,9 @@
 //! # }
 //! ```
 //!
+//! An address that begins with `https://` or `wss://` asks for TLS (feature `tls`, on by default), with the
+//! certificates that the platform trusts or those of [`Builder::roots`].
+//!
 //! A call whose reply did not come before the connection was lost fails with
 //! [`Error::OutcomeUnknown`] and is never sent again by the client itself.
 
@@ -42,10 +45,12 @@ mod rows;
 mod shared;
 mod state;
 mod subscription;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use builder::Builder;
 pub use client::Client;
-pub use error::Error;
+pub use error::{Error, TlsError, TlsProblem};
 pub use events::{Batch, Event, Events, RowChange};
 pub use rows::{Outcome, Row, Rows};
 pub use state::ConnectionState;

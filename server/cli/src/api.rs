@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
+use syncline_client::tls::Roots;
 use syncline_protocol::{ErrorCode, WireError};
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use crate::args::Common;
 use crate::failure::{Failure, at, not_understood};
+use crate::tls;
 
 const CONNECT_S_MAX: u64 = 10;
 /// Where `syncline start` keeps its data if it is not told.
@@ -25,6 +27,8 @@ pub(crate) struct Api {
     token: Option<String>,
     /// The file that the token is from, if it was not given.
     token_file: Option<PathBuf>,
+    /// Who vouches for the server, if it has TLS.
+    roots: Roots,
     agent: Agent,
 }
 
@@ -41,9 +45,13 @@ impl Api {
             Some(token) => (Some(token.trim().to_owned()), None),
             None => found_token(common, &server)?,
         };
+        let roots = tls::roots(common, &server)?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(CONNECT_S_MAX)))
+            // A token goes to the server that was named, and to no other one.
+            .max_redirects(0)
+            .tls_config(tls::config(&roots))
             // Not for the network, but for servers of this machine: no proxy knows them.
             .proxy(if is_local(&server) {
                 None
@@ -55,6 +63,7 @@ impl Api {
             server,
             token,
             token_file,
+            roots,
             agent: config.new_agent(),
         })
     }
@@ -63,12 +72,14 @@ impl Api {
     pub(crate) fn with_token(server: &str, token: &str) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
+            .max_redirects(0)
             .proxy(None)
             .build();
         Self {
             server: server.to_owned(),
             token: Some(token.to_owned()),
             token_file: None,
+            roots: Roots::none(),
             agent: config.new_agent(),
         }
     }
@@ -83,7 +94,7 @@ impl Api {
         self
     }
 
-    /// `http://` and the address.
+    /// `http://` or `https://` and the address.
     pub(crate) fn server(&self) -> &str {
         &self.server
     }
@@ -93,10 +104,15 @@ impl Api {
         self.token.as_deref()
     }
 
-    /// Whether a Syncline server answers.
-    pub(crate) fn is_up(&self) -> bool {
+    /// Who vouches for the server, if it has TLS.
+    pub(crate) fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// Whether a Syncline server answers, and if not, why.
+    pub(crate) fn health(&self) -> Result<(), Failure> {
         let answer = self.agent.get(format!("{}/v1/health", self.server)).call();
-        answer.is_ok_and(|answer| answer.status().is_success())
+        self.checked(answer).map(|_| ())
     }
 
     /// GET below `/v1/databases/`.
@@ -150,13 +166,23 @@ impl Api {
             return Ok(answer);
         }
         let status = answer.status();
+        if let Some(place) = answer.headers().get("location") {
+            let place = String::from_utf8_lossy(place.as_bytes()).into_owned();
+            return Err(
+                Failure::unreachable(format!("{} sends us to {place}", self.server))
+                    .hint("name the server where it is, with --server or SYNCLINE_SERVER"),
+            );
+        }
         let text = text_of(answer)?;
         let refusal: Refusal =
             serde_json::from_str(&text).map_err(|_| not_understood(format!("status {status}")))?;
         Err(self.explained(refusal.error))
     }
 
-    fn unreachable(&self, error: &dyn std::fmt::Display) -> Failure {
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        if let Some(failure) = tls::failure(&self.server, error) {
+            return failure;
+        }
         Failure::unreachable(format!("cannot reach {}: {error}", self.server)).hint(
             "start a server with `syncline start`, or name one with --server or SYNCLINE_SERVER",
         )
@@ -211,21 +237,15 @@ fn found_token(
 
 fn checked_url(server: &str) -> Result<String, Failure> {
     let server = server.trim_end_matches('/');
-    if server.starts_with("https://") {
-        return Err(
-            Failure::usage("the command line does not speak TLS (https) yet")
-                .hint("run it on the server's machine, or through `ssh -L 4510:127.0.0.1:4510`"),
-        );
-    }
     if !server.contains("://") {
         return Ok(format!("http://{server}"));
     }
-    if server.starts_with("http://") {
+    if server.starts_with("http://") || server.starts_with("https://") {
         return Ok(server.to_owned());
     }
     Err(
         Failure::usage(format!("{server} is no address of a server"))
-            .hint("it is like http://127.0.0.1:4510"),
+            .hint("it is like http://127.0.0.1:4510 or https://app.example.com"),
     )
 }
 

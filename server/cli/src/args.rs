@@ -58,6 +58,15 @@ pub(crate) struct Common {
         help_heading = "Global options"
     )]
     pub(crate) token: Option<String>,
+    /// Trust this authority as well (PEM), for a server with https:// whose certificate is of one's own making
+    #[arg(
+        long,
+        global = true,
+        env = "SYNCLINE_CACERT",
+        value_name = "FILE",
+        help_heading = "Global options"
+    )]
+    pub(crate) cacert: Option<PathBuf>,
     /// Print JSON, for programs
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,

@@ -14,6 +14,7 @@ mod output;
 mod parse;
 mod project;
 mod signals;
+mod tls;
 
 use std::process::ExitCode;
 

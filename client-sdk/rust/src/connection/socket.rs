@@ -11,20 +11,28 @@ use syncline_protocol::message::{
 };
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::address::Address;
-use crate::Error;
+use crate::{Error, TlsError, TlsProblem};
 
 /// Small buffers, which grow with what is read: a program may hold many connections.
 const BUFFER_BYTES: usize = 8 << 10;
 
-pub(crate) type Sink = SplitSink<WebSocketStream<TcpStream>, Message>;
-pub(crate) type Stream = SplitStream<WebSocketStream<TcpStream>>;
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Sink = SplitSink<Socket, Message>;
+pub(crate) type Stream = SplitStream<Socket>;
+
+#[cfg(feature = "tls")]
+pub(crate) use crate::tls::Connector as Tls;
+/// A build without TLS has no value of this.
+#[cfg(not(feature = "tls"))]
+pub(crate) type Tls = std::convert::Infallible;
 
 /// A connection that has been welcomed.
 #[derive(Debug)]
@@ -44,15 +52,19 @@ pub(crate) struct Introduction {
 /// Dials, upgrades, says Hello and waits for Welcome, all within `timeout`.
 pub(crate) async fn connect(
     address: &Address,
+    tls: Option<&Tls>,
     introduction: Introduction,
     timeout: Duration,
 ) -> Result<(Connection, Welcome), Error> {
-    let dialled = tokio::time::timeout(timeout, dial(address, introduction)).await;
+    // Boxed: a handshake's state is large, and lives for a moment in a future that lives long.
+    let dial = Box::pin(dial(address, tls, introduction));
+    let dialled = tokio::time::timeout(timeout, dial).await;
     dialled.unwrap_or_else(|_| Err(Error::Connect(format!("no answer within {timeout:?}"))))
 }
 
 async fn dial(
     address: &Address,
+    tls: Option<&Tls>,
     introduction: Introduction,
 ) -> Result<(Connection, Welcome), Error> {
     let tcp = TcpStream::connect(&address.authority).await;
@@ -60,7 +72,17 @@ async fn dial(
     // Frames are small and batched already.
     tcp.set_nodelay(true)
         .map_err(|error| Error::Connect(error.to_string()))?;
-    let url = format!("ws://{}{}", address.authority, address.path);
+    let (scheme, stream) = match tls {
+        None => ("ws", MaybeTlsStream::Plain(tcp)),
+        #[cfg(feature = "tls")]
+        Some(tls) => {
+            let stream = tls.connect(address.host(), tcp).await?;
+            ("wss", MaybeTlsStream::Rustls(stream))
+        }
+        #[cfg(not(feature = "tls"))]
+        Some(never) => match *never {},
+    };
+    let url = format!("{scheme}://{}{}", address.authority, address.path);
     let mut request = url.into_client_request().map_err(|error| refused(&error))?;
     let subprotocol = Encoding::MessagePack.subprotocol();
     request.headers_mut().insert(
@@ -72,8 +94,8 @@ async fn dial(
         .write_buffer_size(BUFFER_BYTES)
         .max_message_size(Some(QUERY_BYTES_MAX))
         .max_frame_size(Some(QUERY_BYTES_MAX));
-    let upgraded = tokio_tungstenite::client_async_with_config(request, tcp, Some(config)).await;
-    let (socket, _response) = upgraded.map_err(|error| refused(&error))?;
+    let upgraded = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await;
+    let (socket, _response) = upgraded.map_err(|error| not_upgraded(address, &error))?;
     let (mut sink, mut stream) = socket.split();
 
     let mut hello = Vec::new();
@@ -99,7 +121,27 @@ async fn dial(
     }
 }
 
-/// Why an upgrade failed: the server's own words if it has some.
+/// Why an upgrade failed. Plain HTTP to a server of TLS is the mistake that is told apart: such a server
+/// answers with a TLS alert, which is no HTTP, or says in HTTP that it wants TLS.
+fn not_upgraded(address: &Address, error: &tungstenite::Error) -> Error {
+    let is_tls_server = !address.is_tls
+        && match error {
+            tungstenite::Error::Protocol(ProtocolError::HttparseError(_)) => true,
+            tungstenite::Error::Http(response) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                response.status() == StatusCode::BAD_REQUEST
+                    && body.windows(5).any(|word| word == b"HTTPS")
+            }
+            _ => false,
+        };
+    if is_tls_server {
+        let message = format!("{} does not speak plain HTTP", address.authority);
+        return Error::Tls(TlsError::new(TlsProblem::TlsServer, message));
+    }
+    refused(error)
+}
+
+/// Why a request for an upgrade cannot be or was not answered: the server's own words if it has some.
 fn refused(error: &tungstenite::Error) -> Error {
     #[derive(serde::Deserialize)]
     struct Body {

@@ -8,10 +8,11 @@ fn addresses_of_servers() {
         ("http://127.0.0.1:4510", "http://127.0.0.1:4510"),
         ("http://127.0.0.1:4510/", "http://127.0.0.1:4510"),
         ("localhost:4510", "http://localhost:4510"),
+        ("https://example.com/", "https://example.com"),
     ] {
         assert_eq!(checked_url(given).unwrap(), expected);
     }
-    for wrong in ["https://example.com", "ftp://example.com"] {
+    for wrong in ["wss://example.com", "ftp://example.com"] {
         assert_eq!(checked_url(wrong).unwrap_err().exit_code(), 2, "{wrong}");
     }
 }
@@ -23,6 +24,7 @@ fn knows_this_machine() {
         "http://localhost",
         "http://[::1]:80/",
         "http://127.1.2.3",
+        "https://localhost:4511",
     ] {
         assert!(is_local(local), "{local}");
     }

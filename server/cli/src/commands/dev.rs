@@ -77,9 +77,14 @@ pub(crate) fn run(common: &Common, args: &Dev) -> Result<(), Failure> {
 /// The server of the command line, or one in this process if nothing answers there.
 fn reach(common: &Common, project: &Project) -> Result<(Api, Option<Server>), Failure> {
     let api = Api::new(common)?;
-    if api.is_up() {
-        eprintln!("using the server at {}", api.server());
-        return Ok((api, None));
+    match api.health() {
+        Ok(()) => {
+            eprintln!("using the server at {}", api.server());
+            return Ok((api, None));
+        }
+        // None that is started here would speak TLS.
+        Err(failure) if api.server().starts_with("https://") => return Err(failure),
+        Err(_) => {}
     }
     let address = api.server().trim_start_matches("http://");
     let listen = address

@@ -10,6 +10,7 @@ use crate::api::Api;
 use crate::args::{Common, Subscribe};
 use crate::failure::{Failure, not_understood};
 use crate::output::{self, cell, printable};
+use crate::tls;
 
 /// Prints the rows of a query and then every change, until Ctrl-C.
 pub(crate) fn run(common: &Common, args: &Subscribe) -> Result<(), Failure> {
@@ -41,7 +42,7 @@ async fn follow(
     as_json: bool,
 ) -> Result<(), Failure> {
     let explain = |error| failure(api, error);
-    let mut builder = Client::builder(api.server(), &args.sql.database);
+    let mut builder = Client::builder(api.server(), &args.sql.database).roots(api.roots().clone());
     if let Some(token) = api.token() {
         builder = builder.token(token);
     }
@@ -93,6 +94,7 @@ fn failure(api: &Api, error: Error) -> Failure {
             api.explained(error)
         }
         Error::Arguments(message) => WireError::new(ErrorCode::BadArguments, message).into(),
+        Error::Tls(error) => tls::explained(api.server(), &error),
         Error::Protocol(reason) => not_understood(reason),
         error => Failure::unreachable(format!("{}: {error}", api.server()))
             .hint("start a server with `syncline start`, or name one with --server"),

@@ -5,3 +5,6 @@ mod init;
 mod refusals;
 mod server;
 mod talk;
+mod tls;
+#[path = "../../../../tests/it/tls_proxy.rs"]
+mod tls_proxy;

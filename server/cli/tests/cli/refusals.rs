@@ -76,8 +76,8 @@ fn a_wrong_command_line_is_code_2() {
         (&["call", "chat", "send", "--args", "1"], "JSON array"),
         (&["version", "--server", "https://example.com"], ""),
         (
-            &["schema", "chat", "--server", "https://example.com"],
-            "TLS",
+            &["schema", "chat", "--server", "wss://example.com"],
+            "no address of a server",
         ),
     ] {
         let done = run(syncline()

@@ -30,6 +30,7 @@ pub(crate) fn syncline() -> Command {
         "SYNCLINE_SERVER",
         "SYNCLINE_DATA",
         "SYNCLINE_TOKEN",
+        "SYNCLINE_CACERT",
         "SYNCLINE_LOG",
     ] {
         command.env_remove(variable);

@@ -8,6 +8,8 @@ fn addresses_in_all_forms() {
         ("[::1]:4510", "[::1]:4510", ""),
         ("http://[::1]", "[::1]:80", ""),
         ("example.org/sync/", "example.org:80", "/sync"),
+        ("https://example.org", "example.org:443", ""),
+        ("wss://[::1]:4511/sync", "[::1]:4511", "/sync"),
     ];
     for (url, authority, prefix) in cases {
         let address = Address::parse(url, "board").unwrap();
@@ -17,6 +19,20 @@ fn addresses_in_all_forms() {
             format!("{prefix}/v1/databases/board/connect"),
             "{url}"
         );
+        let is_tls = url.starts_with("https") || url.starts_with("wss");
+        assert_eq!(address.is_tls, is_tls, "{url}");
+    }
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn hosts() {
+    for (url, host) in [
+        ("https://example.org", "example.org"),
+        ("wss://127.0.0.1:4511", "127.0.0.1"),
+        ("https://[::1]:4511", "::1"),
+    ] {
+        assert_eq!(Address::parse(url, "board").unwrap().host(), host);
     }
 }
 
@@ -25,7 +41,7 @@ fn bad_addresses() {
     for url in [
         "",
         "http://",
-        "wss://host",
+        "https://",
         "ftp://host",
         "http://a b",
         "http://h/\r\nX: y",
