@@ -90,6 +90,8 @@ pub const STEP_COMMANDS_MAX: usize = 1024;
 pub const LOG_PENDING_BYTES_MAX: usize = 64 << 20;
 /// A segment of the commit log.
 pub const LOG_SEGMENT_BYTES: usize = 64 << 20;
+/// Records of the commit log after which one holds the row sums of all tables.
+pub const LOG_SUMS_BYTES: usize = 8 << 20;
 /// A record of the commit log.
 pub const LOG_RECORD_BYTES_MAX: usize = 256 << 20;
 

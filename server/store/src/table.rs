@@ -35,6 +35,8 @@ pub struct Table {
     plain_len: Option<usize>,
     /// The row before an update, for the indexes.
     old_row: Vec<u8>,
+    /// Wrapping sum of the hashes of all rows.
+    row_sum: u64,
 }
 
 impl Table {
@@ -59,6 +61,7 @@ impl Table {
             },
             def,
             old_row: Vec::new(),
+            row_sum: 0,
         }
     }
 

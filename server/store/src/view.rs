@@ -25,6 +25,7 @@ struct TableView {
     layout: Arc<RowLayout>,
     pages: PagesView,
     auto_increment: u128,
+    row_sum: u64,
 }
 
 const _: () = {
@@ -40,6 +41,7 @@ impl ReadView {
             layout: Arc::clone(table.shared_layout()),
             pages: table.pages().clone(),
             auto_increment: table.auto_increment(),
+            row_sum: table.row_sum(),
         };
         Self {
             schema,
@@ -88,6 +90,11 @@ impl ReadView {
     /// High-water mark of a table's auto_increment column.
     pub fn auto_increment(&self, id: TableId) -> u128 {
         self.table(id).map_or(0, |table| table.auto_increment)
+    }
+
+    /// Wrapping sum of the hashes of a table's rows, as the writer kept it.
+    pub fn row_sum(&self, id: TableId) -> u64 {
+        self.table(id).map_or(0, |table| table.row_sum)
     }
 
     /// All rows of a table in page order; none if there is no such table.

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use syncline_protocol::limits::LOG_RECORD_BYTES_MAX;
+use syncline_protocol::limits::{LOG_RECORD_BYTES_MAX, LOG_SUMS_BYTES};
 use syncline_protocol::{ChangeSet, Lsn};
 
 use super::error::LogError;
 use super::handover::{Batch, Handover};
-use super::record::{self, Encoder, Made, OVERHEAD_BYTES, PublishRecord, TransactionRecord};
+use super::record::{self, Encoder, Made, OVERHEAD_BYTES, Parts, PublishRecord, TransactionRecord};
 use super::writer::{LogWriter, Progress};
 use crate::database::Database;
 use crate::disk::Disk;
@@ -26,6 +26,8 @@ pub struct LogAppender {
     has_audit: bool,
     pending_bytes_max: usize,
     encoder: Encoder,
+    /// Bytes of records since the last that had row sums.
+    unsummed_bytes: usize,
     disk: Arc<dyn Disk>,
     modules: PathBuf,
 }
@@ -45,6 +47,7 @@ impl LogAppender {
             has_audit: options.audit,
             pending_bytes_max: options.pending_bytes_max,
             encoder: Encoder::default(),
+            unsummed_bytes: 0,
             disk,
             modules,
         }
@@ -65,7 +68,13 @@ impl LogAppender {
         let made = Made { database, changes };
         let out = &mut self.batch.bytes;
         let start = out.len();
-        record::put_transaction(lsn, record, self.has_audit, &made, &mut self.encoder, out);
+        let sums = self.unsummed_bytes >= LOG_SUMS_BYTES;
+        let audit = self.has_audit;
+        if sums {
+            self.unsummed_bytes = 0;
+        }
+        let parts = Parts { audit, sums };
+        record::put_transaction(lsn, record, parts, &made, &mut self.encoder, out);
         self.appended(lsn, start)
     }
 
@@ -100,6 +109,7 @@ impl LogAppender {
             self.batch.first = lsn;
         }
         self.batch.count += 1;
+        self.unsummed_bytes += len;
         self.last = lsn;
         lsn
     }

@@ -34,8 +34,8 @@ pub use appender::LogAppender;
 pub use changes::{LoggedChange, LoggedChanges};
 pub use error::{LogError, OpenError};
 pub use record::{
-    Audit, LoggedPublish, LoggedRecord, LoggedTransaction, OpenRecord, PublishRecord,
-    TransactionRecord,
+    Audit, LoggedPublish, LoggedRecord, LoggedTransaction, OpenRecord, PublishRecord, RowSum,
+    RowSums, TransactionRecord,
 };
 pub use segment::LOG_VERSION;
 pub use writer::{LogWriter, Progress, Wake};

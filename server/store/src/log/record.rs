@@ -3,19 +3,20 @@
 //! | offset | bytes | field |
 //! |---|---|---|
 //! | 0 | 4 | length of what follows |
-//! | 4 | 1 | kind: 1 open, 2 transaction, 3 publish, 4 seal; 5 checkpoint and 6 row sums are reserved |
+//! | 4 | 1 | kind: 1 open, 2 transaction, 3 publish, 4 seal |
 //! | 5 | | body |
 //!
 //! | kind | body |
 //! |---|---|
-//! | open | u64 epoch; u64 parent epoch; u64 start Lsn; i64 time; u64 hash seed |
-//! | transaction | varint Lsn; i64 time; u8 1 if the audit part follows, else 0; audit; changes |
+//! | open | u64 epoch; u64 parent epoch; u64 start Lsn; i64 time; u64 hash seed; [`sums`] |
+//! | transaction | varint Lsn; i64 time; u8 parts: 1 audit, 2 sums; those parts; changes |
 //! | audit | 32 caller; 16 connection; 32 seed; sized reducer name (UTF-8); sized packed arguments |
-//! | publish | varint Lsn; i64 time; 32 caller; 32 module hash; u8 clear data; varint next table id; varint count, then as many varint table ids; sized schema ([`schema_codec`]); changes |
+//! | publish | varint Lsn; i64 time; 32 caller; 32 module hash; u8 parts: 1 clear data, 2 sums; sums if so; varint next table id; varint count, then as many varint table ids; sized schema ([`schema_codec`]); changes |
 //! | seal | u64 durable Lsn |
 //!
 //! Numbers are little-endian; varints and changes are those of `varint` and [`super::changes`];
 //! "sized" is a varint length and bytes. Transactions and publishes have an Lsn, opens and seals have none.
+//! Sums are those after the record's own changes. In version 1 no record has any.
 
 use std::sync::Arc;
 
@@ -29,6 +30,10 @@ use super::varint;
 use crate::database::Database;
 use crate::schema::DatabaseSchema;
 
+pub mod sums;
+
+pub use sums::{RowSum, RowSums};
+
 /// Bytes before the body of a record.
 const HEADER_BYTES: usize = 5;
 
@@ -36,6 +41,19 @@ const OPEN: u8 = 1;
 const TRANSACTION: u8 = 2;
 const PUBLISH: u8 = 3;
 const SEAL: u8 = 4;
+
+/// Bits of the byte that names parts: the audit of a transaction, or that a publish clears the data.
+const FIRST_PART: u8 = 1;
+const SUMS: u8 = 2;
+
+/// Which parts a transaction's record has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    /// Who called what.
+    pub(crate) audit: bool,
+    /// What the tables hold after it.
+    pub(crate) sums: bool,
+}
 
 /// A transaction, but for what it changed.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +104,7 @@ pub struct OpenRecord {
 #[derive(Clone, Debug)]
 pub enum LoggedRecord<'a> {
     /// The database was opened.
-    Open(OpenRecord),
+    Open(OpenRecord, RowSums<'a>),
     /// A transaction was committed.
     Transaction(LoggedTransaction<'a>),
     /// A module was published.
@@ -104,6 +122,8 @@ pub struct LoggedTransaction<'a> {
     pub time: i64,
     /// Unless the log was told to leave it out.
     pub audit: Option<Audit<'a>>,
+    /// What the tables held after it, now and then.
+    pub sums: Option<RowSums<'a>>,
     /// What it did.
     pub changes: LoggedChanges<'a>,
 }
@@ -121,6 +141,8 @@ pub struct LoggedPublish<'a> {
     pub schema: DatabaseSchema,
     /// Every row of the module's tables was thrown away first.
     pub clear_data: bool,
+    /// What the tables held after it.
+    pub sums: Option<RowSums<'a>>,
     /// What `init` did.
     pub changes: LoggedChanges<'a>,
 }
@@ -185,7 +207,7 @@ impl Encoder {
 pub(crate) fn put_transaction(
     lsn: Lsn,
     record: &TransactionRecord<'_>,
-    with_audit: bool,
+    parts: Parts,
     made: &Made<'_>,
     encoder: &mut Encoder,
     out: &mut Vec<u8>,
@@ -193,13 +215,16 @@ pub(crate) fn put_transaction(
     let start = begin(TRANSACTION, out);
     varint::put(u128::from(lsn.0), out);
     out.extend_from_slice(&record.time.to_le_bytes());
-    out.push(u8::from(with_audit));
-    if with_audit {
+    out.push((u8::from(parts.audit) * FIRST_PART) | (u8::from(parts.sums) * SUMS));
+    if parts.audit {
         out.extend_from_slice(&record.caller.0);
         out.extend_from_slice(&record.connection.0);
         out.extend_from_slice(&record.seed);
         varint::put_sized(record.reducer.as_bytes(), out);
         varint::put_sized(record.args, out);
+    }
+    if parts.sums {
+        sums::put(RowSum::of(made.database), out);
     }
     encoder.put_changes(made, out);
     finish(start, out);
@@ -222,7 +247,8 @@ pub(crate) fn put_publish(
     out.extend_from_slice(&record.caller.0);
     let hash = record.schema.module_hash.as_ref();
     out.extend_from_slice(hash.expect("what is published has a module"));
-    out.push(u8::from(record.clear_data));
+    out.push((u8::from(record.clear_data) * FIRST_PART) | SUMS);
+    sums::put(RowSum::of(made.database), out);
     varint::put(u128::from(record.schema.next_table_id), out);
     varint::put(record.schema.table_ids.len() as u128, out);
     for id in &record.schema.table_ids {
@@ -233,14 +259,15 @@ pub(crate) fn put_publish(
     finish(start, out);
 }
 
-/// Appends an open.
-pub(crate) fn put_open(record: &OpenRecord, out: &mut Vec<u8>) {
+/// Appends an open of this database.
+pub(crate) fn put_open(record: &OpenRecord, database: &Database, out: &mut Vec<u8>) {
     let start = begin(OPEN, out);
     for number in [record.epoch.0, record.parent.0, record.start.0] {
         out.extend_from_slice(&number.to_le_bytes());
     }
     out.extend_from_slice(&record.time.to_le_bytes());
     out.extend_from_slice(&record.hash_seed.to_le_bytes());
+    sums::put(RowSum::of(database), out);
     finish(start, out);
 }
 
@@ -267,7 +294,7 @@ pub(crate) fn take<'a>(reader: &mut Reader<'a>) -> Result<LoggedRecord<'a>, Code
     let mut reader = Reader::new(reader.sized()?);
     let [kind] = reader.array()?;
     match kind {
-        OPEN => take_open(reader).map(LoggedRecord::Open),
+        OPEN => take_open(reader).map(|(open, sums)| LoggedRecord::Open(open, sums)),
         TRANSACTION => take_transaction(reader).map(LoggedRecord::Transaction),
         PUBLISH => take_publish(reader).map(LoggedRecord::Publish),
         SEAL => {
@@ -279,7 +306,7 @@ pub(crate) fn take<'a>(reader: &mut Reader<'a>) -> Result<LoggedRecord<'a>, Code
     }
 }
 
-fn take_open(mut reader: Reader<'_>) -> Result<OpenRecord, CodecError> {
+fn take_open(mut reader: Reader<'_>) -> Result<(OpenRecord, RowSums<'_>), CodecError> {
     let mut number = || reader.array().map(u64::from_le_bytes);
     let record = OpenRecord {
         epoch: Epoch(number()?),
@@ -288,30 +315,55 @@ fn take_open(mut reader: Reader<'_>) -> Result<OpenRecord, CodecError> {
         time: number()?.cast_signed(),
         hash_seed: number()?,
     };
+    // Version 1 ends here.
+    let sums = if reader.rest().is_empty() {
+        RowSums::default()
+    } else {
+        sums::take(&mut reader)?
+    };
     reader.finish()?;
-    Ok(record)
+    Ok((record, sums))
+}
+
+/// Takes the byte that names the parts that follow: whether the first one does, and whether sums do.
+fn take_parts(reader: &mut Reader<'_>) -> Result<(bool, bool), CodecError> {
+    let [parts] = reader.array()?;
+    if parts & !(FIRST_PART | SUMS) != 0 {
+        return Err(CodecError::BadTag);
+    }
+    Ok((parts & FIRST_PART != 0, parts & SUMS != 0))
+}
+
+fn take_sums<'a>(
+    are_there: bool,
+    reader: &mut Reader<'a>,
+) -> Result<Option<RowSums<'a>>, CodecError> {
+    are_there.then(|| sums::take(reader)).transpose()
 }
 
 fn take_transaction(mut reader: Reader<'_>) -> Result<LoggedTransaction<'_>, CodecError> {
     let lsn = Lsn(varint::take_u64(&mut reader)?);
     let time = i64::from_le_bytes(reader.array()?);
-    let audit = match reader.array()? {
-        [0] => None,
-        [1] => Some(Audit {
+    let (has_audit, has_sums) = take_parts(&mut reader)?;
+    let audit = if has_audit {
+        Some(Audit {
             caller: Identity(reader.array()?),
             connection: ConnectionId(reader.array()?),
             seed: reader.array()?,
             reducer: core::str::from_utf8(varint::take_sized(&mut reader)?)
                 .map_err(|_| CodecError::NotUtf8)?,
             args: varint::take_sized(&mut reader)?,
-        }),
-        _ => return Err(CodecError::BadTag),
+        })
+    } else {
+        None
     };
+    let sums = take_sums(has_sums, &mut reader)?;
     let changes = LoggedChanges::new(reader.rest());
     Ok(LoggedTransaction {
         lsn,
         time,
         audit,
+        sums,
         changes,
     })
 }
@@ -321,11 +373,8 @@ fn take_publish(mut reader: Reader<'_>) -> Result<LoggedPublish<'_>, CodecError>
     let time = i64::from_le_bytes(reader.array()?);
     let caller = Identity(reader.array()?);
     let module_hash = Some(reader.array()?);
-    let clear_data = match reader.array()? {
-        [0] => false,
-        [1] => true,
-        _ => return Err(CodecError::BadTag),
-    };
+    let (clear_data, has_sums) = take_parts(&mut reader)?;
+    let sums = take_sums(has_sums, &mut reader)?;
     let next_table_id = varint::take_u32(&mut reader)?;
     let count = varint::take_u32(&mut reader)? as usize;
     if count > reader.rest().len() {
@@ -350,6 +399,7 @@ fn take_publish(mut reader: Reader<'_>) -> Result<LoggedPublish<'_>, CodecError>
         caller,
         schema,
         clear_data,
+        sums,
         changes,
     })
 }

@@ -7,7 +7,7 @@
 //! | offset | bytes | field |
 //! |---|---|---|
 //! | 0 | 8 | magic `SYNCLOG` and a line feed |
-//! | 8 | 4 | version of the format, 1. Bytes 0 to 16, and what the crc covers, are the same in every version |
+//! | 8 | 4 | version of the format, 2. Bytes 0 to 16, and what the crc covers, are the same in every version |
 //! | 12 | 4 | crc32c of bytes 0 to 12 and 16 to 128 |
 //! | 16 | 8 | number of the segment |
 //! | 24 | 8 | Lsn that comes first in it: it takes the place of what earlier segments have from it on |
@@ -15,17 +15,23 @@
 //! | 40 | 8 | epoch |
 //! | 48 | 8 | salt of the log, the same in every segment |
 //! | 56 | 8 | bytes at its front that were durable before it got its name: a segment that an open begins is written whole, one made ahead has 0 |
-//! | 64 | 64 | reserved, 0: hash of the group before, checkpoint that it follows |
+//! | 64 | 32 | chain before its first group ([`super::group`]); 0 in version 1 |
+//! | 96 | 32 | reserved, 0 |
 //! | 128 | | groups ([`super::group`]), then zeros, or the end of the file |
+//!
+//! Version 1 is read as well: it has no chain and no row sums. A database of version 1 goes on in segments
+//! of version 2 from its next open on, and a release that knows version 1 alone refuses it from then on.
 
 use std::path::{Path, PathBuf};
 
 use syncline_protocol::{Epoch, Lsn};
 
-use super::group::{GROUP_ALIGN, is_blank};
+use super::group::{Chain, GROUP_ALIGN, is_blank};
 
-/// Version of the log's format.
-pub const LOG_VERSION: u32 = 1;
+/// Version of the log's format: what is written.
+pub const LOG_VERSION: u32 = 2;
+/// The oldest version that is read.
+pub(crate) const LOG_VERSION_MIN: u32 = 1;
 /// Bytes of a segment's header.
 pub(crate) const SEGMENT_HEADER_BYTES: usize = 128;
 
@@ -46,6 +52,9 @@ pub(crate) struct SegmentHeader {
     pub(crate) epoch: Epoch,
     pub(crate) salt: u64,
     pub(crate) whole: u64,
+    pub(crate) chain: Chain,
+    /// Of the format; [`Self::encode`] writes [`LOG_VERSION`].
+    pub(crate) version: u32,
 }
 
 /// What the beginning of a segment turns out to be.
@@ -77,6 +86,7 @@ impl SegmentHeader {
         for (at, field) in (16..).step_by(8).zip(fields) {
             bytes[at..at + 8].copy_from_slice(&field.to_le_bytes());
         }
+        bytes[64..96].copy_from_slice(&self.chain.0);
         let crc = crc_of_header(&bytes);
         bytes[12..16].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -109,8 +119,9 @@ impl Beginning {
         if bytes[..8] != MAGIC || u32_at(12) != crc_of_header(bytes) {
             return Self::Bad;
         }
-        if u32_at(8) != LOG_VERSION {
-            return Self::Version(u32_at(8));
+        let version = u32_at(8);
+        if !(LOG_VERSION_MIN..=LOG_VERSION).contains(&version) {
+            return Self::Version(version);
         }
         Self::Header(SegmentHeader {
             number: u64_at(16),
@@ -119,6 +130,8 @@ impl Beginning {
             epoch: Epoch(u64_at(40)),
             salt: u64_at(48),
             whole: u64_at(56),
+            chain: Chain(bytes[64..].first_chunk().copied().unwrap_or_default()),
+            version,
         })
     }
 }

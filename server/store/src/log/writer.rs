@@ -9,10 +9,12 @@ use syncline_protocol::{Epoch, Lsn};
 
 use super::ahead::Ahead;
 use super::error::LogError;
-use super::group::{GROUP_ALIGN, GROUP_HEADER_BYTES, GroupHeader, group_len, put_group};
+use super::group::{
+    Chain, GROUP_ALIGN, GROUP_HEADER_BYTES, GroupHeader, Place, group_len, put_group,
+};
 use super::handover::{Batch, Handover, Inner};
 use super::record;
-use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::segment::{LOG_VERSION, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::disk::{Disk, DiskFile, is_full};
 
 /// How long nothing must come before [`LogWriter::wait`] says that the log is idle.
@@ -49,6 +51,8 @@ pub(crate) struct Segment {
     pub(crate) number: u64,
     pub(crate) epoch: Epoch,
     pub(crate) salt: u64,
+    /// Of the groups so far.
+    pub(crate) chain: Chain,
     pub(crate) len: u64,
     /// Where the next group goes.
     pub(crate) position: u64,
@@ -217,10 +221,16 @@ impl LogWriter {
         let end = records_start + records_len;
         let first = self.batch.first;
         let records = &self.batch.bytes[records_start..end];
-        let header = GroupHeader::of(records, first, self.handover.durable(), count);
+        let place = Place {
+            first,
+            durable: self.handover.durable(),
+            count,
+            chain: self.segment.chain,
+        };
+        let header = GroupHeader::of(records, place);
+        let encoded = header.encode(self.segment.salt);
         // What stands there are the last bytes of the group before, which is written.
-        self.batch.bytes[self.start..records_start]
-            .copy_from_slice(&header.encode(self.segment.salt));
+        self.batch.bytes[self.start..records_start].copy_from_slice(&encoded);
         let group = &self.batch.bytes[self.start..end];
         match self.segment.file.write_at(self.segment.position, group) {
             // Not even the zeros of a segment are room on every file system. What is there now is
@@ -232,6 +242,7 @@ impl LogWriter {
             other => other?,
         }
         self.segment.position += header.len() as u64;
+        self.segment.chain = place.chain.after(&encoded, count);
         let last = Lsn(first.0 + u64::from(count) - 1);
         self.finish_group(last, records_len)?;
         self.start = end - GROUP_HEADER_BYTES;
@@ -279,6 +290,8 @@ impl LogWriter {
             epoch: self.segment.epoch,
             salt: self.segment.salt,
             whole: 0,
+            chain: self.segment.chain,
+            version: LOG_VERSION,
         };
         // Synced with the first group.
         self.segment.file = self.ahead.begin(&header.encode())?;
@@ -336,12 +349,13 @@ impl LogWriter {
             return Ok(());
         }
         let mut group = Vec::new();
-        put_group(
-            &records,
-            (durable.next(), durable, 0),
-            self.segment.salt,
-            &mut group,
-        );
+        let place = Place {
+            first: durable.next(),
+            durable,
+            count: 0,
+            chain: self.segment.chain,
+        };
+        put_group(&records, place, self.segment.salt, &mut group);
         // Whether it succeeds or not, it is tried once.
         self.sealed = durable;
         let segment = &mut self.segment;

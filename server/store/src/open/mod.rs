@@ -13,7 +13,7 @@ use std::sync::Arc;
 use syncline_protocol::{Epoch, Lsn};
 
 use crate::database::Database;
-use crate::disk::{Disk, create_dir_all};
+use crate::disk::{Disk, DiskLock, create_dir_all};
 use crate::log::handover::Handover;
 use crate::log::record::LoggedRecord;
 use crate::log::recovery::{Recovered, begin_segment, recover};
@@ -79,13 +79,7 @@ pub fn open(
     fresh_seed: u64,
     options: Options,
 ) -> Result<Opened, OpenError> {
-    create_dir_all(&*disk, folder).map_err(OpenError::io(folder))?;
-    let lock = disk.lock(folder).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => OpenError::Locked {
-            folder: folder.to_owned(),
-        },
-        _ => OpenError::io(folder)(error),
-    })?;
+    let lock = lock_folder(&*disk, folder)?;
     let (log_folder, modules) = (folder.join(LOG_FOLDER), folder.join(MODULES_FOLDER));
     for folder in [&log_folder, &modules] {
         create_dir_all(&*disk, folder).map_err(OpenError::io(folder))?;
@@ -103,7 +97,7 @@ pub fn open(
     })?;
     let database = database.unwrap_or_else(|| Database::new(fresh_seed));
     let open = OpenRecord {
-        epoch: Epoch(recovered.epoch.0 + 1),
+        epoch: next_epoch(recovered.epoch, fresh_seed),
         parent: recovered.epoch,
         start: recovered.last,
         time: replay.last_time().unwrap_or(now).max(now),
@@ -115,7 +109,15 @@ pub fn open(
     };
     replay.epochs.push((open.epoch, open.start));
     let salt = recovered.salt.unwrap_or_else(|| salt_of(fresh_seed));
-    let segment = begin_segment(&*disk, &log_folder, &recovered, &open, salt, &options)?;
+    let segment = begin_segment(
+        &*disk,
+        &log_folder,
+        &recovered,
+        &open,
+        &database,
+        salt,
+        &options,
+    )?;
 
     let handover = Arc::new(Handover::new(recovered.last, lock));
     let log = LogAppender::new(
@@ -152,6 +154,17 @@ pub fn open(
     })
 }
 
+/// Takes the lock of a folder, which is created if it is not there.
+fn lock_folder(disk: &dyn Disk, folder: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
+    create_dir_all(disk, folder).map_err(OpenError::io(folder))?;
+    disk.lock(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => OpenError::Locked {
+            folder: folder.to_owned(),
+        },
+        _ => OpenError::io(folder)(error),
+    })
+}
+
 /// A folder with modules has had a log. One without a log would otherwise pass for a new database.
 fn refuse_lost_log(
     disk: &dyn Disk,
@@ -165,6 +178,14 @@ fn refuse_lost_log(
         return Err(OpenError::Missing { file });
     }
     Ok(())
+}
+
+/// Epochs rise by random steps: two copies of a database that go on apart do not come to the same one, and
+/// a client of the one is not taken for a client of the other. They stay below 2^53, which JSON holds, for
+/// millions of opens.
+fn next_epoch(parent: Epoch, fresh_seed: u64) -> Epoch {
+    let step = 1 + (salt_of(fresh_seed.rotate_left(17)) >> 36);
+    Epoch(parent.0.saturating_add(step))
 }
 
 /// Not the seed itself: what can be learned of the one says nothing of the other.

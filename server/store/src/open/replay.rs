@@ -5,9 +5,9 @@ use std::sync::Arc;
 use syncline_protocol::{Epoch, Lsn, TableId};
 
 use crate::database::{Database, Recovery, StoreError};
-use crate::log::OpenRecord;
 use crate::log::changes::{LoggedChange, LoggedChanges};
 use crate::log::record::{LoggedPublish, LoggedRecord};
+use crate::log::{OpenRecord, RowSums};
 
 const NOT_OPENED: &str = "a record before the first open";
 
@@ -32,10 +32,14 @@ impl Replay {
     /// Replays a record, or says why it does not fit.
     pub(super) fn record(&mut self, record: LoggedRecord<'_>) -> Result<(), String> {
         match record {
-            LoggedRecord::Open(open) => self.open(&open),
+            LoggedRecord::Open(open, sums) => {
+                self.open(&open)?;
+                self.check(&sums)
+            }
             LoggedRecord::Transaction(transaction) => {
                 self.last_time = Some(transaction.time);
-                self.changes(transaction.changes)
+                self.changes(transaction.changes)?;
+                transaction.sums.map_or(Ok(()), |sums| self.check(&sums))
             }
             LoggedRecord::Publish(publish) => self.publish(publish),
             LoggedRecord::Seal(_) => Ok(()),
@@ -72,7 +76,23 @@ impl Replay {
         recovery
             .install(Arc::new(publish.schema))
             .map_err(|error| error.to_string())?;
-        self.changes(publish.changes)
+        self.changes(publish.changes)?;
+        publish.sums.map_or(Ok(()), |sums| self.check(&sums))
+    }
+
+    /// Compares the tables with what the log says that they held. Version 1 says nothing.
+    fn check(&self, sums: &RowSums<'_>) -> Result<(), String> {
+        let recovery = self.recovery.as_ref().ok_or(NOT_OPENED)?;
+        if *sums == RowSums::default() {
+            return Ok(());
+        }
+        let differs = |table: TableId| {
+            format!(
+                "row sums: table {} does not hold the rows that it held",
+                table.0
+            )
+        };
+        sums.check(recovery.database()).map_err(differs)
     }
 
     fn changes(&mut self, changes: LoggedChanges<'_>) -> Result<(), String> {

@@ -53,6 +53,7 @@ impl Table {
     pub(crate) fn clear(&mut self) {
         self.heap.pages = Pages::new(row_bytes(&self.heap.layout));
         self.primary = HashIndex::default();
+        self.row_sum = 0;
         self.auto_increment = AutoIncrement::new(&self.def);
         for index in &mut self.secondary {
             *index = Secondary::new(&index.def().clone(), &self.heap.layout);

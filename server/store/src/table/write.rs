@@ -5,7 +5,7 @@ use syncline_protocol::limits::{KEY_BYTES_MAX, ROW_BYTES_MAX};
 use syncline_protocol::{CodecError, Type};
 
 use super::error::{IndexId, WriteError};
-use super::{Heap, Table};
+use super::{Heap, Table, row_hash};
 use crate::index::{KeyBuffer, KeyHash};
 use crate::pages::RowRef;
 
@@ -129,6 +129,7 @@ impl Table {
     /// Adds a row whose primary key has this hash; `None` if the table is full.
     pub(crate) fn put(&mut self, hash: KeyHash, row: &[u8]) -> Option<RowRef> {
         let at = self.heap.pages.insert(row)?;
+        self.row_sum = self.row_sum.wrapping_add(row_hash(row));
         self.primary.insert(hash, at);
         for index in &mut self.secondary {
             index.insert(&self.heap, row, at);
@@ -139,12 +140,15 @@ impl Table {
     /// Replaces the row that lies there by one with the same primary key and returns where that
     /// lies; `None`, and nothing changed, if the table is full.
     pub(crate) fn replace(&mut self, hash: KeyHash, at: RowRef, row: &[u8]) -> Option<RowRef> {
+        let old = self.heap.row(at).expect("an index points at rows");
+        let gone = row_hash(old);
         if !self.secondary.is_empty() {
-            let old = self.heap.row(at).expect("an index points at rows");
             self.old_row.clear();
             self.old_row.extend_from_slice(old);
         }
         let now_at = self.heap.pages.update(at, row)?;
+        let sum = self.row_sum.wrapping_sub(gone);
+        self.row_sum = sum.wrapping_add(row_hash(row));
         if now_at != at {
             self.primary.relocate(hash, at, now_at);
         }
@@ -163,6 +167,7 @@ impl Table {
     /// Removes the row that lies there.
     pub(crate) fn take(&mut self, hash: KeyHash, at: RowRef) {
         let row = self.heap.row(at).expect("an index points at rows");
+        self.row_sum = self.row_sum.wrapping_sub(row_hash(row));
         for index in &mut self.secondary {
             index.remove(&self.heap, row, at);
         }

@@ -6,13 +6,14 @@ use std::path::Path;
 use syncline_protocol::Lsn;
 
 use super::Recovered;
+use crate::database::Database;
 use crate::disk::{Disk, DiskFile, NEW, is_full};
 use crate::log::Options;
 use crate::log::ahead::remove_if_there;
 use crate::log::error::OpenError;
-use crate::log::group::{GroupHeader, put_group};
+use crate::log::group::{Chain, GroupHeader, Place, put_group};
 use crate::log::record::{OpenRecord, put_open};
-use crate::log::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, segment_path};
+use crate::log::segment::{LOG_VERSION, SEGMENT_HEADER_BYTES, SegmentHeader, segment_path};
 use crate::log::writer::Segment;
 
 /// Bytes of zeros that are written at once.
@@ -26,6 +27,7 @@ pub(crate) fn begin_segment(
     folder: &Path,
     recovered: &Recovered,
     open: &OpenRecord,
+    database: &Database,
     salt: u64,
     options: &Options,
 ) -> Result<Segment, OpenError> {
@@ -39,11 +41,17 @@ pub(crate) fn begin_segment(
         remove_if_there(disk, leftover).map_err(OpenError::io(leftover))?;
     }
     let mut bytes = vec![0; SEGMENT_HEADER_BYTES];
-    bytes.extend_from_slice(&recovered.tail);
+    let chain = put_tail(recovered, salt, &mut bytes);
     let mut record = Vec::new();
-    put_open(open, &mut record);
+    put_open(open, database, &mut record);
     let last = recovered.last;
-    put_group(&record, (last.next(), last, 0), salt, &mut bytes);
+    let place = Place {
+        first: last.next(),
+        durable: last,
+        count: 0,
+        chain,
+    };
+    put_group(&record, place, salt, &mut bytes);
     let header = SegmentHeader {
         number,
         first: first_of(recovered, salt),
@@ -51,6 +59,8 @@ pub(crate) fn begin_segment(
         epoch: open.epoch,
         salt,
         whole: bytes.len() as u64,
+        chain: recovered.chain,
+        version: LOG_VERSION,
     };
     bytes[..SEGMENT_HEADER_BYTES].copy_from_slice(&header.encode());
     let len = (options.first_segment_bytes as u64).max(header.whole);
@@ -70,9 +80,30 @@ pub(crate) fn begin_segment(
         number,
         epoch: open.epoch,
         salt,
+        chain,
         len,
         position: header.whole,
     })
+}
+
+/// The groups of the tail again: as they were, unless they are of a version without a chain.
+fn put_tail(recovered: &Recovered, salt: u64, out: &mut Vec<u8>) -> Chain {
+    let mut chain = recovered.chain;
+    let mut rest = &recovered.tail[..];
+    while let Some(header) = GroupHeader::decode(rest, salt) {
+        let Some(records) = header.records(rest) else {
+            break;
+        };
+        let place = Place {
+            first: header.first,
+            durable: header.durable,
+            count: header.count,
+            chain,
+        };
+        chain = put_group(records, place, salt, out);
+        rest = rest.get(header.len()..).unwrap_or_default();
+    }
+    chain
 }
 
 fn first_of(recovered: &Recovered, salt: u64) -> Lsn {

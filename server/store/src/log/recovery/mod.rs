@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use syncline_protocol::{Epoch, Lsn};
 
 use super::error::OpenError;
+use super::group::Chain;
 use super::record::LoggedRecord;
 use super::segment::{Beginning, SegmentHeader, segment_number, segment_path};
 use crate::disk::{Disk, NEW};
@@ -37,6 +38,8 @@ pub(crate) struct Recovered {
     pub(crate) epoch: Epoch,
     /// Of all segments.
     pub(crate) salt: Option<u64>,
+    /// Of all groups before the tail.
+    pub(crate) chain: Chain,
     /// The groups after `proven`, as they are.
     pub(crate) tail: Vec<u8>,
     /// Number of the segment to begin.
@@ -73,6 +76,7 @@ pub(crate) fn recover(
         proven: Lsn::ZERO,
         epoch: Epoch(0),
         salt: None,
+        chain: Chain::default(),
         tail: Vec::new(),
         next_number: 1,
         record_count: 0,

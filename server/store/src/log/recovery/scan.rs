@@ -9,7 +9,7 @@ use super::evidence::{Evidence, written_len};
 use super::{Found, Recovered};
 use crate::disk::Disk;
 use crate::log::error::OpenError;
-use crate::log::group::{GroupHeader, is_blank};
+use crate::log::group::{Chain, GroupHeader, is_blank};
 use crate::log::record::{self, LoggedRecord};
 use crate::log::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 
@@ -20,10 +20,14 @@ pub(super) struct Scan<'s> {
     /// The segment that is read.
     bytes: Vec<u8>,
     salt: u64,
+    /// Of the groups so far.
+    chain: Chain,
+    /// Whether groups of the segment hold it.
+    has_chain: bool,
     /// Where its first group is that is not whole, or the end.
     end: usize,
-    /// Of the groups in the tail: their last Lsns and bytes.
-    tail_groups: VecDeque<(Lsn, usize)>,
+    /// Of the groups in the tail: their last Lsns, bytes, and the chain after them.
+    tail_groups: VecDeque<(Lsn, usize, Chain)>,
 }
 
 impl<'s> Scan<'s> {
@@ -36,6 +40,8 @@ impl<'s> Scan<'s> {
             visit,
             bytes: Vec::new(),
             salt: 0,
+            chain: Chain::default(),
+            has_chain: false,
             end: 0,
             tail_groups: VecDeque::new(),
         }
@@ -51,6 +57,7 @@ impl<'s> Scan<'s> {
     ) -> Result<(), OpenError> {
         self.read(disk, segment)?;
         self.salt = header.salt;
+        self.has_chain = header.version > 1;
         self.prove(header.durable);
         self.end = SEGMENT_HEADER_BYTES.min(self.bytes.len());
         if header.first != self.expected() {
@@ -60,6 +67,10 @@ impl<'s> Scan<'s> {
                 header.first
             );
             return Err(self.damaged(segment, detail));
+        }
+        if self.has_chain && header.chain != self.chain {
+            let detail = "the segment follows another history than that of the ones before";
+            return Err(self.damaged(segment, detail.to_owned()));
         }
         // Out of `self`, so that records can be shown while they are borrowed.
         let bytes = std::mem::take(&mut self.bytes);
@@ -101,6 +112,7 @@ impl<'s> Scan<'s> {
             }
             self.group(&header, records)
                 .map_err(|detail| self.damaged(segment, detail))?;
+            self.chain = self.chain.after(&bytes[self.end..], header.count);
             let next = (self.end + header.len()).min(bytes.len());
             if header.count > 0 && self.recovered.last > self.recovered.proven {
                 self.recovered
@@ -110,7 +122,9 @@ impl<'s> Scan<'s> {
                     .tail
                     .resize(self.recovered.tail.len().next_multiple_of(8), 0);
                 self.tail_groups
-                    .push_back((self.recovered.last, header.len()));
+                    .push_back((self.recovered.last, header.len(), self.chain));
+            } else if header.count > 0 {
+                self.recovered.chain = self.chain;
             }
             self.end = next;
         }
@@ -125,6 +139,9 @@ impl<'s> Scan<'s> {
                 header.first,
                 self.expected()
             ));
+        }
+        if self.has_chain && header.chain != self.chain {
+            return Err("a group of another history than that of the groups before".to_owned());
         }
         self.prove(header.durable);
         let end = header.end().map_err(|error| error.to_string())?;
@@ -151,7 +168,7 @@ impl<'s> Scan<'s> {
         let lsn = match &record {
             LoggedRecord::Transaction(transaction) => Some(transaction.lsn),
             LoggedRecord::Publish(publish) => Some(publish.lsn),
-            LoggedRecord::Open(_) | LoggedRecord::Seal(_) => None,
+            LoggedRecord::Open(..) | LoggedRecord::Seal(_) => None,
         };
         if let Some(lsn) = lsn {
             if lsn != self.expected() {
@@ -170,11 +187,12 @@ impl<'s> Scan<'s> {
     fn prove(&mut self, durable: Lsn) {
         self.recovered.proven = self.recovered.proven.max(durable);
         let mut proven_bytes = 0;
-        while let Some(&(last, bytes)) = self.tail_groups.front() {
+        while let Some(&(last, bytes, chain)) = self.tail_groups.front() {
             if last > self.recovered.proven {
                 break;
             }
             proven_bytes += bytes;
+            self.recovered.chain = chain;
             self.tail_groups.pop_front();
         }
         self.recovered.tail.drain(..proven_bytes);

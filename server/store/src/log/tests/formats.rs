@@ -8,14 +8,18 @@ use syncline_protocol::packed::Reader;
 use syncline_protocol::{ChangeSet, CodecError, ConnectionId, Epoch, Identity, Lsn, TableId};
 
 use super::fixture::{Session, row, schema};
+use crate::database::Database;
 use crate::disk::{Disk, MemoryDisk};
+use crate::log::RowSums;
 use crate::log::changes::{LoggedChange, LoggedChanges};
-use crate::log::group::{GROUP_HEADER_BYTES, GroupHeader, group_len, is_blank, put_group};
+use crate::log::group::{
+    Chain, GROUP_HEADER_BYTES, GroupHeader, Place, group_len, is_blank, put_group,
+};
 use crate::log::record::{
-    self, Encoder, LoggedRecord, LoggedTransaction, Made, OpenRecord, PublishRecord,
+    self, Encoder, LoggedRecord, LoggedTransaction, Made, OpenRecord, Parts, PublishRecord,
     TransactionRecord,
 };
-use crate::log::segment::{Beginning, SegmentHeader, segment_number, segment_path};
+use crate::log::segment::{Beginning, LOG_VERSION, SegmentHeader, segment_number, segment_path};
 use crate::log::varint;
 use syncline_protocol::{Type, Value};
 
@@ -88,6 +92,8 @@ fn segment_headers() {
         epoch: Epoch(2),
         salt: 5,
         whole: 128,
+        chain: Chain([7; 32]),
+        version: LOG_VERSION,
     };
     let bytes = header.encode();
     assert_eq!(Beginning::decode(&bytes), Beginning::Header(header));
@@ -104,13 +110,27 @@ fn segment_headers() {
 #[test]
 fn group_headers() {
     let mut bytes = Vec::new();
-    put_group(b"records", (Lsn(7), Lsn(6), 1), 99, &mut bytes);
+    let place = Place {
+        first: Lsn(7),
+        durable: Lsn(6),
+        count: 1,
+        chain: Chain([5; 32]),
+    };
+    let after = put_group(b"records", place, 99, &mut bytes);
+    assert_ne!(after, place.chain);
+    assert_eq!(after, place.chain.after(&bytes, 1));
+    assert_eq!(
+        place.chain.after(&bytes, 0),
+        place.chain,
+        "groups without an lsn are no part of it"
+    );
     assert_eq!(bytes.len(), group_len(7));
     let header = GroupHeader::decode(&bytes, 99).unwrap();
     assert_eq!(
         (header.first, header.durable, header.count),
         (Lsn(7), Lsn(6), 1)
     );
+    assert_eq!(header.chain, place.chain);
     assert_eq!(header.records(&bytes), Some(b"records".as_slice()));
     assert_eq!(header.len(), bytes.len());
     assert_eq!(
@@ -159,11 +179,19 @@ fn opens_and_seals() {
         hash_seed: u64::MAX,
     };
     let mut bytes = Vec::new();
-    record::put_open(&open, &mut bytes);
+    let (session, ..) = tables();
+    record::put_open(&open, session.database(), &mut bytes);
     assert!(record::starts_with_open(&bytes));
     record::put_seal(Lsn(41), &mut bytes);
     let mut reader = Reader::new(&bytes);
-    assert!(matches!(record::take(&mut reader), Ok(LoggedRecord::Open(read)) if read == open));
+    let Ok(LoggedRecord::Open(read, sums)) = record::take(&mut reader) else {
+        panic!("an open was written")
+    };
+    assert_eq!(read, open);
+    assert_eq!(sums.check(session.database()), Ok(()));
+    assert_eq!(sums.iter().count(), session.database().tables().len());
+    let other = Database::new(1);
+    assert!(sums.check(&other).is_err() && RowSums::default().check(&other).is_err());
     assert!(!record::starts_with_open(reader.rest()));
     assert!(matches!(
         record::take(&mut reader),
@@ -193,7 +221,12 @@ const TRANSACTION: TransactionRecord<'static> = TransactionRecord {
 
 fn encoded(with_audit: bool, made: &Made<'_>, encoder: &mut Encoder) -> Vec<u8> {
     let mut bytes = Vec::new();
-    record::put_transaction(Lsn(9), &TRANSACTION, with_audit, made, encoder, &mut bytes);
+    // The row sums in every other record, so that both are tried with every kind of change.
+    let parts = Parts {
+        audit: with_audit,
+        sums: !with_audit,
+    };
+    record::put_transaction(Lsn(9), &TRANSACTION, parts, made, encoder, &mut bytes);
     bytes
 }
 
@@ -259,6 +292,7 @@ fn transactions_with_every_kind_of_change() {
         let read = decoded(&bytes);
         assert_eq!((read.lsn, read.time), (Lsn(9), TRANSACTION.time));
         assert_eq!(read.audit.is_some(), with_audit);
+        assert_eq!(read.sums.is_some(), !with_audit);
         assert!(read.changes.map(Result::unwrap).eq(expected));
         // Every cut of it is refused, wherever it is.
         for len in 0..bytes.len() {
@@ -294,7 +328,7 @@ fn is_refused(bytes: &[u8]) -> bool {
         Err(_) => true,
         Ok(LoggedRecord::Transaction(mut read)) => read.changes.any(|change| change.is_err()),
         Ok(LoggedRecord::Publish(mut read)) => read.changes.any(|change| change.is_err()),
-        Ok(LoggedRecord::Open(_) | LoggedRecord::Seal(_)) => false,
+        Ok(LoggedRecord::Open(..) | LoggedRecord::Seal(_)) => false,
     }
 }
 

@@ -8,12 +8,21 @@ use syncline_protocol::{Epoch, Lsn};
 
 use super::{OpenError, reopened, segment, shared, with_history};
 use crate::disk::{Disk, MemoryDisk, replace_file};
-use crate::log::group::{GROUP_HEADER_BYTES, GroupHeader, put_group};
-use crate::log::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::log::group::{Chain, GROUP_HEADER_BYTES, GroupHeader, Place, put_group};
+use crate::log::segment::{LOG_VERSION, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::log::tests::fixture::{Contents, FOLDER, Random, SMALL, Session};
 
+fn place(first: u64, durable: u64, count: u32) -> Place {
+    Place {
+        first: Lsn(first),
+        durable: Lsn(durable),
+        count,
+        chain: Chain::default(),
+    }
+}
+
 /// Where the groups of a segment are.
-fn groups(bytes: &[u8]) -> Vec<(usize, GroupHeader)> {
+pub(super) fn groups(bytes: &[u8]) -> Vec<(usize, GroupHeader)> {
     let salt = u64::from_le_bytes(bytes[48..56].try_into().unwrap());
     let mut at = SEGMENT_HEADER_BYTES;
     let mut groups = Vec::new();
@@ -25,7 +34,7 @@ fn groups(bytes: &[u8]) -> Vec<(usize, GroupHeader)> {
 }
 
 /// A copy of a disk, as its files are now.
-fn copy_of(disk: &MemoryDisk) -> MemoryDisk {
+pub(super) fn copy_of(disk: &MemoryDisk) -> MemoryDisk {
     let copy = MemoryDisk::new();
     for path in disk.files() {
         crate::disk::create_dir_all(&copy, path.parent().unwrap()).unwrap();
@@ -223,7 +232,7 @@ fn a_missing_segment_is_named() {
 
 #[test]
 fn another_version_is_named() {
-    for (version, which) in [(2, "newer"), (0, "older")] {
+    for (version, which) in [(3, "newer"), (0, "older")] {
         let (disk, session) = with_history(3);
         drop(session);
         let mut bytes = disk.bytes(&segment(1)).unwrap();
@@ -240,6 +249,23 @@ fn another_version_is_named() {
         );
         assert!(text.contains(which), "{text}");
     }
+}
+
+/// Makes the checksums of the group at `at` right again; returns the chain after it.
+pub(super) fn checksum_again(bytes: &mut [u8], chain: Chain, at: usize) -> Chain {
+    let salt = u64::from_le_bytes(bytes[48..56].try_into().unwrap());
+    let group = GroupHeader::decode(&bytes[at..], salt).unwrap();
+    let start = at + GROUP_HEADER_BYTES;
+    let place = Place {
+        first: group.first,
+        durable: group.durable,
+        count: group.count,
+        chain,
+    };
+    let records = &bytes[start..start + group.records_len as usize];
+    let header = GroupHeader::of(records, place).encode(salt);
+    bytes[at..start].copy_from_slice(&header);
+    chain.after(&header, group.count)
 }
 
 #[test]
@@ -261,7 +287,7 @@ fn segments_of_two_databases_do_not_mix() {
 fn rows_that_look_like_groups_do_not_make_a_torn_tail_damage() {
     // Without the salt this row would pass for a group that names a far durable Lsn.
     let mut forged = Vec::new();
-    put_group(&[0; 16], (Lsn(1000), Lsn(999), 1), 0, &mut forged);
+    put_group(&[0; 16], place(1000, 999, 1), 0, &mut forged);
     let (disk, mut session) = with_history(5);
     let before = session.contents();
     let note = session
@@ -321,6 +347,8 @@ fn disk_with(bytes: &[u8]) -> MemoryDisk {
         epoch: Epoch(1),
         salt: 3,
         whole: 0,
+        chain: Chain::default(),
+        version: LOG_VERSION,
     };
     let disk = MemoryDisk::new();
     let mut file = header.encode().to_vec();
@@ -354,7 +382,7 @@ proptest! {
             bytes.extend_from_slice(&body);
         }
         let mut group = Vec::new();
-        put_group(&bytes, (Lsn(first), Lsn(0), count), 3, &mut group);
+        put_group(&bytes, place(first, 0, count), 3, &mut group);
         let _ = reopened(&disk_with(&group));
     }
 
@@ -366,16 +394,13 @@ proptest! {
         let (disk, session) = with_history(6);
         drop(session);
         let mut bytes = disk.bytes(&segment(1)).unwrap();
-        let salt = u64::from_le_bytes(bytes[48..56].try_into().unwrap());
         for (index, mask) in flips {
             let groups = groups(&bytes);
             let (at, group) = groups[index.index(groups.len())];
             let start = at + GROUP_HEADER_BYTES;
             let len = group.records_len as usize;
             bytes[start + index.index(len)] ^= mask;
-            let records = &bytes[start..start + len];
-            let header = GroupHeader::of(records, group.first, group.durable, group.count);
-            bytes[at..start].copy_from_slice(&header.encode(salt));
+            checksum_again(&mut bytes, group.chain, at);
         }
         replace_file(&disk, &segment(1), &bytes).unwrap();
         let _ = reopened(&disk);

@@ -189,6 +189,7 @@ impl Oracle {
     /// Asks the table everything that this model can answer, with the keys of `probes` too.
     pub(super) fn check(&self, table: &Table, probes: &[Vec<u8>]) {
         assert_eq!(table.len(), self.rows.len());
+        assert_eq!(table.row_sum(), table.row_hash_sum());
         assert_eq!(table.auto_increment(), self.mark);
         let mut all: Vec<_> = table.rows().map(<[u8]>::to_vec).collect();
         assert_eq!(table.rows().size_hint(), (all.len(), Some(all.len())));
