@@ -7,6 +7,7 @@
 //!   log, in indexes and on the wire; [`key`] is the memcomparable form of ordered index keys.
 //! - [`Schema`] is what a module declares; [`RowLayout`] finds a column inside a packed row.
 //! - [`ChangeSet`] is what one committed transaction did, net per primary key.
+//! - [`logical`] (feature `wire`) is a query as structure, which query builders send in place of SQL.
 //! - [`message`] (feature `wire`) is what travels over a WebSocket, in MessagePack and in JSON.
 //! - [`limits`] holds every limit with its default; [`abi`] the contract between host and module.
 //!
@@ -39,6 +40,8 @@ pub mod abi;
 
 #[cfg(feature = "wire")]
 pub mod json;
+#[cfg(feature = "wire")]
+pub mod logical;
 #[cfg(feature = "wire")]
 pub mod message;
 #[cfg(feature = "wire")]

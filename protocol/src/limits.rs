@@ -50,6 +50,12 @@ pub const SCAN_CHUNK_BYTES: usize = 64 << 10;
 
 /// A SQL text; the condition of a policy and the query of a view, too.
 pub const SQL_BYTES_MAX: usize = 16 << 10;
+/// A query as structure (module `logical`), in MessagePack.
+pub const LOGICAL_BYTES_MAX: usize = 64 << 10;
+/// Values that such a query is made of: names, literals, lists and objects.
+pub const LOGICAL_VALUES_MAX: usize = 16 << 10;
+/// Lists and objects around each other in it; an operator takes two.
+pub const LOGICAL_NESTING_MAX: usize = 96;
 /// Parameters of a query, and items of a list parameter.
 pub const SQL_PARAMS_MAX: usize = 1024;
 /// Nesting of a SQL expression.
@@ -95,6 +101,10 @@ pub const LOG_SUMS_BYTES: usize = 8 << 20;
 /// A record of the commit log.
 pub const LOG_RECORD_BYTES_MAX: usize = 256 << 20;
 
+const _: () = assert!(
+    LOGICAL_NESTING_MAX < 120,
+    "a query in JSON nests less than what its parser takes, with the message around it"
+);
 const _: () = assert!(KEY_BYTES_MAX <= ROW_BYTES_MAX, "a key is a part of a row");
 const _: () = assert!(
     ROW_BYTES_MAX <= FRAME_BYTES_MAX,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Encoding;
+use super::query_form::QueryForm;
 use crate::error::CodecError;
 use crate::ids::{Epoch, Lsn};
 use crate::param::Param;
@@ -87,9 +88,9 @@ pub enum Args<'a> {
 pub struct Subscribe<'a> {
     /// Names the subscription until it is unsubscribed.
     pub id: u32,
-    /// SELECT statement.
+    /// SELECT statement, or a logical query.
     #[serde(borrow)]
-    pub sql: Cow<'a, str>,
+    pub sql: QueryForm<'a>,
     /// Values of its `:name` parameters.
     #[serde(default, with = "crate::param::named")]
     pub params: Vec<(String, Param)>,
@@ -109,9 +110,9 @@ pub struct Unsubscribe {
 pub struct Query<'a> {
     /// Named by the Rows.
     pub id: u32,
-    /// SELECT statement.
+    /// SELECT statement, or a logical query.
     #[serde(borrow)]
-    pub sql: Cow<'a, str>,
+    pub sql: QueryForm<'a>,
     /// Values of its `:name` parameters.
     #[serde(default, with = "crate::param::named")]
     pub params: Vec<(String, Param)>,

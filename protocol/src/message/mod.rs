@@ -6,6 +6,7 @@
 
 mod client;
 mod delta;
+mod query_form;
 mod server;
 pub mod text;
 mod text_read;
@@ -18,6 +19,7 @@ pub use client::{
     Unsubscribe,
 };
 pub use delta::{DeltaOp, DeltaReader, DeltaWriter, OrderColumn, ResultColumn, ResultDescription};
+pub use query_form::{OwnedQueryForm, QueryForm};
 pub use server::{
     Commit, CommitFrame, Delta, ErrorMessage, Pong, Reply, Reset, Rows, SchemaChanged,
     ServerMessage, Snapshot, Welcome,

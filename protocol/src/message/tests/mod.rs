@@ -303,9 +303,22 @@ fn client_message(encoding: Encoding) -> impl Strategy<Value = ClientMessage<'st
                     },
                     idempotency_key: key,
                 }),
-                2 => ClientMessage::Subscribe(Subscribe { id, sql, params }),
+                2 => ClientMessage::Subscribe(Subscribe {
+                    id,
+                    sql: QueryForm::Sql(sql),
+                    params,
+                }),
                 3 => ClientMessage::Unsubscribe(Unsubscribe { id, subscription }),
-                4 => ClientMessage::Query(Query { id, sql, params }),
+                4 => ClientMessage::Query(Query {
+                    id,
+                    sql: match encoding {
+                        Encoding::MessagePack => QueryForm::Logical(packed.into()),
+                        Encoding::Json => {
+                            QueryForm::LogicalJson(serde_json::json!({ "a": packed }))
+                        }
+                    },
+                    params,
+                }),
                 5 => ClientMessage::Ping(Ping { id }),
                 6 => ClientMessage::Auth(Auth { id, token: sql }),
                 _ => ClientMessage::SetParams(SetParams {
