@@ -1,6 +1,6 @@
 //! SQL to live queries: parser, binder, router, instances and their deltas.
 //!
-//! A SQL text is parsed (`parse`), bound against the schema for one caller (`bind`) and becomes a
+//! A SQL text is parsed (`parse`), a query as structure converted (`logical`) to the same syntax; that is bound against the schema for one caller (`bind`) and becomes a
 //! `plan` of typed expressions (`expr`) over packed rows. [`query_once`] evaluates a plan (`execute`).
 //! [`LiveQueries`] (`live`) lifts a plan's literals into parameters: the plan without them is a
 //! template, a template with its parameters an instance. A router finds the instances that a changed
@@ -49,6 +49,10 @@ mod syntax;
 
 mod parse;
 
+mod logical;
+
+mod asked;
+
 mod expr;
 mod plan;
 mod row;
@@ -63,6 +67,7 @@ mod live;
 #[cfg(test)]
 mod tests;
 
+pub use asked::QueryRef;
 pub use error::QueryError;
 pub use execute::{RowSink, query_once};
 pub use live::{Counters, Deltas, LiveQueries, Stats, Subscribed};

@@ -13,7 +13,7 @@ use syncline_protocol::{
 };
 use syncline_store::Database;
 
-use crate::{Caller, Deltas, LiveQueries, QueryError, Subscribed, query_once};
+use crate::{Caller, Deltas, LiveQueries, QueryError, QueryRef, Subscribed, query_once};
 
 /// A type by its name; `?` at the end is an option.
 pub(crate) fn ty(name: &str) -> Type {
@@ -249,8 +249,16 @@ impl Fixture {
     }
 
     pub(crate) fn subscribe(&mut self, sql: &str, given: Json) -> Result<Subscribed, QueryError> {
+        self.ask(sql.into(), given)
+    }
+
+    pub(crate) fn ask(
+        &mut self,
+        query: QueryRef<'_>,
+        given: Json,
+    ) -> Result<Subscribed, QueryError> {
         let db = self.db.as_ref().unwrap();
-        self.live.subscribe(db, sql, &params(given), &me())
+        self.live.subscribe(db, query, &params(given), &me())
     }
 
     /// Subscribes and reads the first answer.

@@ -17,10 +17,10 @@ use syncline_protocol::{ErrorCode, RowLayout};
 use syncline_store::{Database, Table};
 
 use crate::Caller;
+use crate::asked::QueryRef;
 use crate::bind::bind;
 use crate::error::QueryError;
 use crate::expr::{Input, Params};
-use crate::parse::parse;
 use crate::plan::{Grouping, OrderKey, Output, Plan};
 use access::Access;
 use aggregate::Groups;
@@ -30,14 +30,25 @@ use project::Projection;
 pub type RowSink<'s> = dyn FnMut(&[u8]) + 's;
 
 /// Evaluates a query once: its rows, in order, go to `sink`. Returns what they are.
-pub fn query_once(
+pub fn query_once<'a>(
     db: &Database,
-    sql: &str,
+    query: impl Into<QueryRef<'a>>,
     params: &[(String, Param)],
     caller: &Caller,
     sink: &mut RowSink<'_>,
 ) -> Result<ResultDescription, QueryError> {
-    let plan = bind(db, &parse(sql)?, params, caller)?;
+    let query = query.into();
+    answer(db, query, params, caller, sink).map_err(|error| query.locate(error))
+}
+
+fn answer(
+    db: &Database,
+    query: QueryRef<'_>,
+    params: &[(String, Param)],
+    caller: &Caller,
+    sink: &mut RowSink<'_>,
+) -> Result<ResultDescription, QueryError> {
+    let plan = bind(db, &query.read()?, params, caller)?;
     let table = db.table(plan.table).expect("the binder found it");
     // Its literals stay where they are.
     let no_params = RowLayout::new(Vec::new());

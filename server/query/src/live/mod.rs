@@ -21,11 +21,11 @@ use syncline_protocol::{ChangeSet, ErrorCode, TableId};
 use syncline_store::Database;
 
 use crate::Caller;
+use crate::asked::QueryRef;
 use crate::bind::bind;
 use crate::error::QueryError;
 use crate::execute::{self, RowSink};
 use crate::expr::Params;
-use crate::parse::parse;
 use crate::syntax::Select;
 use cover::Route;
 pub use deltas::Deltas;
@@ -44,7 +44,8 @@ const STATEMENT_BYTES_MAX: usize = 1024;
 /// its subscriptions and is gone with the last one.
 #[derive(Debug)]
 pub struct LiveQueries {
-    statements: HashMap<Box<str>, Arc<Select>, FixedState>,
+    /// Syntax of SQL texts and of logical queries, by their bytes.
+    statements: [HashMap<Box<[u8]>, Arc<Select>, FixedState>; 2],
     templates: Slab<Template>,
     /// By identity.
     template_index: HashTable<u32>,
@@ -122,7 +123,7 @@ impl LiveQueries {
     pub fn with_hash_seed(seed: u64) -> Self {
         let hasher = FixedState::with_seed(seed);
         Self {
-            statements: HashMap::with_hasher(hasher.clone()),
+            statements: [(); 2].map(|()| HashMap::with_hasher(hasher.clone())),
             templates: Slab::default(),
             template_index: HashTable::new(),
             instances: Slab::default(),
@@ -138,14 +139,26 @@ impl LiveQueries {
 
     /// Adds a subscription. Its rows are those of [`Self::rows`] now, its changes the deltas of
     /// every [`Self::step`] from now on.
-    pub fn subscribe(
+    pub fn subscribe<'a>(
         &mut self,
         db: &Database,
-        sql: &str,
+        query: impl Into<QueryRef<'a>>,
         params: &[(String, Param)],
         caller: &Caller,
     ) -> Result<Subscribed, QueryError> {
-        let select = self.syntax(sql)?;
+        let query = query.into();
+        self.subscribe_to(db, query, params, caller)
+            .map_err(|error| query.locate(error))
+    }
+
+    fn subscribe_to(
+        &mut self,
+        db: &Database,
+        query: QueryRef<'_>,
+        params: &[(String, Param)],
+        caller: &Caller,
+    ) -> Result<Subscribed, QueryError> {
+        let select = self.syntax(query)?;
         let plan = bind(db, &select, params, caller)?;
         let table = db.table(plan.table).expect("the binder found it");
         let draft = Draft::new(plan, table.def())?;
@@ -173,19 +186,20 @@ impl LiveQueries {
         })
     }
 
-    /// The syntax of a text, remembered for the next one who sends it.
-    fn syntax(&mut self, sql: &str) -> Result<Arc<Select>, QueryError> {
-        if let Some(select) = self.statements.get(sql) {
+    /// The syntax of a query, remembered for the next one who sends it.
+    fn syntax(&mut self, query: QueryRef<'_>) -> Result<Arc<Select>, QueryError> {
+        let statements = &mut self.statements[usize::from(matches!(query, QueryRef::Logical(_)))];
+        if let Some(select) = statements.get(query.bytes()) {
             return Ok(Arc::clone(select));
         }
-        let select = Arc::new(parse(sql)?);
-        if sql.len() > STATEMENT_BYTES_MAX {
+        let select = Arc::new(query.read()?);
+        if query.bytes().len() > STATEMENT_BYTES_MAX {
             return Ok(select);
         }
-        if self.statements.len() == STATEMENTS_MAX {
-            self.statements.clear();
+        if statements.len() == STATEMENTS_MAX {
+            statements.clear();
         }
-        self.statements.insert(sql.into(), Arc::clone(&select));
+        statements.insert(query.bytes().into(), Arc::clone(&select));
         Ok(select)
     }
 

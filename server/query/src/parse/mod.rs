@@ -21,7 +21,7 @@ use crate::syntax::{Position, Select};
 const TOKENS_MAX: usize = 4096;
 /// SELECTs in one text. More than one is refused anyway, but by the name of what they stand in; and
 /// nested ones take the most of the parser's stack.
-const SELECTS_MAX: usize = 8;
+pub(crate) const SELECTS_MAX: usize = 8;
 
 /// Reads one SELECT.
 pub(crate) fn parse(sql: &str) -> Result<Select, QueryError> {
