@@ -123,7 +123,7 @@ impl Life {
 
     fn query(&mut self, sql: &str) -> Result<Result<Vec<Vec<u64>>, ErrorCode>, Dark> {
         let query = Box::new(QueryText {
-            sql: sql.to_owned(),
+            form: sql.into(),
             params: Vec::new(),
         });
         let answer = self.ask(|ticket| Command::Query {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 use syncline_client::cache::{Change, Chunk, LiveResult};
 use syncline_client::protocol::{packed, param::Param};
+use syncline_protocol::logical::LogicalQuery;
 use syncline_protocol::message::{
-    Args, Call, ClientMessage, Delivery, Encoding, Hello, Ping, Query, ReplyTypes,
+    Args, Call, ClientMessage, Delivery, Encoding, Hello, Ping, Query, QueryForm, ReplyTypes,
     ResultDescription, Rows, ServerMessage, Snapshot, Subscribe, Unsubscribe, Welcome,
     server_from_json,
 };
@@ -133,7 +134,7 @@ impl Peer {
                 changes: Vec::new(),
             },
         );
-        let (sql, params) = (sql.into(), params.to_vec());
+        let (sql, params) = (self.form(sql), params.to_vec());
         (
             id,
             self.encoded(&ClientMessage::Subscribe(Subscribe { id, sql, params })),
@@ -153,11 +154,27 @@ impl Peer {
 
     pub(crate) fn query(&mut self, sql: &str, params: &[(String, Param)]) -> (u32, Vec<u8>) {
         let id = self.id();
-        let (sql, params) = (sql.into(), params.to_vec());
+        let (sql, params) = (self.form(sql), params.to_vec());
         (
             id,
             self.encoded(&ClientMessage::Query(Query { id, sql, params })),
         )
+    }
+
+    /// SQL text, or the JSON of a logical query.
+    fn form<'a>(&self, query: &'a str) -> QueryForm<'a> {
+        if !query.starts_with('{') {
+            return query.into();
+        }
+        let json = serde_json::from_str(query).expect("a query in braces is JSON");
+        match self.encoding {
+            Encoding::Json => QueryForm::LogicalJson(json),
+            // What is no query does not get as far as bytes: any will do.
+            Encoding::MessagePack => match LogicalQuery::from_json(json) {
+                Ok(query) => QueryForm::Logical(query.encode().into()),
+                Err(_) => QueryForm::Logical(vec![0xc1].into()),
+            },
+        }
     }
 
     pub(crate) fn ping(&mut self) -> (u32, Vec<u8>) {

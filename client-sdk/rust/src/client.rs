@@ -90,9 +90,9 @@ impl Client {
 
     /// Evaluates a query once. `params` are the values of its `:name` parameters.
     pub async fn query(&self, sql: &str, params: &[(&str, Param)]) -> Result<Rows, Error> {
-        let (sql, params) = (sql.into(), owned(params));
+        let (form, params) = (sql.into(), owned(params));
         self.ask(|answer| Command::Query {
-            sql,
+            form,
             params,
             answer,
         })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
+use syncline_protocol::message::OwnedQueryForm;
 use syncline_protocol::param::Param;
 use syncline_protocol::{ConnectionId, Epoch, Identity, Schema};
 use tokio::sync::{Notify, broadcast, oneshot, watch};
@@ -47,7 +48,7 @@ pub(crate) struct Facts {
 /// One live query.
 #[derive(Debug)]
 pub(crate) struct Live {
-    pub(crate) sql: String,
+    pub(crate) form: OwnedQueryForm,
     pub(crate) params: Vec<(String, Param)>,
     pub(crate) cache: LiveResult,
     pub(crate) error: Option<Error>,
@@ -65,7 +66,7 @@ pub(crate) enum Command {
         answer: oneshot::Sender<Result<Outcome, Error>>,
     },
     Query {
-        sql: String,
+        form: OwnedQueryForm,
         params: Vec<(String, Param)>,
         answer: oneshot::Sender<Result<Rows, Error>>,
     },
@@ -126,9 +127,9 @@ impl Shared {
 }
 
 impl Live {
-    pub(crate) fn new(sql: String, params: Vec<(String, Param)>) -> Self {
+    pub(crate) fn new(form: OwnedQueryForm, params: Vec<(String, Param)>) -> Self {
         Self {
-            sql,
+            form,
             params,
             cache: LiveResult::new(),
             error: None,

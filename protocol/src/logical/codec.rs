@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{LOGICAL_VERSION, LogicalQuery};
+use crate::error::{ErrorCode, WireError};
 use crate::limits::{LOGICAL_BYTES_MAX, LOGICAL_NESTING_MAX, LOGICAL_VALUES_MAX};
 
 /// Characters of a decoder's message that are passed on: it may name what it did not expect.
@@ -29,6 +30,24 @@ pub enum LogicalError {
     /// It has no version, members that are unknown, or lacks some.
     #[error("the query does not decode: {0}")]
     Malformed(String),
+}
+
+impl LogicalError {
+    /// For programs.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Bytes(_) | Self::Values | Self::Nesting => ErrorCode::QueryLimit,
+            Self::Version(_) => ErrorCode::SqlUnsupported,
+            Self::Malformed(_) => ErrorCode::SqlSyntax,
+        }
+    }
+
+    /// As it travels.
+    #[must_use]
+    pub fn to_wire(&self) -> WireError {
+        WireError::new(self.code(), self.to_string())
+    }
 }
 
 #[derive(Deserialize)]
@@ -155,7 +174,7 @@ fn shape(first: u8, rest: &[u8]) -> Option<(usize, u64)> {
         | Marker::False
         | Marker::Reserved => (0, 0),
         Marker::U8 | Marker::I8 => (1, 0),
-        Marker::U16 | Marker::I16 => (2, 0),
+        Marker::U16 | Marker::I16 | Marker::FixExt1 => (2, 0),
         Marker::U32 | Marker::I32 | Marker::F32 => (4, 0),
         Marker::U64 | Marker::I64 | Marker::F64 => (8, 0),
         Marker::FixStr(length) => (length.into(), 0),
@@ -165,7 +184,6 @@ fn shape(first: u8, rest: &[u8]) -> Option<(usize, u64)> {
         Marker::Ext8 => sized(1, 1)?,
         Marker::Ext16 => sized(2, 1)?,
         Marker::Ext32 => sized(4, 1)?,
-        Marker::FixExt1 => (2, 0),
         Marker::FixExt2 => (3, 0),
         Marker::FixExt4 => (5, 0),
         Marker::FixExt8 => (9, 0),

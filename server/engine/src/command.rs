@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use syncline_host::Module;
-use syncline_protocol::message::{Delivery, Encoding};
+use syncline_protocol::message::{Delivery, Encoding, OwnedQueryForm};
 use syncline_protocol::param::Param;
 use syncline_protocol::{ConnectionId, Identity};
 
@@ -144,8 +144,8 @@ pub struct Connect {
 /// A query as it came.
 #[derive(Debug)]
 pub struct QueryText {
-    /// SELECT statement.
-    pub sql: String,
+    /// SELECT statement, or a logical query.
+    pub form: OwnedQueryForm,
     /// Values of its parameters.
     pub params: Vec<(String, Param)>,
 }

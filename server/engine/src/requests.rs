@@ -209,7 +209,7 @@ impl Engine {
             .expect("no transaction is open between two commands");
         let subscribed = self
             .live
-            .subscribe(database, &query.sql, &query.params, &caller)
+            .subscribe(database, &query.form, &query.params, &caller)
             .map_err(|error| error.to_wire())?;
         let handle = subscribed.handle;
         let connection = self
@@ -288,7 +288,7 @@ impl Engine {
         let mut ends = Vec::new();
         let result = syncline_query::query_once(
             database,
-            &query.sql,
+            &query.form,
             &query.params,
             &caller,
             &mut |row: &[u8]| {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use syncline_engine::{CallArgs, Command, ConnKey, Connect, Origin, QueryText};
-use syncline_protocol::message::{Args, ClientMessage, Encoding};
+use syncline_protocol::message::{Args, ClientMessage, Encoding, QueryForm};
 use syncline_protocol::param::Param;
 use syncline_protocol::{ConnectionId, ErrorCode, Identity, WireError};
 
@@ -33,11 +33,10 @@ pub(crate) fn request(
             }
         }
         ClientMessage::Subscribe(subscribe) => {
-            let query = query_text(subscribe.sql.into_owned(), subscribe.params);
-            Command::Subscribe {
-                conn,
-                id: subscribe.id,
-                query: Box::new(query),
+            let id = subscribe.id;
+            match query_text(subscribe.sql, subscribe.params) {
+                Ok(query) => Command::Subscribe { conn, id, query },
+                Err(error) => reply(conn, id, Err(error)),
             }
         }
         ClientMessage::Unsubscribe(request) => Command::Unsubscribe {
@@ -47,9 +46,13 @@ pub(crate) fn request(
         },
         ClientMessage::Query(query) => {
             let origin = Origin::Connection { conn, id: query.id };
-            let query = query_text(query.sql.into_owned(), query.params);
-            let query = Box::new(query);
-            Command::Query { origin, query }
+            match query_text(query.sql, query.params) {
+                Ok(text) => Command::Query {
+                    origin,
+                    query: text,
+                },
+                Err(error) => reply(conn, query.id, Err(error)),
+            }
         }
         ClientMessage::Ping(ping) => Command::Ping { conn, id: ping.id },
         ClientMessage::SetParams(request) => {
@@ -143,8 +146,13 @@ fn refuse(conn: ConnKey, id: u32, what: &str) -> Command {
     reply(conn, id, Err(error))
 }
 
-fn query_text(sql: String, params: Vec<(String, Param)>) -> QueryText {
-    QueryText { sql, params }
+/// A query as the engine takes it; an error if it is JSON that is no query.
+pub(crate) fn query_text(
+    form: QueryForm<'_>,
+    params: Vec<(String, Param)>,
+) -> Result<Box<QueryText>, WireError> {
+    let form = form.into_owned().map_err(|error| error.to_wire())?;
+    Ok(Box::new(QueryText { form, params }))
 }
 
 /// The same bytes without a copy, if they lie in the payload; JSON text with escapes does not.

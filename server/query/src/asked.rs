@@ -22,7 +22,8 @@ impl QueryRef<'_> {
         match self {
             Self::Sql(sql) => parse::parse(sql),
             Self::Logical(bytes) => {
-                let query = LogicalQuery::decode(bytes).map_err(|error| logical::refuse(&error))?;
+                let query = LogicalQuery::decode(bytes)
+                    .map_err(|error| QueryError::new(error.code(), error.to_string()))?;
                 logical::convert(&query)
             }
         }

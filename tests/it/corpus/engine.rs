@@ -8,7 +8,9 @@ use syncline_engine::{
     Answer, CallArgs, Command, ConnKey, Connect, EffectRef, Effects, Engine, LogWriter, MemoryDisk,
     Origin, Publish, QueryText, Settings, Ticket,
 };
-use syncline_protocol::message::{Args, ClientMessage, Encoding, ErrorMessage, ServerMessage};
+use syncline_protocol::message::{
+    Args, ClientMessage, Encoding, ErrorMessage, QueryForm, ServerMessage,
+};
 use syncline_protocol::{ConnectionId, Identity};
 use syncline_store::log::{LoggedRecord, read_log};
 
@@ -184,11 +186,9 @@ impl World for EngineWorld {
     fn send(&mut self, link: usize, message: &[u8]) {
         self.now += 1000;
         let conn = key(link);
-        let text = |sql: &str, params| {
-            Box::new(QueryText {
-                sql: sql.to_owned(),
-                params,
-            })
+        let text = |form: QueryForm<'_>, params| {
+            let form = form.into_owned().unwrap();
+            Box::new(QueryText { form, params })
         };
         let command = match ClientMessage::decode(Encoding::MessagePack, message).unwrap() {
             ClientMessage::Call(call) => {
@@ -202,7 +202,7 @@ impl World for EngineWorld {
                 }
             }
             ClientMessage::Subscribe(request) => {
-                let query = text(&request.sql, request.params);
+                let query = text(request.sql, request.params);
                 Command::Subscribe {
                     conn,
                     id: request.id,
@@ -218,7 +218,7 @@ impl World for EngineWorld {
                 }
             }
             ClientMessage::Query(request) => {
-                let query = text(&request.sql, request.params);
+                let query = text(request.sql, request.params);
                 Command::Query {
                     origin: Origin::Connection {
                         conn,

@@ -108,7 +108,7 @@ impl Session {
                 put(&ClientMessage::Call(call), frames);
             }
             Command::Query {
-                sql,
+                form,
                 params,
                 answer,
             } => {
@@ -121,7 +121,7 @@ impl Session {
                 put(
                     &ClientMessage::Query(Query {
                         id,
-                        sql: sql.into(),
+                        sql: form.as_form(),
                         params,
                     }),
                     frames,
@@ -168,7 +168,7 @@ impl Session {
     fn subscribe(&mut self, id: u32, frames: &mut Frames) {
         let live = self.shared.live.lock();
         // It may be dropped already, or sent when this connection began.
-        let Some(Live { sql, params, .. }) = live.get(&id) else {
+        let Some(Live { form, params, .. }) = live.get(&id) else {
             return;
         };
         if self.subscriptions.contains_key(&id) {
@@ -176,7 +176,7 @@ impl Session {
         }
         let subscribe = Subscribe {
             id,
-            sql: sql.into(),
+            sql: form.as_form(),
             params: params.clone(),
         };
         put(&ClientMessage::Subscribe(subscribe), frames);

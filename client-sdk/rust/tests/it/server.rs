@@ -5,7 +5,7 @@ use serde_bytes::ByteBuf;
 use syncline_client::Client;
 use syncline_client::protocol::message::{
     Args, Call, ClientMessage, Commit, Delta, DeltaOp, DeltaWriter, Encoding, Hello, Pong, Query,
-    Reply, ResultColumn, ResultDescription, ServerMessage, Snapshot, Subscribe, Welcome,
+    QueryForm, Reply, ResultColumn, ResultDescription, ServerMessage, Snapshot, Subscribe, Welcome,
 };
 use syncline_client::protocol::{
     ColumnDef, ConnectionId, Epoch, Field, Identity, Lsn, ReducerDef, ReducerKind, Schema,
@@ -228,7 +228,7 @@ impl Peer {
     /// Id and SQL.
     pub(crate) async fn subscribe(&mut self) -> (u32, String) {
         self.expect(|message| match message {
-            ClientMessage::Subscribe(Subscribe { id, sql, .. }) => Some((id, sql.into())),
+            ClientMessage::Subscribe(Subscribe { id, sql, .. }) => Some((id, sql_of(sql))),
             _ => None,
         })
         .await
@@ -342,5 +342,12 @@ pub(crate) fn whole<'a>(lsn: u64, rows: &'a [(u64, &'a str)]) -> SnapshotChunk<'
         rows,
         first: true,
         last: true,
+    }
+}
+
+fn sql_of(form: QueryForm<'_>) -> String {
+    match form {
+        QueryForm::Sql(sql) => sql.into_owned(),
+        other => panic!("expected SQL text, found {other:?}"),
     }
 }

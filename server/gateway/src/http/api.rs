@@ -9,13 +9,15 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value as Json_, json};
-use syncline_engine::{Answer, CallArgs, Command, Inspect, LogEntry, Origin, Publish, QueryText};
+use syncline_engine::{Answer, CallArgs, Command, Inspect, LogEntry, Origin, Publish};
 use syncline_protocol::limits::{FRAME_BYTES_MAX, MODULE_BYTES_MAX};
+use syncline_protocol::message::QueryForm;
 use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, WireError};
 
 use super::respond::{Answered, Failure, bad_request, read_body};
 use crate::auth::Authenticated;
+use crate::requests::query_text;
 use crate::state::State;
 
 type Server = Shares<Arc<State>>;
@@ -126,8 +128,9 @@ pub(crate) async fn call(
 }
 
 #[derive(Deserialize)]
-struct QueryBody {
-    sql: String,
+struct QueryBody<'a> {
+    #[serde(borrow)]
+    sql: QueryForm<'a>,
     /// An object by name.
     #[serde(default)]
     params: std::collections::BTreeMap<String, Param>,
@@ -141,12 +144,13 @@ pub(crate) async fn query(
     let shared = state.database(&name)?;
     let who = authenticate(&state, &name, request.headers())?;
     let body = read_body(request, FRAME_BYTES_MAX).await?;
-    let body: QueryBody = serde_json::from_slice(&body).map_err(|error| {
+    let body: QueryBody<'_> = serde_json::from_slice(&body).map_err(|error| {
         bad_request(format!(
             "the body is not {{\"sql\": .., \"params\": {{..}}}}: {error}"
         ))
     })?;
     let (identity, admin) = (who.identity, who.admin);
+    let query = query_text(body.sql, body.params.into_iter().collect())?;
     let answer = shared
         .request(move |ticket| Command::Query {
             origin: Origin::Ticket {
@@ -154,10 +158,7 @@ pub(crate) async fn query(
                 identity,
                 admin,
             },
-            query: Box::new(QueryText {
-                sql: body.sql,
-                params: body.params.into_iter().collect(),
-            }),
+            query,
         })
         .await?;
     let Answer::Rows(rows) = answer else {

@@ -12,23 +12,11 @@ use std::fmt::Write;
 
 use syncline_protocol::ErrorCode;
 use syncline_protocol::limits::{NAME_BYTES_MAX, SQL_DEPTH_MAX};
-use syncline_protocol::logical::{Item, LogicalError, LogicalQuery, Query, Relation, Source};
+use syncline_protocol::logical::{Item, LogicalQuery, Query, Relation, Source};
 
 use crate::error::QueryError;
 use crate::parse::SELECTS_MAX;
 use crate::syntax::{self, Name, OrderItem, Position, Select};
-
-/// Why bytes are no query, as an error.
-pub(crate) fn refuse(error: &LogicalError) -> QueryError {
-    let code = match error {
-        LogicalError::Bytes(_) | LogicalError::Values | LogicalError::Nesting => {
-            ErrorCode::QueryLimit
-        }
-        LogicalError::Version(_) => ErrorCode::SqlUnsupported,
-        _ => ErrorCode::SqlSyntax,
-    };
-    QueryError::new(code, error.to_string())
-}
 
 /// The syntax of a query.
 pub(crate) fn convert(query: &LogicalQuery) -> Result<Select, QueryError> {

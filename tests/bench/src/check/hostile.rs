@@ -5,7 +5,9 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use syncline_protocol::message::{ClientMessage, Delivery, Hello, Query, ServerMessage, Subscribe};
+use syncline_protocol::message::{
+    ClientMessage, Delivery, Hello, Query, QueryForm, ServerMessage, Subscribe,
+};
 use syncline_protocol::{Value, limits};
 
 use crate::bank::{Accounts, Bank};
@@ -232,7 +234,7 @@ fn random_sql(server: &Server, target: &Target) -> Result<String> {
     let mut link = Link::open(target)?;
     let reactions = codes(|random| {
         let id = link.fresh_id();
-        let sql: std::borrow::Cow<'_, str> = bad_sql(random).into();
+        let sql = QueryForm::Sql(bad_sql(random).into());
         link.send(&if random.next().is_multiple_of(2) {
             ClientMessage::Query(Query {
                 id,
