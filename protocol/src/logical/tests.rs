@@ -223,7 +223,7 @@ fn too_much_is_refused_in_both_forms() {
     let wide = LogicalQuery::new(around(wide, None, false));
     let error = LogicalQuery::from_json(wide.to_json());
     assert_eq!(error, Err(LogicalError::Values));
-    let nils = [&[0xdc, 0xff, 0xff][..], &[0xc0; 0xffff]].concat();
+    let nils = [vec![0xdc, 0xff, 0xff], vec![0xc0; 0xffff]].concat();
     let error = LogicalQuery::decode(&nils[..LOGICAL_BYTES_MAX]);
     assert_eq!(error, Err(LogicalError::Values));
     let error = LogicalQuery::decode(&nils);

@@ -255,6 +255,14 @@ fn server_message() -> impl Strategy<Value = (ServerMessage, Known)> {
     prop_oneof![3 => rows, 1 => reply(), 1 => plain]
 }
 
+/// In the place of a query; nothing looks inside.
+fn structure(encoding: Encoding, bytes: Vec<u8>) -> QueryForm<'static> {
+    match encoding {
+        Encoding::MessagePack => QueryForm::Logical(bytes.into()),
+        Encoding::Json => QueryForm::LogicalJson(serde_json::json!({ "a": bytes })),
+    }
+}
+
 fn client_message(encoding: Encoding) -> impl Strategy<Value = ClientMessage<'static>> {
     let text = || ".{0,6}".prop_map(Cow::<'static, str>::Owned);
     let param = select(vec![
@@ -311,12 +319,7 @@ fn client_message(encoding: Encoding) -> impl Strategy<Value = ClientMessage<'st
                 3 => ClientMessage::Unsubscribe(Unsubscribe { id, subscription }),
                 4 => ClientMessage::Query(Query {
                     id,
-                    sql: match encoding {
-                        Encoding::MessagePack => QueryForm::Logical(packed.into()),
-                        Encoding::Json => {
-                            QueryForm::LogicalJson(serde_json::json!({ "a": packed }))
-                        }
-                    },
+                    sql: structure(encoding, packed),
                     params,
                 }),
                 5 => ClientMessage::Ping(Ping { id }),

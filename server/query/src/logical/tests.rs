@@ -99,8 +99,9 @@ fn conditions() -> Vec<(&'static str, Json)> {
     ]
 }
 
-fn query(json: Json) -> LogicalQuery {
-    LogicalQuery::from_json(json!({"version": 1, "query": json})).unwrap()
+fn query(query: Json) -> LogicalQuery {
+    let whole = [("version", 1.into()), ("query", query)].map(|(name, v)| (name.to_owned(), v));
+    LogicalQuery::from_json(Json::Object(whole.into_iter().collect())).unwrap()
 }
 
 #[test]
