@@ -98,6 +98,12 @@ pub const LOG_PENDING_BYTES_MAX: usize = 64 << 20;
 pub const LOG_SEGMENT_BYTES: usize = 64 << 20;
 /// Records of the commit log after which one holds the row sums of all tables.
 pub const LOG_SUMS_BYTES: usize = 8 << 20;
+/// Records of the commit log after which a checkpoint is due.
+pub const CHECKPOINT_LOG_BYTES: u64 = 64 << 20;
+/// Checkpoints that are kept at least.
+pub const CHECKPOINTS_MIN: usize = 2;
+/// Checkpoints and log of the past that are kept.
+pub const HISTORY_BYTES_MAX: u64 = 1 << 30;
 /// A record of the commit log.
 pub const LOG_RECORD_BYTES_MAX: usize = 256 << 20;
 

@@ -7,6 +7,7 @@
 //! - [`ReadView`] is all rows as of one moment, for long reads on another thread.
 //! - [`open()`] recovers a database from its folder on a [`Disk`] and begins a new epoch of its commit log:
 //!   [`LogAppender`] takes what is committed, [`LogWriter`] makes it durable.
+//! - [`checkpoint::begin`] takes a checkpoint while the database goes on, so that an open has less to replay.
 //! - [`Catalog`] knows the databases of a server.
 //!
 //! Nothing here knows a clock, randomness or a thread; only `disk` opens files.
@@ -16,6 +17,7 @@ mod page;
 mod pages;
 
 pub mod catalog;
+pub mod checkpoint;
 pub mod database;
 pub mod disk;
 pub mod log;
@@ -26,13 +28,14 @@ pub mod transaction;
 pub mod view;
 
 pub use catalog::{Catalog, CatalogError, DatabaseEntry};
+pub use checkpoint::{CheckpointError, CheckpointProgress, CheckpointReport, CheckpointWriter};
 pub use database::{Database, Recovery, StoreError};
 pub use disk::{DiscardDisk, Disk, MemoryDisk, RealDisk};
 pub use log::{
     LogAppender, LogError, LogWriter, OpenError, Options, Progress, PublishRecord,
     TransactionRecord, Wake,
 };
-pub use open::{OpenReport, Opened, open};
+pub use open::{DamagedFile, OpenReport, Opened, Until, open};
 pub use schema::{DatabaseSchema, SchemaDifference, SchemaError};
 pub use table::{IndexId, Rows, Table, WriteError, row_hash};
 pub use transaction::{ScanChunk, ScanError, ScanPosition, Transaction};

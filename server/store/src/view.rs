@@ -97,6 +97,10 @@ impl ReadView {
         self.table(id).map_or(0, |table| table.row_sum)
     }
 
+    pub(crate) fn pages(&self, id: TableId) -> Option<&PagesView> {
+        Some(&self.table(id)?.pages)
+    }
+
     /// All rows of a table in page order; none if there is no such table.
     pub fn rows(&self, id: TableId) -> Rows<'_> {
         self.table(id)

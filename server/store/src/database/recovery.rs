@@ -62,6 +62,25 @@ impl Recovery {
         at.map(|_| ()).ok_or(StoreError::TableFull(id))
     }
 
+    /// Makes room for so many rows of a table at once.
+    pub(crate) fn reserve(&mut self, id: TableId, rows: usize) {
+        if let Some(table) = self.database.table_mut(id) {
+            table.reserve(rows);
+        }
+    }
+
+    /// Adds a row whose primary key no other row has.
+    pub(crate) fn load(&mut self, id: TableId, row: &[u8]) -> Result<(), StoreError> {
+        let table = self.database.table_mut(id).ok_or(StoreError::NoTable(id))?;
+        table.validate(row).map_err(|_| StoreError::Malformed(id))?;
+        let (hash, at) = table.locate(row);
+        if at.is_some() {
+            return Err(StoreError::Diverged(id));
+        }
+        let at = table.put(hash, row);
+        at.map(|_| ()).ok_or(StoreError::TableFull(id))
+    }
+
     /// Removes the row with this packed primary key.
     pub fn remove(&mut self, id: TableId, packed_primary_key: &[u8]) -> Result<(), StoreError> {
         let table = self.database.table_mut(id).ok_or(StoreError::NoTable(id))?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use syncline_protocol::limits::{LOG_RECORD_BYTES_MAX, LOG_SUMS_BYTES};
-use syncline_protocol::{ChangeSet, Lsn};
+use syncline_protocol::{ChangeSet, Epoch, Lsn};
 
 use super::error::LogError;
 use super::handover::{Batch, Handover};
@@ -23,33 +23,49 @@ pub struct LogAppender {
     handover: Arc<Handover>,
     batch: Batch,
     last: Lsn,
-    has_audit: bool,
-    pending_bytes_max: usize,
     encoder: Encoder,
     /// Bytes of records since the last that had row sums.
     unsummed_bytes: usize,
     disk: Arc<dyn Disk>,
     modules: PathBuf,
+    origin: Arc<Origin>,
+    last_time: i64,
+    /// Bytes of records since the last checkpoint was begun.
+    unchecked_bytes: u64,
+    options: super::Options,
+}
+
+/// Which database it is, and which open of it.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// Folder of the database.
+    pub(crate) folder: PathBuf,
+    pub(crate) salt: u64,
+    pub(crate) epoch: Epoch,
+    /// All of them, with the Lsn that each started after.
+    pub(crate) epochs: Arc<[(Epoch, Lsn)]>,
 }
 
 impl LogAppender {
     pub(crate) fn new(
         handover: Arc<Handover>,
         disk: Arc<dyn Disk>,
-        modules: PathBuf,
-        last: Lsn,
+        origin: Origin,
+        (last, last_time): (Lsn, i64),
         options: &super::Options,
     ) -> Self {
         Self {
             handover,
             batch: Batch::new(),
             last,
-            has_audit: options.audit,
-            pending_bytes_max: options.pending_bytes_max,
             encoder: Encoder::default(),
             unsummed_bytes: 0,
             disk,
-            modules,
+            modules: origin.folder.join(super::MODULES_FOLDER),
+            origin: Arc::new(origin),
+            last_time,
+            unchecked_bytes: 0,
+            options: *options,
         }
     }
 
@@ -69,12 +85,13 @@ impl LogAppender {
         let out = &mut self.batch.bytes;
         let start = out.len();
         let sums = self.unsummed_bytes >= LOG_SUMS_BYTES;
-        let audit = self.has_audit;
+        let audit = self.options.audit;
         if sums {
             self.unsummed_bytes = 0;
         }
         let parts = Parts { audit, sums };
         record::put_transaction(lsn, record, parts, &made, &mut self.encoder, out);
+        self.last_time = record.time;
         self.appended(lsn, start)
     }
 
@@ -93,6 +110,7 @@ impl LogAppender {
         let out = &mut self.batch.bytes;
         let start = out.len();
         record::put_publish(lsn, publish, &made, &mut self.encoder, out);
+        self.last_time = publish.time;
         self.appended(lsn, start)
     }
 
@@ -110,6 +128,7 @@ impl LogAppender {
         }
         self.batch.count += 1;
         self.unsummed_bytes += len;
+        self.unchecked_bytes += len as u64;
         self.last = lsn;
         lsn
     }
@@ -141,7 +160,7 @@ impl LogAppender {
                 return Err(LogError::DiskFull);
             }
         }
-        if pending > self.pending_bytes_max {
+        if pending > self.options.pending_bytes_max {
             return Err(LogError::Busy);
         }
         Ok(())
@@ -168,6 +187,47 @@ impl LogAppender {
     #[must_use]
     pub fn durable(&self) -> Lsn {
         self.handover.durable()
+    }
+
+    /// Time of the last record, or of the open if there is none since.
+    #[must_use]
+    pub fn last_time(&self) -> i64 {
+        self.last_time
+    }
+
+    /// Whether so much was appended since the last checkpoint that it is time for one: as much as the options
+    /// say, and as much as the checkpoint itself had, so that checkpoints cost no more than the log does.
+    #[must_use]
+    pub fn is_checkpoint_due(&self) -> bool {
+        let due = self
+            .options
+            .checkpoint_bytes
+            .max(self.handover.checkpoint_bytes());
+        self.unchecked_bytes >= due
+    }
+
+    /// A checkpoint of what was appended is begun.
+    pub(crate) fn begin_checkpoint(&mut self) -> Arc<Origin> {
+        self.unchecked_bytes = 0;
+        Arc::clone(&self.origin)
+    }
+
+    /// Bytes that an open has replayed count as well.
+    pub(crate) fn set_unchecked(&mut self, log_bytes: u64, checkpoint_bytes: u64) {
+        self.unchecked_bytes = log_bytes;
+        self.handover.set_checkpoint_bytes(checkpoint_bytes);
+    }
+
+    pub(crate) fn options(&self) -> &super::Options {
+        &self.options
+    }
+
+    pub(crate) fn handover(&self) -> Arc<Handover> {
+        Arc::clone(&self.handover)
+    }
+
+    pub(crate) fn disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(&self.disk)
     }
 
     #[cfg(test)]

@@ -64,6 +64,9 @@ pub enum OpenError {
         /// The file.
         file: PathBuf,
     },
+    /// What is asked for is older than what is kept.
+    #[error("no checkpoint is that old: the log of that time is not kept any more")]
+    NotKept,
     /// A file is of another version than this build reads.
     #[error(
         "{}: commit log of version {found}, but this build reads version {supported}: open it with the \

@@ -75,6 +75,8 @@ pub(crate) struct Handover {
     room_bytes: AtomicUsize,
     is_full: AtomicBool,
     is_poisoned: AtomicBool,
+    /// Of the last checkpoint.
+    checkpoint_bytes: AtomicU64,
     /// Ends when both sides are gone.
     _lock: Box<dyn DiskLock>,
 }
@@ -105,6 +107,7 @@ impl Handover {
             room_bytes: AtomicUsize::new(0),
             is_full: AtomicBool::new(false),
             is_poisoned: AtomicBool::new(false),
+            checkpoint_bytes: AtomicU64::new(0),
             _lock: lock,
         }
     }
@@ -163,6 +166,15 @@ impl Handover {
 
     pub(crate) fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Acquire)
+    }
+
+    /// Bytes of the last checkpoint.
+    pub(crate) fn checkpoint_bytes(&self) -> u64 {
+        self.checkpoint_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_checkpoint_bytes(&self, bytes: u64) {
+        self.checkpoint_bytes.store(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn is_poisoned(&self) -> bool {

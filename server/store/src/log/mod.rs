@@ -10,8 +10,12 @@
 
 use std::path::Path;
 
-use syncline_protocol::Lsn;
-use syncline_protocol::limits::{LOG_PENDING_BYTES_MAX, LOG_SEGMENT_BYTES};
+use recovery::Base;
+use syncline_protocol::limits::{
+    CHECKPOINT_LOG_BYTES, CHECKPOINTS_MIN, HISTORY_BYTES_MAX, LOG_PENDING_BYTES_MAX,
+    LOG_SEGMENT_BYTES,
+};
+use syncline_protocol::{Epoch, Lsn};
 
 use crate::disk::Disk;
 
@@ -40,14 +44,19 @@ pub use record::{
 pub use segment::LOG_VERSION;
 pub use writer::{LogWriter, Progress, Wake};
 
-/// Reads the log of a database that nobody has open, and shows every record to `visit`, in order; what
+/// Reads the log of a database that nobody has open, and shows every record that is kept to `visit`, in order; what
 /// `visit` returns as an error is damage. Changes nothing. Returns the last Lsn.
 pub fn read_log(
     disk: &dyn Disk,
     folder: &Path,
     visit: &mut dyn FnMut(LoggedRecord<'_>) -> Result<(), String>,
 ) -> Result<Lsn, OpenError> {
-    Ok(recovery::recover(disk, &folder.join(LOG_FOLDER), visit)?.last)
+    let survey = recovery::survey(disk, &folder.join(LOG_FOLDER))?;
+    let base = Base {
+        lsn: survey.start(),
+        epoch: Epoch(0),
+    };
+    Ok(recovery::recover(disk, survey, base, visit)?.last)
 }
 
 /// Folder of the segments inside that of a database.
@@ -66,6 +75,12 @@ pub struct Options {
     pub audit: bool,
     /// Bytes that may wait for the disk before calls are refused.
     pub pending_bytes_max: usize,
+    /// Bytes of records after which a checkpoint is due; or as many as the last one had, if those are more.
+    pub checkpoint_bytes: u64,
+    /// So many checkpoints are kept at least, with the log after the oldest of them.
+    pub checkpoints_min: usize,
+    /// More of both are kept as long as they have no more bytes together: what one can go back to.
+    pub history_bytes: u64,
 }
 
 impl Default for Options {
@@ -75,6 +90,9 @@ impl Default for Options {
             first_segment_bytes: 1 << 20,
             audit: true,
             pending_bytes_max: LOG_PENDING_BYTES_MAX,
+            checkpoint_bytes: CHECKPOINT_LOG_BYTES,
+            checkpoints_min: CHECKPOINTS_MIN,
+            history_bytes: HISTORY_BYTES_MAX,
         }
     }
 }

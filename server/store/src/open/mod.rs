@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `LOCK` | locked while the database is open |
 //! | `log/` | segments of the commit log |
+//! | `checkpoints/` | all rows at some Lsns |
 //! | `modules/` | wasm of published modules, named by their hash |
 
 use std::io;
@@ -12,21 +13,23 @@ use std::sync::Arc;
 
 use syncline_protocol::{Epoch, Lsn};
 
+use crate::checkpoint::{CHECKPOINTS_FOLDER, DAMAGED};
 use crate::database::Database;
-use crate::disk::{Disk, DiskLock, create_dir_all};
+use crate::disk::{Disk, DiskLock, NEW, create_dir_all};
+use crate::log::appender::Origin;
 use crate::log::handover::Handover;
-use crate::log::record::LoggedRecord;
-use crate::log::recovery::{Recovered, begin_segment, recover};
+use crate::log::recovery::{Begin, begin_segment};
 use crate::log::{
     LOG_FOLDER, LogAppender, LogWriter, MODULES_FOLDER, OpenError, OpenRecord, Options,
-    module_files,
 };
 
+pub(crate) mod read;
 mod replay;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-use replay::Replay;
+pub use read::{DamagedFile, Until};
+use read::{read, read_module};
 
 /// A database that is open.
 #[derive(Debug)]
@@ -65,6 +68,10 @@ pub struct OpenReport {
     pub torn_bytes: u64,
     /// Bytes that were whole, but not known to be durable, and were written again.
     pub rewritten_bytes: u64,
+    /// The checkpoint that the rows came from; `None` if all of them came from the log.
+    pub checkpoint: Option<Lsn>,
+    /// Newer checkpoints that were damaged; they lie beside it with `.damaged` at the end of their names.
+    pub damaged_checkpoints: Vec<DamagedFile>,
 }
 
 /// Opens the database in `folder`, or creates it. `now` is microseconds since the Unix epoch; `fresh_seed`
@@ -85,73 +92,95 @@ pub fn open(
         create_dir_all(&*disk, folder).map_err(OpenError::io(folder))?;
     }
 
-    let mut replay = Replay::default();
-    let mut visit = |record: LoggedRecord<'_>| replay.record(record);
-    let recovered = recover(&*disk, &log_folder, &mut visit)?;
-    refuse_lost_log(&*disk, &log_folder, &modules, &recovered)?;
-
-    let database = replay.finish().map_err(|error| OpenError::Damaged {
-        file: log_folder.clone(),
-        offset: 0,
-        detail: error.to_string(),
-    })?;
-    let database = database.unwrap_or_else(|| Database::new(fresh_seed));
+    let read = read(&*disk, folder, Until::END)?;
+    let recovered = &read.recovered;
+    debug_assert_eq!(read.last, recovered.last, "nothing is left out");
+    let database = read.database.unwrap_or_else(|| Database::new(fresh_seed));
     let open = OpenRecord {
         epoch: next_epoch(recovered.epoch, fresh_seed),
         parent: recovered.epoch,
         start: recovered.last,
-        time: replay.last_time().unwrap_or(now).max(now),
+        time: read.last_time.unwrap_or(now).max(now),
         hash_seed: database.hash_seed(),
     };
-    let wasm = match &database.schema().module_hash {
-        Some(hash) => Some(module_files::get(&*disk, &modules, hash)?),
-        None => None,
-    };
-    replay.epochs.push((open.epoch, open.start));
+    let wasm = read_module(&*disk, folder, &database)?;
+    let mut epochs = read.epochs;
+    epochs.push((open.epoch, open.start));
     let salt = recovered.salt.unwrap_or_else(|| salt_of(fresh_seed));
-    let segment = begin_segment(
-        &*disk,
-        &log_folder,
-        &recovered,
-        &open,
-        &database,
+    let begun = Begin {
+        disk: &*disk,
+        folder: &log_folder,
+        recovered,
+        open: &open,
         salt,
-        &options,
-    )?;
+    };
+    let segment = begin_segment(&begun, &database, &options)?;
+    tidy_checkpoints(&*disk, folder, &read.damaged)?;
 
     let handover = Arc::new(Handover::new(recovered.last, lock));
-    let log = LogAppender::new(
+    let origin = Origin {
+        folder: folder.to_owned(),
+        salt,
+        epoch: open.epoch,
+        epochs: epochs.as_slice().into(),
+    };
+    let mut log = LogAppender::new(
         Arc::clone(&handover),
         Arc::clone(&disk),
-        modules,
-        recovered.last,
+        origin,
+        (recovered.last, open.time),
         &options,
     );
-    let writer = LogWriter::new(
-        disk,
-        &log_folder,
-        handover,
-        segment,
-        options.segment_bytes as u64,
-    );
+    let checkpoint_bytes = read.checkpoint.map_or(0, |(_, bytes)| bytes);
+    log.set_unchecked(recovered.read_bytes, checkpoint_bytes);
+    let segment_bytes = options.segment_bytes as u64;
+    let writer = LogWriter::new(disk, &log_folder, handover, segment, segment_bytes);
     let report = OpenReport {
         is_new: recovered.segment_count == 0,
         segment_count: recovered.segment_count,
         record_count: recovered.record_count,
         torn_bytes: recovered.torn_bytes,
         rewritten_bytes: recovered.tail.len() as u64,
+        checkpoint: read.checkpoint.map(|(lsn, _)| lsn),
+        damaged_checkpoints: read.damaged,
     };
     Ok(Opened {
         database,
         log,
         writer,
         epoch: open.epoch,
-        epochs: replay.epochs,
+        epochs,
         last: recovered.last,
         last_time: open.time,
         wasm,
         report,
     })
+}
+
+/// Removes checkpoints that were never finished, and puts damaged ones aside: they do not count any more, even
+/// if they can be read the next time.
+fn tidy_checkpoints(
+    disk: &dyn Disk,
+    folder: &Path,
+    damaged: &[DamagedFile],
+) -> Result<(), OpenError> {
+    let folder = folder.join(CHECKPOINTS_FOLDER);
+    if !disk.exists(&folder).map_err(OpenError::io(&folder))? {
+        return Ok(());
+    }
+    let names = disk.list(&folder).map_err(OpenError::io(&folder))?;
+    let paths = names.iter().map(|name| folder.join(name));
+    for path in paths.filter(|path| path.extension().is_some_and(|e| e == NEW)) {
+        disk.remove(&path).map_err(OpenError::io(&path))?;
+    }
+    for DamagedFile { file, .. } in damaged {
+        let aside = file.with_added_extension(DAMAGED);
+        disk.rename(file, &aside).map_err(OpenError::io(file))?;
+    }
+    if !damaged.is_empty() {
+        disk.sync_dir(&folder).map_err(OpenError::io(&folder))?;
+    }
+    Ok(())
 }
 
 /// Takes the lock of a folder, which is created if it is not there.
@@ -163,21 +192,6 @@ fn lock_folder(disk: &dyn Disk, folder: &Path) -> Result<Box<dyn DiskLock>, Open
         },
         _ => OpenError::io(folder)(error),
     })
-}
-
-/// A folder with modules has had a log. One without a log would otherwise pass for a new database.
-fn refuse_lost_log(
-    disk: &dyn Disk,
-    log_folder: &Path,
-    modules: &Path,
-    recovered: &Recovered,
-) -> Result<(), OpenError> {
-    let has_modules = || disk.list(modules).map(|names| !names.is_empty());
-    if recovered.segment_count == 0 && has_modules().map_err(OpenError::io(modules))? {
-        let file = crate::log::segment::segment_path(log_folder, 1);
-        return Err(OpenError::Missing { file });
-    }
-    Ok(())
 }
 
 /// Epochs rise by random steps: two copies of a database that go on apart do not come to the same one, and

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use syncline_protocol::{Epoch, Lsn, TableId};
 
+use super::read::Until;
+use crate::checkpoint::load::Loaded;
 use crate::database::{Database, Recovery, StoreError};
 use crate::log::changes::{LoggedChange, LoggedChanges};
 use crate::log::record::{LoggedPublish, LoggedRecord};
@@ -12,14 +14,42 @@ use crate::log::{OpenRecord, RowSums};
 const NOT_OPENED: &str = "a record before the first open";
 
 /// A database as of the last record that was shown.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Replay {
     recovery: Option<Recovery>,
     pub(super) epochs: Vec<(Epoch, Lsn)>,
     last_time: Option<i64>,
+    last: Lsn,
+    until: Until,
+    /// A record was left out, and so is every later one.
+    is_past: bool,
 }
 
 impl Replay {
+    pub(super) fn new(until: Until) -> Self {
+        Self {
+            recovery: None,
+            epochs: Vec::new(),
+            last_time: None,
+            last: Lsn::ZERO,
+            until,
+            is_past: false,
+        }
+    }
+
+    /// Goes on from a checkpoint.
+    pub(super) fn begin_with(&mut self, loaded: Loaded) {
+        self.recovery = Some(loaded.recovery);
+        self.epochs = loaded.epochs;
+        self.last_time = Some(loaded.time);
+        self.last = loaded.lsn;
+    }
+
+    /// The last transaction that is in.
+    pub(super) fn last(&self) -> Lsn {
+        self.last
+    }
+
     pub(super) fn last_time(&self) -> Option<i64> {
         self.last_time
     }
@@ -31,6 +61,18 @@ impl Replay {
 
     /// Replays a record, or says why it does not fit.
     pub(super) fn record(&mut self, record: LoggedRecord<'_>) -> Result<(), String> {
+        let (lsn, time) = match &record {
+            LoggedRecord::Transaction(transaction) => (Some(transaction.lsn), transaction.time),
+            LoggedRecord::Publish(publish) => (Some(publish.lsn), publish.time),
+            LoggedRecord::Open(open, _) => (None, open.time),
+            LoggedRecord::Seal(_) => (None, i64::MIN),
+        };
+        let lsn = lsn.unwrap_or(self.last);
+        self.is_past |= lsn > self.until.lsn || time > self.until.time;
+        if self.is_past {
+            return Ok(());
+        }
+        self.last = lsn;
         match record {
             LoggedRecord::Open(open, sums) => {
                 self.open(&open)?;

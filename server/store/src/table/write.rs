@@ -126,6 +126,11 @@ impl Table {
         self.heap.pages.is_full()
     }
 
+    /// Makes room for so many rows in the primary key.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.primary.reserve(rows);
+    }
+
     /// Adds a row whose primary key has this hash; `None` if the table is full.
     pub(crate) fn put(&mut self, hash: KeyHash, row: &[u8]) -> Option<RowRef> {
         let at = self.heap.pages.insert(row)?;

@@ -19,18 +19,32 @@ use crate::log::writer::Segment;
 /// Bytes of zeros that are written at once.
 const ZEROS: usize = 1 << 20;
 
+/// What goes on where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begin<'a> {
+    pub(crate) disk: &'a dyn Disk,
+    /// Of the segments.
+    pub(crate) folder: &'a Path,
+    pub(crate) recovered: &'a Recovered,
+    pub(crate) open: &'a OpenRecord,
+    pub(crate) salt: u64,
+}
+
 /// Begins the next segment: header, unproven tail, open record. It is written and synced under another
 /// name, so when it gets its own, it is whole; from then on it takes the place of the tail, and of
 /// whatever else the log ended with, which is then removed.
 pub(crate) fn begin_segment(
-    disk: &dyn Disk,
-    folder: &Path,
-    recovered: &Recovered,
-    open: &OpenRecord,
+    begin: &Begin<'_>,
     database: &Database,
-    salt: u64,
     options: &Options,
 ) -> Result<Segment, OpenError> {
+    let Begin {
+        disk,
+        folder,
+        recovered,
+        open,
+        salt,
+    } = *begin;
     let number = recovered.next_number;
     let path = segment_path(folder, number);
     for leftover in recovered

@@ -6,7 +6,8 @@ use syncline_protocol::packed::Reader;
 use syncline_protocol::{CodecError, Lsn};
 
 use super::evidence::{Evidence, written_len};
-use super::{Found, Recovered};
+use super::survey::Found;
+use super::{Base, Recovered};
 use crate::disk::Disk;
 use crate::log::error::OpenError;
 use crate::log::group::{Chain, GroupHeader, is_blank};
@@ -17,6 +18,8 @@ use crate::log::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 pub(super) struct Scan<'s> {
     recovered: &'s mut Recovered,
     visit: &'s mut dyn FnMut(LoggedRecord<'_>) -> Result<(), String>,
+    /// What need not be shown.
+    base: Base,
     /// The segment that is read.
     bytes: Vec<u8>,
     salt: u64,
@@ -33,11 +36,13 @@ pub(super) struct Scan<'s> {
 impl<'s> Scan<'s> {
     pub(super) fn new(
         recovered: &'s mut Recovered,
+        base: Base,
         visit: &'s mut dyn FnMut(LoggedRecord<'_>) -> Result<(), String>,
     ) -> Self {
         Self {
             recovered,
             visit,
+            base,
             bytes: Vec::new(),
             salt: 0,
             chain: Chain::default(),
@@ -56,7 +61,11 @@ impl<'s> Scan<'s> {
         limit: Option<Lsn>,
     ) -> Result<(), OpenError> {
         self.read(disk, segment)?;
-        self.salt = header.salt;
+        if self.salt != header.salt {
+            // The first that is read: there is nothing to compare its chain with.
+            self.salt = header.salt;
+            self.chain = header.chain;
+        }
         self.has_chain = header.version > 1;
         self.prove(header.durable);
         self.end = SEGMENT_HEADER_BYTES.min(self.bytes.len());
@@ -145,6 +154,11 @@ impl<'s> Scan<'s> {
         }
         self.prove(header.durable);
         let end = header.end().map_err(|error| error.to_string())?;
+        if header.count > 0 && end <= self.base.lsn.next() {
+            self.recovered.last = Lsn(end.0 - 1);
+            return Ok(());
+        }
+        self.recovered.read_bytes += header.len() as u64;
         let mut reader = Reader::new(records);
         while !reader.rest().is_empty() {
             let record = record::take(&mut reader).map_err(|error| match error {
@@ -175,7 +189,15 @@ impl<'s> Scan<'s> {
                 return Err(format!("a record with lsn {lsn}, not {}", self.expected()));
             }
             self.recovered.last = lsn;
+            if lsn <= self.base.lsn {
+                return Ok(());
+            }
             self.recovered.record_count += 1;
+        }
+        if let LoggedRecord::Open(open, _) = &record
+            && open.epoch <= self.base.epoch
+        {
+            return Ok(());
         }
         if let LoggedRecord::Seal(durable) = record {
             self.prove(durable);

@@ -9,10 +9,11 @@ use syncline_protocol::{
     TableDef, TableId, Type, Value, packed,
 };
 
+use crate::checkpoint::{self, CheckpointWriter};
 use crate::database::Database;
 use crate::disk::Disk;
 use crate::log::{LogAppender, LogWriter, OpenError, Options, PublishRecord, TransactionRecord};
-use crate::open::open;
+use crate::open::{Opened, open};
 
 /// Where the database lies, on every disk of the tests.
 pub(crate) const FOLDER: &str = "/data/databases/board";
@@ -23,6 +24,9 @@ pub(crate) const SMALL: Options = Options {
     first_segment_bytes: 1024,
     audit: true,
     pending_bytes_max: 1 << 20,
+    checkpoint_bytes: 1 << 14,
+    checkpoints_min: 2,
+    history_bytes: 1 << 16,
 };
 
 /// A number generator that tests seed (splitmix64).
@@ -139,6 +143,7 @@ pub(crate) struct Session {
     pub(crate) log: LogAppender,
     pub(crate) writer: LogWriter,
     pub(crate) epoch: Epoch,
+    pub(crate) epochs: Vec<(Epoch, Lsn)>,
     pub(crate) wasm: Option<Vec<u8>>,
     pub(crate) report: crate::open::OpenReport,
     changes: ChangeSet,
@@ -159,16 +164,25 @@ impl Session {
         assert_eq!(opened.last, opened.log.last());
         assert_eq!(opened.last, opened.log.durable());
         assert_eq!(opened.epochs.last(), Some(&(opened.epoch, opened.last)));
-        Ok(Self {
+        Ok(Self::of(opened))
+    }
+
+    pub(crate) fn of(opened: Opened) -> Self {
+        Self {
             database: Some(opened.database),
             log: opened.log,
             writer: opened.writer,
             epoch: opened.epoch,
+            epochs: opened.epochs,
             wasm: opened.wasm,
             report: opened.report,
             changes: ChangeSet::new(),
             time: opened.last_time,
-        })
+        }
+    }
+
+    pub(crate) fn begin_checkpoint(&mut self) -> CheckpointWriter {
+        checkpoint::begin(&mut self.log, self.database.as_ref().unwrap())
     }
 
     pub(crate) fn database(&self) -> &Database {

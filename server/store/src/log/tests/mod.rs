@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use syncline_protocol::{Epoch, Lsn, Type, Value};
 
-use super::recovery::recover;
+use super::recovery::{Base, recover, survey};
 use super::{LoggedRecord, Options, Wake, read_log};
 use crate::disk::{Disk, MemoryDisk};
 use fixture::{Contents, FOLDER, Random, SMALL, Session};
@@ -255,7 +255,8 @@ fn a_log_thread_works_until_the_appender_is_gone() {
     assert!(steps.is_sorted());
     assert_eq!(steps.last(), Some(&Lsn(51)));
     drop(session);
-    let read = recover(&disk, &folder.join("log"), &mut |_| Ok(())).unwrap();
+    let survey = survey(&disk, &folder.join("log")).unwrap();
+    let read = recover(&disk, survey, Base::default(), &mut |_| Ok(())).unwrap();
     assert_eq!(
         (read.last, read.proven),
         (Lsn(51), Lsn(51)),
@@ -276,7 +277,8 @@ fn an_idle_log_is_sealed_once() {
     insert(&mut session, "last");
     session.settle();
     let proven = |disk: &MemoryDisk| {
-        recover(disk, &log_folder(), &mut |_| Ok(()))
+        let survey = survey(disk, &log_folder()).unwrap();
+        recover(disk, survey, Base::default(), &mut |_| Ok(()))
             .unwrap()
             .proven
     };

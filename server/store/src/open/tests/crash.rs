@@ -5,6 +5,7 @@ use std::path::Path;
 use syncline_protocol::Lsn;
 
 use super::{OpenError, reopened, shared};
+use crate::checkpoint::CheckpointProgress;
 use crate::disk::{Disk, Fault, MemoryDisk};
 use crate::log::Options;
 use crate::log::tests::fixture::{Contents, FOLDER, Random, SMALL, Session};
@@ -16,6 +17,9 @@ struct Witness {
     states: Vec<Contents>,
     acknowledged: Lsn,
     epoch: u64,
+    /// Taken, and segments that they made superfluous.
+    checkpoints: u64,
+    retired: usize,
 }
 
 /// Bugs that the tests must find.
@@ -24,6 +28,7 @@ enum Planted {
     None,
     AcknowledgeBeforeSync,
     SkipSync(fn(&Path) -> bool),
+    PublishEarly,
 }
 
 impl Witness {
@@ -76,6 +81,7 @@ impl Witness {
         self.check(&session)?;
         session.writer.acknowledges_before_sync = matches!(planted, Planted::AcknowledgeBeforeSync);
         let mut random = Random(seed);
+        let mut checkpoint = None;
         for step in 0..30 {
             let version = session.database().tables().len() as u8;
             let publishes = version == 1 || (version == 3 && random.next(15) == 0);
@@ -96,6 +102,22 @@ impl Witness {
                 _ => Ok(()),
             };
             self.acknowledged = self.acknowledged.max(session.log.durable());
+            if checkpoint.is_none() && random.next(6) == 0 {
+                let begun = checkpoint.insert(session.begin_checkpoint());
+                begun.ignores_durability = matches!(planted, Planted::PublishEarly);
+            }
+            if let Some(writer) = &mut checkpoint {
+                match writer.run_once() {
+                    Ok(CheckpointProgress::Done(report)) => {
+                        self.checkpoints += 1;
+                        self.retired += report.retired.segments;
+                        checkpoint = None;
+                    }
+                    Ok(_) => {}
+                    // Of the disk, or the log: the database goes on without.
+                    Err(_) => checkpoint = None,
+                }
+            }
             if done.is_err() {
                 break;
             }
@@ -114,6 +136,12 @@ fn options_of(seed: u64) -> Options {
         },
         1 => Options {
             audit: false,
+            checkpoints_min: 1,
+            history_bytes: 0,
+            ..SMALL
+        },
+        2 => Options {
+            history_bytes: 0,
             ..SMALL
         },
         _ => SMALL,
@@ -127,7 +155,7 @@ fn is_told(error: &std::io::Error) -> bool {
 }
 
 /// One history with crashes: the first at call `at`, then more at random ones.
-fn crashes(planted: Planted, seed: u64, at: u64) -> Result<(), String> {
+fn crashes(planted: Planted, seed: u64, at: u64) -> Result<Witness, String> {
     let disk = MemoryDisk::new();
     if let Planted::SkipSync(which) = planted {
         disk.skip_syncs(which);
@@ -145,7 +173,8 @@ fn crashes(planted: Planted, seed: u64, at: u64) -> Result<(), String> {
     disk.clear_faults();
     witness
         .run(&disk, planted, seed)
-        .map_err(|what| format!("seed {seed}, call {at}, at the end: {what}"))
+        .map_err(|what| format!("seed {seed}, call {at}, at the end: {what}"))?;
+    Ok(witness)
 }
 
 /// How many calls a run without a crash makes.
@@ -160,12 +189,20 @@ fn calls_of(seed: u64) -> u64 {
 /// Crashes at every call of some histories, or tells the first that went wrong.
 fn crash_everywhere(planted: Planted, seeds: std::ops::Range<u64>) -> Result<u64, String> {
     let mut points = 0;
+    let (mut checkpoints, mut retired) = (0, 0);
     for seed in seeds {
         for at in 0..calls_of(seed) {
-            crashes(planted, seed, at)?;
+            let witness = crashes(planted, seed, at)?;
+            checkpoints += witness.checkpoints;
+            retired += witness.retired;
             points += 1;
         }
     }
+    println!("{checkpoints} checkpoints were taken, {retired} segments retired");
+    assert!(
+        checkpoints > points && retired > 100,
+        "{checkpoints}, {retired}"
+    );
     Ok(points)
 }
 
@@ -193,11 +230,20 @@ fn is_log(path: &Path) -> bool {
 }
 
 fn is_new(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "new")
+    path.to_str().is_some_and(|path| path.ends_with(".log.new"))
 }
 
 fn is_module(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.contains(".wasm"))
+}
+
+fn is_checkpoint(path: &Path) -> bool {
+    path.to_str()
+        .is_some_and(|path| path.contains(".checkpoint"))
+}
+
+fn is_checkpoints_folder(path: &Path) -> bool {
+    path.ends_with("checkpoints")
 }
 
 fn is_log_folder(path: &Path) -> bool {
@@ -210,7 +256,7 @@ fn is_data_folder(path: &Path) -> bool {
 
 #[test]
 fn planted_bugs_are_found() {
-    let bugs: [(&str, Planted); 6] = [
+    let bugs: [(&str, Planted); 9] = [
         (
             "acknowledge before the sync",
             Planted::AcknowledgeBeforeSync,
@@ -221,6 +267,18 @@ fn planted_bugs_are_found() {
             Planted::SkipSync(is_new),
         ),
         ("skip the sync of modules", Planted::SkipSync(is_module)),
+        (
+            "publish a checkpoint before the log is durable",
+            Planted::PublishEarly,
+        ),
+        (
+            "skip the sync of checkpoints",
+            Planted::SkipSync(is_checkpoint),
+        ),
+        (
+            "skip the sync of the checkpoints' folder",
+            Planted::SkipSync(is_checkpoints_folder),
+        ),
         (
             "skip the sync of the log's folder",
             Planted::SkipSync(is_log_folder),

@@ -34,7 +34,7 @@ pub(super) fn groups(bytes: &[u8]) -> Vec<(usize, GroupHeader)> {
 }
 
 /// A copy of a disk, as its files are now.
-pub(super) fn copy_of(disk: &MemoryDisk) -> MemoryDisk {
+pub(crate) fn copy_of(disk: &MemoryDisk) -> MemoryDisk {
     let copy = MemoryDisk::new();
     for path in disk.files() {
         crate::disk::create_dir_all(&copy, path.parent().unwrap()).unwrap();

@@ -7,10 +7,12 @@ use syncline_protocol::Lsn;
 
 use super::{OpenError, open};
 use crate::disk::{DiscardDisk, Disk, MemoryDisk, RealDisk, replace_file};
+pub(crate) use damage::copy_of;
+
 use crate::log::tests::fixture::{FOLDER, Random, SMALL, Session};
 
 mod crash;
-mod damage;
+pub(crate) mod damage;
 mod identity;
 mod kill;
 
