@@ -143,6 +143,8 @@ error_codes! {
     SchemaConflict = "SCHEMA_CONFLICT",
     /// `init` failed; nothing was published.
     InitFailed = "INIT_FAILED",
+    /// A row of an import is malformed or does not fit those that are there.
+    BadRow = "BAD_ROW",
     /// The HTTP request is malformed.
     BadRequest = "BAD_REQUEST",
     /// No such page.

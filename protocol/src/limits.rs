@@ -106,6 +106,16 @@ pub const CHECKPOINTS_MIN: usize = 2;
 pub const HISTORY_BYTES_MAX: u64 = 1 << 30;
 /// A record of the commit log.
 pub const LOG_RECORD_BYTES_MAX: usize = 256 << 20;
+/// Rows of an import that are one transaction.
+pub const IMPORT_BATCH_ROWS: usize = 1000;
+/// Bytes of packed rows after which an import's transaction takes no more.
+pub const IMPORT_BATCH_BYTES: usize = 256 << 10;
+/// A line of an import: an object of JSON, or a record of CSV.
+pub const IMPORT_LINE_BYTES_MAX: usize = 8 << 20;
+/// Exports of a server that run at once: each keeps in memory what its database had when it began.
+pub const EXPORTS_MAX: usize = 4;
+/// A piece of an export.
+pub const EXPORT_CHUNK_BYTES: usize = 64 << 10;
 
 const _: () = assert!(
     LOGICAL_NESTING_MAX < 120,
@@ -127,6 +137,10 @@ const _: () = assert!(
 const _: () = assert!(
     FRAME_BYTES_MAX < OUTBOX_BYTES_MAX,
     "an outbox holds a frame"
+);
+const _: () = assert!(
+    IMPORT_BATCH_BYTES + ROW_BYTES_MAX < CALL_WRITE_BYTES_MAX && IMPORT_BATCH_ROWS < CALL_ROWS_MAX,
+    "a transaction holds a batch"
 );
 const _: () = assert!(
     2 * CALL_WRITE_BYTES_MAX < LOG_RECORD_BYTES_MAX,

@@ -20,3 +20,4 @@ mod kill;
 mod rust_client;
 mod smoke;
 mod tls;
+mod transfer;

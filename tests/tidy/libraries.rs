@@ -32,6 +32,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("notify", &["server/cli"]),
     ("include_dir", &["server/cli"]),
     ("clap", &["server/cli", "tests/bench", "xtask"]),
+    ("csv-core", &["server/gateway", "server/cli"]),
     ("indicatif", &["server/cli"]),
     ("syn", &["modules/sdk-macros"]),
 ];

@@ -142,6 +142,32 @@ impl Api {
         content_type: &str,
         body: &[u8],
     ) -> Result<Value, Failure> {
+        json_of(self.checked(self.send(path, query, content_type, body))?)
+    }
+
+    /// The same, for answers that have more to say beside an error.
+    pub(crate) fn post_whole(
+        &self,
+        path: &[&str],
+        query: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Value, Failure> {
+        let answer = self.send(path, query, content_type, body);
+        let answer = answer.map_err(|error| self.unreachable(&error))?;
+        if answer.status().is_redirection() {
+            return json_of(self.checked(Ok(answer))?);
+        }
+        json_of(answer)
+    }
+
+    fn send(
+        &self,
+        path: &[&str],
+        query: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Response<Body>, ureq::Error> {
         let mut request = self
             .agent
             .post(self.url(path, query))
@@ -149,7 +175,7 @@ impl Api {
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
-        json_of(self.checked(request.send(body))?)
+        request.send(body)
     }
 
     fn url(&self, path: &[&str], query: &str) -> String {
@@ -260,7 +286,7 @@ fn is_local(server: &str) -> bool {
 }
 
 /// A part of a path, with what has a meaning there escaped.
-fn encoded(part: &str) -> String {
+pub(crate) fn encoded(part: &str) -> String {
     let mut text = String::new();
     for byte in part.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {

@@ -95,6 +95,10 @@ pub(crate) enum Command {
     Schema(Schema),
     /// Write typed client code for a database or a module
     Generate(Generate),
+    /// Write the rows of a database as JSON Lines or CSV
+    Export(Export),
+    /// Take rows in from JSON Lines or CSV
+    Import(Import),
     /// Issue a token for a user of a database
     Token(Token),
     /// Print the version
@@ -276,6 +280,59 @@ pub(crate) enum Language {
     /// For @syncline/client
     #[value(alias = "ts")]
     Typescript,
+}
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowFormat {
+    /// A JSON object a line
+    Jsonl,
+    /// RFC 4180, the first record has the names of the columns
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Name of the database
+    pub(crate) database: String,
+    /// Table to export; without it all of them, in lines like {"table": .., "row": {..}}
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// Form of the rows; by default that of the file's ending, or jsonl
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<RowFormat>,
+    /// File to write, once it is whole; `-` is stdout
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Name of the database
+    pub(crate) database: String,
+    /// File to read; `-` is stdin
+    pub(crate) file: PathBuf,
+    /// Table to import into; without it each line names its table, as an export without one writes them
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// Form of the rows; by default that of the file's ending, or jsonl
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<RowFormat>,
+    /// What to do with a row whose primary key is there already
+    #[arg(long, value_enum, value_name = "MODE", default_value_t = ImportMode::Insert)]
+    pub(crate) mode: ImportMode,
+    /// Leave out so many rows at the start: they are in already
+    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    pub(crate) skip: u64,
+}
+
+/// What to do with a row whose primary key is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportMode {
+    /// Stop: it is an error
+    Insert,
+    /// Replace the row that is there
+    Upsert,
 }
 
 #[derive(Debug, Args)]

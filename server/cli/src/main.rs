@@ -12,7 +12,9 @@ mod generate;
 mod kit;
 mod output;
 mod parse;
+mod progress;
 mod project;
+mod rows;
 mod signals;
 mod tls;
 
@@ -35,6 +37,8 @@ fn main() -> ExitCode {
         Command::Logs(args) => commands::logs::run(&common, args),
         Command::Schema(args) => commands::schema::run(&common, args),
         Command::Generate(args) => commands::generate::run(&common, args),
+        Command::Export(args) => commands::export::run(&common, args),
+        Command::Import(args) => commands::import::run(&common, args),
         Command::Token(args) => commands::token::run(&common, args),
         Command::Version => commands::version(&common),
     };

@@ -1,10 +1,12 @@
 //! Everything that can happen to a database.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use syncline_host::Module;
 use syncline_protocol::message::{Delivery, Encoding, OwnedQueryForm};
 use syncline_protocol::param::Param;
-use syncline_protocol::{ConnectionId, Identity};
+use syncline_protocol::{ConnectionId, Identity, TableDef, TableId};
 
 /// A connection as gateway and engine name it. Gateway reuses an index with the next generation, so
 /// what was held for a connection that is gone never reaches the one that took its place.
@@ -109,6 +111,8 @@ pub enum Command {
     },
     /// Swap the module.
     Publish(Box<Publish>),
+    /// Write rows from outside.
+    Import(Box<Import>),
     /// Tell about the database.
     Inspect {
         /// Names the answer.
@@ -165,11 +169,41 @@ pub struct Publish {
     pub clear_data: bool,
 }
 
+/// Rows to write, all of them or none. Gateway bounds their number and bytes.
+#[derive(Debug)]
+pub struct Import {
+    /// Names the answer.
+    pub ticket: Ticket,
+    /// Who imports.
+    pub identity: Identity,
+    /// Where the rows go.
+    pub table: TableId,
+    /// The table that they were packed for; if it is another one now, they are refused.
+    pub def: Arc<TableDef>,
+    /// Packed rows, one after the other.
+    pub rows: Vec<u8>,
+    /// Where each of them ends in `rows`.
+    pub ends: Vec<usize>,
+    /// What becomes of a row whose primary key is there already.
+    pub mode: ImportMode,
+}
+
+/// What an import does with a row whose primary key is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportMode {
+    /// It is an error.
+    Insert,
+    /// It replaces the one that is there.
+    Upsert,
+}
+
 /// What can be told about a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inspect {
     /// Its schema.
     Schema,
+    /// All its rows and its schema, as of now.
+    View,
     /// Lines that its module logged after this sequence number, the newest `limit` of them.
     Logs {
         /// Sequence number of the last line that is known.

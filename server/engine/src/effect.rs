@@ -1,6 +1,7 @@
 //! What a step wants done: messages to send and requests to answer, all bytes in one buffer.
 
 use syncline_protocol::{Lsn, WireError};
+use syncline_store::ReadView;
 
 use crate::command::{ConnKey, Ticket};
 use crate::module_log::LogEntry;
@@ -76,6 +77,12 @@ pub enum Answer {
     Published(Box<Published>),
     /// The schema as JSON text, and its hash.
     Schema(String, String),
+    /// All rows as of the transaction with this Lsn. It keeps what it holds in memory until it is dropped.
+    View(Lsn, Box<ReadView>),
+    /// Rows were written.
+    Imported(Imported),
+    /// The row at this position of the batch cannot be written, so none was.
+    RowRefused(usize, Box<WireError>),
     /// Lines of the module's log.
     Logs(Vec<LogEntry>),
     /// The request failed.
@@ -99,6 +106,17 @@ pub struct Published {
     pub reducers_removed: Vec<String>,
     /// All rows were thrown away.
     pub data_cleared: bool,
+}
+
+/// What a batch did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Its place in the log, or that of the last transaction if it changed nothing.
+    pub lsn: Lsn,
+    /// Rows that are new.
+    pub inserted: u64,
+    /// Rows that took the place of others.
+    pub updated: u64,
 }
 
 impl Effects {

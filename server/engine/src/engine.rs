@@ -211,6 +211,7 @@ impl Engine {
             Command::Connect(connect) => self.connect(*connect),
             Command::Disconnect(conn) => self.disconnect(conn),
             Command::Publish(publish) => self.publish(&publish),
+            Command::Import(import) => self.import(*import),
             Command::Inspect { ticket, what } => self.inspect(ticket, what),
             Command::DurableAdvanced => {}
         }
@@ -307,11 +308,6 @@ impl Engine {
                 return Err(error);
             }
         };
-        let database = transaction.commit(&mut self.changes);
-        let database = self.database.insert(database);
-        if self.changes.is_empty() {
-            return Ok((self.log.last(), value));
-        }
         let record = TransactionRecord {
             time: self.now,
             caller: caller.identity,
@@ -320,14 +316,29 @@ impl Engine {
             args,
             seed: context.seed,
         };
-        let lsn = self.log.append(&record, database, &self.changes);
+        Ok((self.commit(transaction, &record), value))
+    }
+
+    /// Commits a transaction that the log has room for, logs it and tells its subscribers. One that changed
+    /// nothing has the Lsn of the last that did.
+    pub(crate) fn commit(
+        &mut self,
+        transaction: Transaction,
+        record: &TransactionRecord<'_>,
+    ) -> Lsn {
+        let database = transaction.commit(&mut self.changes);
+        let database = self.database.insert(database);
+        if self.changes.is_empty() {
+            return self.log.last();
+        }
+        let lsn = self.log.append(record, database, &self.changes);
         self.counters.transactions += 1;
         self.counters.rows_changed += self.changes.len() as u64;
         self.notify(lsn);
         if self.changes.byte_len() > KEPT_CHANGES_BYTES_MAX {
             self.changes = ChangeSet::new();
         }
-        Ok((lsn, value))
+        lsn
     }
 
     fn run_reducer(

@@ -10,6 +10,7 @@ mod counters;
 mod effect;
 mod engine;
 mod fanout;
+mod import;
 mod lifecycle;
 mod module_log;
 mod open;
@@ -22,10 +23,11 @@ mod requests;
 mod tests;
 
 pub use command::{
-    CallArgs, Command, ConnKey, Connect, Inspect, Origin, Publish, QueryText, Ticket,
+    CallArgs, Command, ConnKey, Connect, Import, ImportMode, Inspect, Origin, Publish, QueryText,
+    Ticket,
 };
 pub use counters::Counters;
-pub use effect::{Answer, EffectRef, Effects, Published};
+pub use effect::{Answer, EffectRef, Effects, Imported, Published};
 pub use engine::{Engine, SchemaText};
 pub use module_log::LogEntry;
 pub use open::{OpenError, Opened, Settings};
@@ -34,5 +36,5 @@ pub use reply::put as put_message;
 // What the gateway needs of the floors below, so that it depends on this one alone.
 pub use syncline_host::{Host, HostError, LoadError, Module, RunLimits, TICK_MS};
 pub use syncline_store::{
-    Catalog, DiscardDisk, Disk, LogWriter, MemoryDisk, OpenReport, Options, RealDisk,
+    Catalog, DiscardDisk, Disk, LogWriter, MemoryDisk, OpenReport, Options, ReadView, RealDisk,
 };

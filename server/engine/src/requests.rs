@@ -363,6 +363,8 @@ impl Engine {
             Inspect::Schema => {
                 Answer::Schema(self.schema_text.json.clone(), self.schema_text.hash.clone())
             }
+            Inspect::View if self.log.is_poisoned() => Answer::Failed(Box::new(poisoned())),
+            Inspect::View => Answer::View(self.log.last(), Box::new(self.database().read_view())),
             Inspect::Logs { after, limit } => Answer::Logs(self.module_log.after(after, limit)),
         };
         self.confirmed.answer(ticket, answer);

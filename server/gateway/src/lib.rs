@@ -30,6 +30,7 @@ mod shared;
 mod state;
 mod tickets;
 mod ticks;
+mod transfer;
 mod websocket;
 
 pub use auth::{AuthError, Authenticated, Authority};

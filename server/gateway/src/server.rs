@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use syncline_engine::{Catalog, DiscardDisk, Disk, Host, RealDisk, RunLimits};
+use syncline_protocol::limits;
 use tokio::sync::oneshot;
 
 use crate::auth::Authority;
@@ -61,6 +62,7 @@ impl Server {
             homes,
             databases: Mutex::default(),
             next_home: AtomicUsize::new(0),
+            exports: Arc::new(tokio::sync::Semaphore::new(limits::EXPORTS_MAX)),
         });
         if let Err(error) = state.open_all() {
             // Those that did open let go of their folders again.

@@ -64,6 +64,8 @@ pub(crate) struct State {
     pub(crate) homes: Vec<Home>,
     pub(crate) databases: Mutex<BTreeMap<String, Arc<Shared>>>,
     pub(crate) next_home: AtomicUsize,
+    /// Places of exports that run.
+    pub(crate) exports: Arc<tokio::sync::Semaphore>,
 }
 
 impl State {

@@ -2,7 +2,9 @@
 
 pub(crate) mod call;
 pub(crate) mod dev;
+pub(crate) mod export;
 pub(crate) mod generate;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod publish;

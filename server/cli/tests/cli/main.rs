@@ -8,3 +8,4 @@ mod talk;
 mod tls;
 #[path = "../../../../tests/it/tls_proxy.rs"]
 mod tls_proxy;
+mod transfer;

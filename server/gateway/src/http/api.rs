@@ -20,7 +20,7 @@ use crate::auth::Authenticated;
 use crate::requests::query_text;
 use crate::state::State;
 
-type Server = Shares<Arc<State>>;
+pub(super) type Server = Shares<Arc<State>>;
 
 pub(crate) async fn health(Shares(state): Server) -> Response {
     let body = json!({
@@ -287,7 +287,10 @@ fn authenticate(
         .authenticate(database, bearer(headers), crate::now_s())
 }
 
-fn require_admin(state: &State, headers: &HeaderMap) -> Result<Authenticated, WireError> {
+pub(super) fn require_admin(
+    state: &State,
+    headers: &HeaderMap,
+) -> Result<Authenticated, WireError> {
     match bearer(headers) {
         Some(token) if state.authority.is_admin(token) => {
             state
@@ -311,7 +314,7 @@ fn with_token(who: &Authenticated, body: Json<Json_>) -> Response {
     response
 }
 
-fn internal(error: &dyn std::fmt::Display) -> Failure {
+pub(super) fn internal(error: &dyn std::fmt::Display) -> Failure {
     tracing::error!(%error, "a request failed inside the server");
     Failure(WireError::new(
         ErrorCode::Internal,
@@ -319,7 +322,7 @@ fn internal(error: &dyn std::fmt::Display) -> Failure {
     ))
 }
 
-fn unexpected() -> Failure {
+pub(super) fn unexpected() -> Failure {
     internal(&"the engine gave an answer of another kind")
 }
 

@@ -2,6 +2,8 @@
 
 mod api;
 mod assets;
+mod export;
+mod import;
 mod origin;
 mod respond;
 mod serve;
@@ -37,6 +39,8 @@ fn router(state: Arc<State>) -> Router {
         .route("/query", post(api::query))
         .route("/schema", get(api::schema))
         .route("/logs", get(api::logs))
+        .route("/export", get(export::export))
+        .route("/import", post(import::import))
         .route("/tokens", post(api::tokens))
         .route("/connect", any(upgrade::connect));
     Router::new()

@@ -28,7 +28,7 @@ impl IntoResponse for Failure {
     }
 }
 
-fn status(error: &WireError) -> StatusCode {
+pub(crate) fn status(error: &WireError) -> StatusCode {
     use ErrorCode as Code;
     match error.known_code() {
         Some(Code::NoDatabase | Code::NoReducer | Code::NotFound | Code::NoModule) => {
@@ -47,7 +47,8 @@ fn status(error: &WireError) -> StatusCode {
             | Code::InitFailed
             | Code::ModuleInvalid
             | Code::ModuleAbi
-            | Code::ModuleSchema,
+            | Code::ModuleSchema
+            | Code::BadRow,
         ) => StatusCode::UNPROCESSABLE_ENTITY,
         Some(Code::TooManyConnections | Code::Overloaded | Code::ServerShutdown) => {
             StatusCode::SERVICE_UNAVAILABLE
@@ -61,7 +62,7 @@ fn status(error: &WireError) -> StatusCode {
 }
 
 /// Time between two parts of a request's body.
-const BODY_PAUSE: std::time::Duration = std::time::Duration::from_secs(15);
+pub(crate) const BODY_PAUSE: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// The body of a request, or why it cannot be had. As much again as is allowed is read and thrown away:
 /// most clients look for an answer only when they have sent everything.

@@ -1,0 +1,146 @@
+//! `syncline export`.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use ureq::Body;
+use ureq::http::Response;
+
+use crate::api::{Api, encoded};
+use crate::args::{Common, Export, RowFormat};
+use crate::failure::{Failure, at, not_understood};
+use crate::output;
+use crate::progress::{Progress, rows_text};
+use crate::rows::RowCount;
+
+/// Writes rows as they come.
+pub(crate) fn run(common: &Common, args: &Export) -> Result<(), Failure> {
+    let api = Api::new(common)?;
+    let format = args.format.unwrap_or_else(|| format_of(&args.out));
+    let query = query(args.table.as_deref(), format)?;
+    let answer = api.open(&[&args.database, "export"], &query)?;
+    let number = |name: &str| -> Result<u64, Failure> {
+        let value = answer.headers().get(name).and_then(|v| v.to_str().ok());
+        let value = value.and_then(|value| value.parse().ok());
+        value.ok_or_else(|| not_understood(format!("it has no header {name}")))
+    };
+    let (expected, lsn) = (number("syncline-rows")?, number("syncline-lsn")?);
+    let progress = Progress::rows(expected, common.json);
+    let mut out = Out::open(&args.out)?;
+    let copied = copy(answer, format, &mut out, &progress);
+    progress.end();
+    let (rows, bytes) = copied?;
+    if rows != expected {
+        let message = format!("{expected} rows were promised, {rows} came");
+        return Err(Failure::unreachable(message).hint("try again"));
+    }
+    out.finish()?;
+    if args.out == Path::new("-") {
+        eprintln!("{} at lsn {lsn}", rows_text(rows));
+        return Ok(());
+    }
+    if common.json {
+        return output::line(&json!({ "rows": rows, "bytes": bytes, "lsn": lsn }));
+    }
+    let (rows, file) = (rows_text(rows), args.out.display());
+    output::line(&format_args!(
+        "{rows} at lsn {lsn} written to {file} ({bytes} bytes)"
+    ))
+}
+
+/// The form that a file's name tells.
+pub(crate) fn format_of(file: &Path) -> RowFormat {
+    match file.extension() {
+        Some(ending) if ending.eq_ignore_ascii_case("csv") => RowFormat::Csv,
+        _ => RowFormat::Jsonl,
+    }
+}
+
+/// What export and import tell the server alike.
+pub(crate) fn query(table: Option<&str>, format: RowFormat) -> Result<String, Failure> {
+    let name = match format {
+        RowFormat::Jsonl => "jsonl",
+        RowFormat::Csv => "csv",
+    };
+    match table {
+        Some(table) => Ok(format!("?format={name}&table={}", encoded(table))),
+        None if format == RowFormat::Csv => {
+            Err(Failure::usage("CSV has the rows of one table").hint("name it with --table"))
+        }
+        None => Ok(format!("?format={name}")),
+    }
+}
+
+fn copy(
+    answer: Response<Body>,
+    format: RowFormat,
+    out: &mut Out,
+    progress: &Progress,
+) -> Result<(u64, u64), Failure> {
+    let mut body = answer.into_body().into_reader();
+    let mut rows = RowCount::new(format);
+    let mut bytes = 0;
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        let read = body.read(&mut piece).map_err(|error| {
+            Failure::unreachable(format!(
+                "the server stopped after {}: {error}",
+                rows_text(rows.rows())
+            ))
+            .hint("try again; its log says why if it was not the network")
+        })?;
+        if read == 0 {
+            return Ok((rows.rows(), bytes));
+        }
+        out.write(&piece[..read])?;
+        rows.add(&piece[..read]);
+        bytes += read as u64;
+        progress.at(rows.rows());
+    }
+}
+
+/// Where rows go: stdout, or a file that has its name only once it is whole.
+enum Out {
+    Stdout,
+    File {
+        file: File,
+        part: PathBuf,
+        whole: PathBuf,
+    },
+}
+
+impl Out {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        let file = File::create(&part).map_err(at(&part))?;
+        Ok(Self::File {
+            file,
+            part,
+            whole: path.to_owned(),
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => Ok(std::io::stdout().lock().write_all(bytes)?),
+            Self::File { file, part, .. } => file.write_all(bytes).map_err(at(part)),
+        }
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => Ok(std::io::stdout().lock().flush()?),
+            Self::File { file, part, whole } => {
+                file.sync_all().map_err(at(&part))?;
+                std::fs::rename(&part, &whole).map_err(at(&whole))
+            }
+        }
+    }
+}
