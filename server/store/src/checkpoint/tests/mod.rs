@@ -102,6 +102,34 @@ fn an_open_replays_only_what_came_after_a_checkpoint() {
     assert_eq!(session.wasm, Some(vec![2; 700]));
 }
 
+/// A checkpoint right after an open leaves no group of the log but that of the open.
+#[test]
+fn a_checkpoint_can_take_the_place_of_the_whole_log() {
+    let disk = MemoryDisk::new();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let options = Options {
+        checkpoints_min: 1,
+        history_bytes: 0,
+        ..SMALL
+    };
+    let mut session = Session::open(&shared, options).unwrap();
+    session.publish(1, false).unwrap();
+    work(&mut session, &mut Random(1), 30);
+    for round in 0..3 {
+        drop(session);
+        session = Session::open(&shared, options).unwrap();
+        take(&mut session);
+        for _ in 0..3 {
+            let contents = session.contents();
+            drop(session);
+            session = Session::open(&shared, options).unwrap();
+            assert_eq!(session.contents(), contents);
+            assert_eq!(session.report.record_count, 0);
+        }
+        work(&mut session, &mut Random(round), 3);
+    }
+}
+
 #[test]
 fn a_checkpoint_is_of_one_lsn_while_transactions_go_on() {
     let disk = MemoryDisk::new();

@@ -65,6 +65,7 @@ impl<'s> Scan<'s> {
             // The first that is read: there is nothing to compare its chain with.
             self.salt = header.salt;
             self.chain = header.chain;
+            self.recovered.chain = header.chain;
         }
         self.has_chain = header.version > 1;
         self.prove(header.durable);
