@@ -118,3 +118,48 @@ fn secrets_are_for_their_owner_alone() {
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
 }
+
+#[test]
+fn checkpoints_are_taken_by_themselves_and_a_restart_begins_with_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || Config {
+        data: Data::Folder(folder.path().to_path_buf()),
+        checkpoint_bytes: 4000,
+        history_bytes: 0,
+        ..Config::default()
+    };
+    let checkpoints = || {
+        let folder = folder.path().join("databases/bank/checkpoints");
+        let files = std::fs::read_dir(folder).map(Iterator::collect::<Vec<_>>);
+        files.map_or(0, |files| files.len())
+    };
+    let server = TestServer::with(config());
+    server.publish("bank", "bank");
+    let mut ada = Client::connect(&server, "bank");
+    ada.call("open_accounts", json!([100, 100])).unwrap();
+    let start = std::time::Instant::now();
+    let mut transfers = 0;
+    while checkpoints() == 0 {
+        ada.call(
+            "transfer",
+            json!([transfers % 100, (transfers + 1) % 100, 1]),
+        )
+        .unwrap();
+        transfers += 1;
+        assert!(start.elapsed().as_secs() < 20, "no checkpoint was taken");
+    }
+    for to in 1..20 {
+        ada.call("transfer", json!([0, to, 1])).unwrap();
+    }
+    let before = ada.query("SELECT id, balance FROM account").unwrap();
+    drop(ada);
+    server.shut_down();
+
+    let server = TestServer::with(config());
+    let mut ada = Client::connect(&server, "bank");
+    assert_eq!(
+        ada.query("SELECT id, balance FROM account").unwrap(),
+        before
+    );
+    assert_eq!(ada.call("total", json!([])).unwrap().1, "10000");
+}

@@ -13,7 +13,9 @@ use syncline_protocol::{
     ChangeSet, ConnectionId, Epoch, Identity, Lsn, ReducerKind, TableId, WireError,
 };
 use syncline_query::{Deltas, LiveQueries};
-use syncline_store::{Database, LogAppender, LogError, Transaction, TransactionRecord};
+use syncline_store::{
+    CheckpointWriter, Database, LogAppender, LogError, Transaction, TransactionRecord, checkpoint,
+};
 
 use crate::command::{Command, ConnKey, Origin};
 use crate::connections::{Connections, Subscribers};
@@ -248,6 +250,15 @@ impl Engine {
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.held_bytes > HELD_BYTES_MAX || matches!(self.log.reserve(0), Err(LogError::Busy))
+    }
+
+    /// A checkpoint of the database as it is now, if it is time for one: somebody else's thread writes it. Between
+    /// two steps.
+    #[must_use]
+    pub fn due_checkpoint(&mut self) -> Option<CheckpointWriter> {
+        let database = self.database.as_ref()?;
+        let is_due = self.log.is_checkpoint_due() && !self.log.is_poisoned();
+        is_due.then(|| checkpoint::begin(&mut self.log, database))
     }
 
     /// Nothing waits for the disk.

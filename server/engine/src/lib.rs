@@ -36,5 +36,6 @@ pub use reply::put as put_message;
 // What the gateway needs of the floors below, so that it depends on this one alone.
 pub use syncline_host::{Host, HostError, LoadError, Module, RunLimits, TICK_MS};
 pub use syncline_store::{
-    Catalog, DiscardDisk, Disk, LogWriter, MemoryDisk, OpenReport, Options, ReadView, RealDisk,
+    Catalog, CheckpointProgress, CheckpointWriter, DiscardDisk, Disk, LogWriter, MemoryDisk,
+    OpenReport, Options, ReadView, RealDisk,
 };

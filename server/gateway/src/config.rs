@@ -32,6 +32,10 @@ pub struct Config {
     pub call_ms_max: u64,
     /// Record caller, reducer and arguments of every transaction in the log.
     pub audit: bool,
+    /// Bytes of the commit log of a database after which a checkpoint is due.
+    pub checkpoint_bytes: u64,
+    /// Bytes of checkpoints and log of the past that are kept of a database, beyond what an open needs.
+    pub history_bytes: u64,
     /// A database that is served at `/` for pages, named by the landing page.
     pub default_database: Option<String>,
 }
@@ -50,6 +54,8 @@ impl Default for Config {
             connections_max: limits::CONNECTIONS_MAX,
             call_ms_max: limits::CALL_MS_MAX,
             audit: true,
+            checkpoint_bytes: limits::CHECKPOINT_LOG_BYTES,
+            history_bytes: limits::HISTORY_BYTES_MAX,
             default_database: None,
         }
     }

@@ -11,6 +11,7 @@ use syncline_protocol::limits::HELLO_MS_MAX;
 use syncline_protocol::{ConnectionId, ErrorCode, WireError};
 
 use crate::auth::{Authority, random};
+use crate::checkpoints::Checkpoints;
 use crate::connection::{Connection, Phase};
 use crate::context::Context;
 use crate::shared::{Outside, Shared, Socket};
@@ -82,6 +83,7 @@ impl DatabaseTask {
         let _ending = Ending(self.clone());
         let mut outside = Vec::new();
         let mut next_look = Instant::now() + LOOK;
+        let mut checkpoints = Checkpoints::default();
         loop {
             let wait = next_look.saturating_duration_since(Instant::now());
             // Elapsed is as good as rung: both mean that there may be something to do.
@@ -92,6 +94,7 @@ impl DatabaseTask {
                 for item in outside.drain(..) {
                     if let Some(done) = self.admit(&engine, item) {
                         self.shut_down(&mut engine).await;
+                        drop(checkpoints);
                         // The end of its log: the writer stops when everything is written.
                         drop(engine);
                         // Nobody who waits for this has gone away, or it does not matter.
@@ -103,6 +106,7 @@ impl DatabaseTask {
                 // In here, since there may be something to do for ever.
                 if Instant::now() >= next_look {
                     self.look();
+                    checkpoints.look(&self.context.shared.name, &mut engine);
                     next_look = Instant::now() + LOOK;
                 }
                 if self.context.inbox.borrow().is_empty() || engine.is_behind() {

@@ -10,10 +10,12 @@
 //! ```
 //!
 //! [`Server::start`] opens every database of the data folder and gives each to a home thread, which
-//! runs its engine and all its sockets; its commit log has a thread of its own. HTTP runs on a runtime
+//! runs its engine and all its sockets; its commit log has a thread of its own, and a checkpoint has
+//! one while it is written. HTTP runs on a runtime
 //! beside them: it upgrades WebSockets and hands them to the database's home.
 
 mod auth;
+mod checkpoints;
 mod config;
 mod connection;
 mod context;

@@ -12,7 +12,7 @@ use syncline_engine::{Catalog, Disk, Engine, Host, Settings};
 use syncline_protocol::{ErrorCode, WireError};
 
 use crate::auth::{AuthError, Authority, random};
-use crate::config::Config;
+use crate::config::{Config, Data};
 use crate::home::Home;
 use crate::shared::{Outside, Shared};
 
@@ -160,6 +160,12 @@ impl State {
     fn open(&self, name: &str, folder: &Path) -> Result<Arc<Shared>, String> {
         let mut settings = Settings::default();
         settings.log.audit = self.config.audit;
+        settings.log.checkpoint_bytes = self.config.checkpoint_bytes;
+        settings.log.history_bytes = self.config.history_bytes;
+        if matches!(self.config.data, Data::Memory) {
+            // There is nothing to go back to.
+            settings.log.checkpoint_bytes = u64::MAX;
+        }
         let now = crate::now_us();
         let disk = self.disk.clone();
         let opened = Engine::open(disk, folder, &self.host, now, random(), &settings)

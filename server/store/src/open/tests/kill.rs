@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use syncline_protocol::Lsn;
 
+use crate::checkpoint::CheckpointProgress;
 use crate::disk::{Disk, MemoryDisk, RealDisk};
 use crate::log::Options;
 use crate::log::tests::fixture::{Random, SMALL, Session};
@@ -14,6 +15,9 @@ use crate::log::tests::fixture::{Random, SMALL, Session};
 const CHILD_FOLDER: &str = "SYNCLINE_TEST_CHILD_FOLDER";
 const OPTIONS: Options = Options {
     segment_bytes: 1 << 16,
+    // So many that most kills hit one.
+    checkpoint_bytes: 2000,
+    history_bytes: 1 << 14,
     ..SMALL
 };
 
@@ -37,7 +41,17 @@ fn child() {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let mut session = Session::open_in(&disk, Path::new(&folder), OPTIONS).unwrap();
     let mut random = Random(std::process::id().into());
+    let mut checkpoint = None;
     loop {
+        if checkpoint.is_none() && session.log.is_checkpoint_due() {
+            println!("checkpoint");
+            checkpoint = Some(session.begin_checkpoint());
+        }
+        if let Some(writer) = &mut checkpoint
+            && let CheckpointProgress::Done(_) = writer.run_once().unwrap()
+        {
+            checkpoint = None;
+        }
         for _ in 0..=random.next(5) {
             commit_next(&mut session);
         }
@@ -54,7 +68,7 @@ fn what_a_killed_process_has_acknowledged_is_there() {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let shadow_disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     let mut shadow = Session::open(&shadow_disk, OPTIONS).unwrap();
-    let mut acknowledged = Lsn::ZERO;
+    let (mut acknowledged, mut from_checkpoints) = (Lsn::ZERO, 0);
     for round in 0..8 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
@@ -81,6 +95,7 @@ fn what_a_killed_process_has_acknowledged_is_there() {
 
         let session = Session::open_in(&disk, &folder, OPTIONS).unwrap();
         let last = session.log.last();
+        from_checkpoints += u32::from(session.report.checkpoint.is_some());
         assert!(
             last >= acknowledged,
             "round {round}: {acknowledged} was durable, {last} is there"
@@ -95,4 +110,8 @@ fn what_a_killed_process_has_acknowledged_is_there() {
         );
     }
     assert!(acknowledged > Lsn(100), "{acknowledged}");
+    assert!(
+        from_checkpoints > 3,
+        "{from_checkpoints} of 8 opens began with a checkpoint"
+    );
 }
