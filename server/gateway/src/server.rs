@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use syncline_engine::{Catalog, DiscardDisk, Disk, Host, RealDisk, RunLimits};
@@ -176,6 +176,9 @@ fn listen(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
     bind().map_err(|source| StartError::Listen { address, source })
 }
 
+/// Ticks that are counted at once when the ticker was late.
+const CATCH_UP_TICKS_MAX: u32 = 10;
+
 /// The clock of call deadlines: modules know none, and a looping one must be stopped from outside.
 fn start_ticker(host: Host) -> std::io::Result<std::sync::mpsc::Sender<()>> {
     use std::sync::mpsc::RecvTimeoutError;
@@ -184,9 +187,24 @@ fn start_ticker(host: Host) -> std::io::Result<std::sync::mpsc::Sender<()>> {
         .name("deadline".to_owned())
         .spawn(move || {
             let tick = Duration::from_millis(syncline_engine::TICK_MS);
-            while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
-                host.tick();
-                TICKS.fetch_add(1, Ordering::Relaxed);
+            let mut next = Instant::now() + tick;
+            loop {
+                let wait = next.saturating_duration_since(Instant::now());
+                if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
+                // A busy machine wakes this thread late, and late again: what it has missed counts. Not all
+                // of it if it was very much, for then nothing in this process ran.
+                let now = Instant::now();
+                for _ in 0..CATCH_UP_TICKS_MAX {
+                    host.tick();
+                    TICKS.fetch_add(1, Ordering::Relaxed);
+                    next += tick;
+                    if next > now {
+                        break;
+                    }
+                }
+                next = next.max(now);
             }
         })?;
     Ok(stop)
