@@ -30,6 +30,9 @@ const RUST: &[(&str, Work)] = &[
     }),
     ("modules", modules::build),
     ("clippy", |w, step| step.run(cargo(&w.root).args(CLIPPY))),
+    ("without-tls", |w, step| {
+        step.run(cargo(&w.root).args(CLIENT_WITHOUT_TLS))
+    }),
     ("binaries", |w, step| {
         step.run(cargo(&w.root).args(["build", "--locked", "--workspace", "--bins"]))
     }),
@@ -55,6 +58,18 @@ const CLIPPY: [&str; 7] = [
     "--locked",
     "--workspace",
     "--all-targets",
+    "--",
+    "--deny",
+    "warnings",
+];
+
+/// What an embedder gets who leaves the client's features out.
+const CLIENT_WITHOUT_TLS: [&str; 8] = [
+    "clippy",
+    "--locked",
+    "--package",
+    "syncline-client",
+    "--no-default-features",
     "--",
     "--deny",
     "warnings",
