@@ -8,6 +8,7 @@
 //! - [`open()`] recovers a database from its folder on a [`Disk`] and begins a new epoch of its commit log:
 //!   [`LogAppender`] takes what is committed, [`LogWriter`] makes it durable.
 //! - [`checkpoint::begin`] takes a checkpoint while the database goes on, so that an open has less to replay.
+//! - [`past`] reads a database as it was, and makes new ones of that.
 //! - [`Catalog`] knows the databases of a server.
 //!
 //! Nothing here knows a clock, randomness or a thread; only `disk` opens files.
@@ -22,6 +23,7 @@ pub mod database;
 pub mod disk;
 pub mod log;
 pub mod open;
+pub mod past;
 pub mod schema;
 pub mod table;
 pub mod transaction;
@@ -36,6 +38,7 @@ pub use log::{
     TransactionRecord, Wake,
 };
 pub use open::{DamagedFile, OpenReport, Opened, Until, open};
+pub use past::{FoundError, Past, found, read_past};
 pub use schema::{DatabaseSchema, SchemaDifference, SchemaError};
 pub use table::{IndexId, Rows, Table, WriteError, row_hash};
 pub use transaction::{ScanChunk, ScanError, ScanPosition, Transaction};

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::DatabaseEntry;
 use crate::disk::{Disk, create_dir_all, read_file, replace_file};
 use crate::log::LOG_FOLDER;
+use crate::past::UNFINISHED;
 
 /// File of a database's entry, in its folder.
 const ENTRY: &str = "database.json";
@@ -22,12 +23,16 @@ pub(super) fn write_entry(disk: &dyn Disk, folder: &Path, entry: &DatabaseEntry)
 }
 
 /// The entry of the database in a folder. If its file is gone or damaged and there is a log, then an
-/// entry that has nothing but the name; `None` if there is neither.
+/// entry that has nothing but the name; `None` if there is neither, or the folder is not whole yet.
 pub(super) fn read_entry(
     disk: &dyn Disk,
     folder: &Path,
     name: &str,
 ) -> io::Result<Option<DatabaseEntry>> {
+    // A folder that was being filled when the server went: whoever fills it begins anew.
+    if disk.exists(&folder.join(UNFINISHED))? {
+        return Ok(None);
+    }
     match read_file(disk, &folder.join(ENTRY)) {
         Ok(bytes) => {
             let read = serde_json::from_slice::<DatabaseEntry>(&bytes).ok();

@@ -11,11 +11,11 @@
 use std::path::Path;
 
 use recovery::Base;
+use syncline_protocol::Lsn;
 use syncline_protocol::limits::{
     CHECKPOINT_LOG_BYTES, CHECKPOINTS_MIN, HISTORY_BYTES_MAX, LOG_PENDING_BYTES_MAX,
     LOG_SEGMENT_BYTES,
 };
-use syncline_protocol::{Epoch, Lsn};
 
 use crate::disk::Disk;
 
@@ -54,7 +54,7 @@ pub fn read_log(
     let survey = recovery::survey(disk, &folder.join(LOG_FOLDER))?;
     let base = Base {
         lsn: survey.start(),
-        epoch: Epoch(0),
+        ..Base::default()
     };
     Ok(recovery::recover(disk, survey, base, visit)?.last)
 }

@@ -184,7 +184,7 @@ fn tidy_checkpoints(
 }
 
 /// Takes the lock of a folder, which is created if it is not there.
-fn lock_folder(disk: &dyn Disk, folder: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
+pub(crate) fn lock_folder(disk: &dyn Disk, folder: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
     create_dir_all(disk, folder).map_err(OpenError::io(folder))?;
     disk.lock(folder).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => OpenError::Locked {
@@ -197,13 +197,13 @@ fn lock_folder(disk: &dyn Disk, folder: &Path) -> Result<Box<dyn DiskLock>, Open
 /// Epochs rise by random steps: two copies of a database that go on apart do not come to the same one, and
 /// a client of the one is not taken for a client of the other. They stay below 2^53, which JSON holds, for
 /// millions of opens.
-fn next_epoch(parent: Epoch, fresh_seed: u64) -> Epoch {
+pub(crate) fn next_epoch(parent: Epoch, fresh_seed: u64) -> Epoch {
     let step = 1 + (salt_of(fresh_seed.rotate_left(17)) >> 36);
     Epoch(parent.0.saturating_add(step))
 }
 
 /// Not the seed itself: what can be learned of the one says nothing of the other.
-fn salt_of(seed: u64) -> u64 {
+pub(crate) fn salt_of(seed: u64) -> u64 {
     let mixed = (seed ^ (seed >> 32)).wrapping_mul(0x9fb2_1c65_1e98_df25);
     mixed ^ (mixed >> 28)
 }

@@ -63,7 +63,7 @@ pub(crate) struct Read {
     pub(crate) last_time: Option<i64>,
     /// The last transaction that is in.
     pub(crate) last: Lsn,
-    /// What the log says; all of it, however far the database was read.
+    /// What the log says: all of it, unless the database was read up to an Lsn.
     pub(crate) recovered: Recovered,
     /// The checkpoint that was used, and its bytes.
     pub(crate) checkpoint: Option<(Lsn, u64)>,
@@ -80,13 +80,18 @@ pub(crate) fn read(disk: &dyn Disk, folder: &Path, until: Until) -> Result<Read,
     if loaded.is_none() {
         check_reach(&survey, until, &damaged)?;
     }
-    let mut base = Base::default();
+    let enough = (until.lsn != Until::END.lsn).then_some(until.lsn);
+    let mut base = Base {
+        enough,
+        ..Base::default()
+    };
     let mut checkpoint = None;
     let mut replay = Replay::new(until);
     if let Some(loaded) = loaded {
         base = Base {
             lsn: loaded.lsn,
             epoch: loaded.epoch,
+            enough,
         };
         checkpoint = Some((loaded.lsn, loaded.bytes));
         replay.begin_with(loaded);

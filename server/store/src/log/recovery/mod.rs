@@ -28,13 +28,15 @@ mod survey;
 pub(crate) use begin::{Begin, begin_segment};
 pub(crate) use survey::{Survey, survey};
 
-/// From where on a log is replayed: what is known already.
+/// From where on a log is replayed, which is what is known already, and how far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Base {
     /// Everything up to it, which was durable.
     pub(crate) lsn: Lsn,
     /// The epochs up to it.
     pub(crate) epoch: Epoch,
+    /// Transactions after it need not be read, and may be in any state; `None` for all of the log.
+    pub(crate) enough: Option<Lsn>,
 }
 
 /// What the segments of a log say.
@@ -68,6 +70,37 @@ pub(crate) struct Recovered {
     cuts: Vec<(PathBuf, u64)>,
 }
 
+impl Recovered {
+    /// What there is to go on from where there is no log, but a checkpoint at `last`: as if the segment before
+    /// the next had been dropped.
+    pub(crate) fn after(last: Lsn) -> Self {
+        Self {
+            last,
+            proven: last,
+            next_number: 2,
+            ..Self::of_nothing()
+        }
+    }
+
+    fn of_nothing() -> Self {
+        Self {
+            last: Lsn::ZERO,
+            proven: Lsn::ZERO,
+            epoch: Epoch(0),
+            salt: None,
+            chain: Chain::default(),
+            tail: Vec::new(),
+            next_number: 1,
+            record_count: 0,
+            read_bytes: 0,
+            segment_count: 0,
+            torn_bytes: 0,
+            leftovers: Vec::new(),
+            cuts: Vec::new(),
+        }
+    }
+}
+
 /// Reads the log from `base` on and shows every record after it to `visit`, in order; what `visit` says is
 /// wrong with one is damage. Changes nothing.
 pub(crate) fn recover(
@@ -93,25 +126,20 @@ pub(crate) fn recover(
     let mut recovered = Recovered {
         last: headers.get(start).map_or(Lsn::ZERO, survey::before),
         proven: base.lsn,
-        epoch: Epoch(0),
-        salt: None,
-        chain: Chain::default(),
-        tail: Vec::new(),
-        next_number: 1,
-        record_count: 0,
-        read_bytes: 0,
-        segment_count: 0,
-        torn_bytes: 0,
         leftovers,
-        cuts: Vec::new(),
+        ..Recovered::of_nothing()
     };
     let (used, unused) = found.split_at(headers.len());
     let mut scan = scan::Scan::new(&mut recovered, base, visit);
     for (index, (segment, header)) in used.iter().zip(&headers).enumerate().skip(start) {
         let limit = headers.get(index + 1).map(|next| next.first);
-        scan.segment(disk, segment, header, limit)?;
+        if scan.is_of_interest(header.first) {
+            scan.segment(disk, segment, header, limit)?;
+        }
     }
-    scan.finish(disk, used, unused)?;
+    if !scan.has_enough() {
+        scan.finish(disk, used, unused)?;
+    }
     if let (Some(header), Some(last)) = (headers.last(), used.last()) {
         recovered.epoch = header.epoch;
         recovered.salt = Some(header.salt);

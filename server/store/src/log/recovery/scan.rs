@@ -87,6 +87,9 @@ impl<'s> Scan<'s> {
         let read = self.groups(segment, &bytes, limit);
         self.bytes = bytes;
         read?;
+        if self.has_enough() {
+            return Ok(());
+        }
         if limit.is_some_and(|limit| limit != self.expected()) {
             let expected = self.expected();
             return Err(self.damaged(segment, format!("the records from lsn {expected} on")));
@@ -112,6 +115,9 @@ impl<'s> Scan<'s> {
             let Some(records) = header.records(&bytes[self.end..]) else {
                 return Ok(());
             };
+            if header.count > 0 && !self.is_of_interest(Lsn(header.first.0.saturating_add(1))) {
+                return Ok(());
+            }
             let is_superseded = match limit {
                 Some(limit) if header.count == 0 => header.first > limit,
                 Some(limit) => header.first >= limit,
@@ -219,6 +225,19 @@ impl<'s> Scan<'s> {
             self.tail_groups.pop_front();
         }
         self.recovered.tail.drain(..proven_bytes);
+    }
+
+    /// Whether what starts with this Lsn can have something that is asked for: the opens after the last
+    /// transaction that is are.
+    pub(super) fn is_of_interest(&self, first: Lsn) -> bool {
+        self.base.enough.is_none_or(|enough| first <= enough.next())
+    }
+
+    /// Whether all transactions that are asked for were read: what follows may be in any state.
+    pub(super) fn has_enough(&self) -> bool {
+        self.base
+            .enough
+            .is_some_and(|enough| self.recovered.last >= enough)
     }
 
     fn expected(&self) -> Lsn {

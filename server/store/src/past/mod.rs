@@ -1,0 +1,13 @@
+//! What a database was, and copies of it. Nothing in here changes the database that it reads.
+//!
+//! - [`read_past`] reads it as it was at an Lsn or a time, as far back as its checkpoints and log go.
+//! - [`found`] makes a new database of that, with an epoch of its own: a fork, or a restored backup.
+
+mod found;
+mod point;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use found::UNFINISHED;
+pub use found::{FoundError, found};
+pub use point::{Past, read_past};

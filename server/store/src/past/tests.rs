@@ -1,0 +1,218 @@
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use syncline_protocol::Lsn;
+
+use super::*;
+use crate::catalog::Catalog;
+use crate::checkpoint::CheckpointProgress;
+use crate::disk::{Disk, Fault, MemoryDisk, RealDisk};
+use crate::log::tests::fixture::{Contents, FOLDER, Random, SMALL, Session};
+use crate::log::{OpenError, Options};
+use crate::open::Until;
+
+const COPY: &str = "/data/databases/copy";
+
+fn shared(disk: &MemoryDisk) -> Arc<dyn Disk> {
+    Arc::new(disk.clone())
+}
+
+/// All of the history is kept.
+const WHOLE: Options = Options {
+    history_bytes: u64::MAX,
+    ..SMALL
+};
+
+/// A database that still runs, with what it held after each Lsn.
+fn with_history(disk: &Arc<dyn Disk>, folder: &Path) -> (Session, Vec<(Lsn, i64, Contents)>) {
+    let mut session = Session::open_in(disk, folder, WHOLE).unwrap();
+    let mut states = Vec::new();
+    let mut random = Random(3);
+    session.publish(1, false).unwrap();
+    for number in 0..60 {
+        session.settle();
+        let (lsn, time) = (session.log.last(), session.log.last_time());
+        states.push((lsn, time, session.contents()));
+        // History reaches back to the oldest checkpoint.
+        if number % 20 == 0 {
+            session.begin_checkpoint().run().unwrap();
+        }
+        while session.transact_at_random(&mut random).is_none() {}
+    }
+    session.settle();
+    (session, states)
+}
+
+/// Makes a copy, opens it and lets it go on, through a power cut.
+fn check_copy(disk: &MemoryDisk, folder: &Path, past: &Past, expected: &Contents, seed: u64) {
+    let disk_of_all = shared(disk);
+    let epoch = found(&disk_of_all, folder, past, 5_000, seed, &SMALL).unwrap();
+    assert!(past.epochs.iter().all(|(other, _)| *other < epoch));
+    let mut copy = Session::open_in(&disk_of_all, folder, SMALL).unwrap();
+    assert_eq!(copy.contents(), *expected);
+    assert_eq!(copy.log.last(), past.lsn);
+    assert_eq!(copy.wasm, Some(vec![1; 700]));
+    assert!(copy.log.last_time() >= past.time, "time does not go back");
+    let mut random = Random(seed);
+    while copy.transact_at_random(&mut random).is_none() {}
+    assert_eq!(copy.log.last(), past.lsn.next());
+    copy.settle();
+    let contents = copy.contents();
+    drop(copy);
+    disk.crash(seed);
+    let copy = Session::open_in(&disk_of_all, folder, SMALL).unwrap();
+    assert_eq!(copy.contents(), contents);
+}
+
+#[test]
+fn a_copy_from_any_point_goes_on_by_itself() {
+    let disk = MemoryDisk::new();
+    let (session, states) = with_history(&shared(&disk), Path::new(FOLDER));
+    let after = session.contents();
+    drop(session);
+    for (number, (lsn, time, contents)) in states.iter().enumerate() {
+        for until in [Until::lsn(*lsn), Until::time(*time)] {
+            let past = read_past(&disk, Path::new(FOLDER), until).unwrap();
+            assert_eq!((past.lsn, past.time), (*lsn, *time));
+            assert_eq!(Contents::of(&past.database), *contents);
+        }
+        if number % 7 == 0 {
+            let past = read_past(&disk, Path::new(FOLDER), Until::lsn(*lsn)).unwrap();
+            let folder = Path::new("/data/databases").join(format!("copy{number}"));
+            check_copy(&disk, &folder, &past, contents, number as u64);
+        }
+    }
+    let session = Session::open_in(&shared(&disk), Path::new(FOLDER), WHOLE).unwrap();
+    assert_eq!(session.contents(), after, "the other has not noticed");
+}
+
+#[test]
+fn a_copy_of_a_copy_has_their_history_and_its_own() {
+    let disk = MemoryDisk::new();
+    let (session, states) = with_history(&shared(&disk), Path::new(FOLDER));
+    drop(session);
+    let (lsn, _, contents) = &states[30];
+    let past = read_past(&disk, Path::new(FOLDER), Until::lsn(*lsn)).unwrap();
+    let copy = Path::new(COPY);
+    found(&shared(&disk), copy, &past, 5_000, 1, &SMALL).unwrap();
+    // A copy can be copied before it was ever opened.
+    let again = read_past(&disk, copy, Until::END).unwrap();
+    assert_eq!(Contents::of(&again.database), *contents);
+    assert_eq!(again.epochs.len(), past.epochs.len() + 1);
+    let folder = Path::new("/data/databases/another");
+    check_copy(&disk, folder, &again, contents, 2);
+    // Before its beginning it knows nothing.
+    let before = read_past(&disk, copy, Until::lsn(Lsn(lsn.0 - 1)));
+    assert!(matches!(before, Err(OpenError::NotKept)), "{before:?}");
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let disk = MemoryDisk::new();
+    let nothing = read_past(&disk, Path::new(FOLDER), Until::END);
+    assert!(matches!(nothing, Err(OpenError::NotKept)), "{nothing:?}");
+    let (session, _) = with_history(&shared(&disk), Path::new(FOLDER));
+    let before = read_past(&disk, Path::new(FOLDER), Until::time(5));
+    assert!(matches!(before, Err(OpenError::NotKept)), "{before:?}");
+    // Reading needs no lock, founding does.
+    let past = read_past(&disk, Path::new(FOLDER), Until::END).unwrap();
+    let taken = found(&shared(&disk), Path::new(FOLDER), &past, 1, 1, &SMALL);
+    assert!(
+        matches!(taken, Err(FoundError::Open(OpenError::Locked { .. }))),
+        "{taken:?}"
+    );
+    drop(session);
+    let taken = found(&shared(&disk), Path::new(FOLDER), &past, 1, 1, &SMALL);
+    assert!(matches!(taken, Err(FoundError::Exists { .. })), "{taken:?}");
+    // Without its checkpoint a copy is not whole, and does not pass for one that is.
+    found(&shared(&disk), Path::new(COPY), &past, 1, 1, &SMALL).unwrap();
+    let checkpoint = disk
+        .files()
+        .into_iter()
+        .find(|file| file.starts_with(COPY) && file.extension().is_some_and(|e| e == "checkpoint"));
+    disk.remove(&checkpoint.unwrap()).unwrap();
+    let open = Session::open_in(&shared(&disk), Path::new(COPY), SMALL);
+    assert!(matches!(open, Err(OpenError::Missing { .. })), "{open:?}");
+}
+
+/// The power goes at every call of founding a copy. After that it is there as a whole, or it is no database
+/// to anybody and can be founded again.
+#[test]
+fn a_power_cut_while_a_copy_is_founded() {
+    let disk = MemoryDisk::new();
+    let (session, states) = with_history(&shared(&disk), Path::new(FOLDER));
+    drop(session);
+    let (lsn, _, contents) = &states[40];
+    let past = read_past(&disk, Path::new(FOLDER), Until::lsn(*lsn)).unwrap();
+    let (mut whole, mut unfinished) = (0, 0);
+    for at in 0.. {
+        let disk = crate::open::tests::copy_of(&disk);
+        let calls = disk.calls();
+        disk.fault_at(calls + at, Fault::PowerOff);
+        let done = found(&shared(&disk), Path::new(COPY), &past, 5_000, 9, &SMALL);
+        let is_over = disk.calls() <= calls + at;
+        assert_eq!(done.is_ok(), is_over, "call {at}: {done:?}");
+        disk.crash(at);
+        let catalog = Catalog::open_without_index(shared(&disk), Path::new("/data")).unwrap();
+        if catalog.database("copy").is_some() {
+            whole += 1;
+            let copy = Session::open_in(&shared(&disk), Path::new(COPY), SMALL).unwrap();
+            assert_eq!(copy.contents(), *contents, "call {at}");
+        } else {
+            assert!(!is_over);
+            unfinished += 1;
+            check_copy(&disk, Path::new(COPY), &past, contents, at);
+        }
+        if is_over {
+            break;
+        }
+    }
+    assert!(whole >= 1 && unfinished > 20, "{whole} and {unfinished}");
+}
+
+/// A server goes on, on the real disk, while it is read as it was at Lsns that were durable when they were
+/// asked for.
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a server reads on another thread than it writes"
+)]
+fn a_database_that_runs_is_read_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let (mut session, states) = with_history(&disk, folder.path());
+    let (sender, asked) = std::sync::mpsc::channel::<(Lsn, Contents)>();
+    let reader = std::thread::spawn({
+        let (disk, folder) = (disk.clone(), folder.path().to_owned());
+        move || {
+            let mut count = 0;
+            for (lsn, contents) in asked {
+                let past = read_past(&*disk, &folder, Until::lsn(lsn)).unwrap();
+                assert_eq!(past.lsn, lsn);
+                assert_eq!(Contents::of(&past.database), contents);
+                count += 1;
+            }
+            count
+        }
+    });
+    let mut random = Random(8);
+    for round in 0..40 {
+        let (lsn, _, contents) = &states[random.next(states.len() as u64) as usize];
+        sender.send((*lsn, contents.clone())).unwrap();
+        sender
+            .send((session.log.last(), session.contents()))
+            .unwrap();
+        for _ in 0..20 {
+            session.transact_at_random(&mut random);
+            session.settle();
+        }
+        if round % 10 == 9 {
+            let mut writer = session.begin_checkpoint();
+            while !matches!(writer.run().unwrap(), CheckpointProgress::Done(_)) {}
+        }
+    }
+    drop(sender);
+    assert_eq!(reader.join().unwrap(), 80);
+}
