@@ -1,7 +1,7 @@
 //! SQL to live queries: parser, binder, router, instances and their deltas.
 //!
 //! A SQL text is parsed (`parse`), a query as structure converted (`logical`) to the same syntax; that is bound against the schema for one caller (`bind`) and becomes a
-//! `plan` of typed expressions (`expr`) over packed rows. [`query_once`] evaluates a plan (`execute`).
+//! `plan` of typed expressions (`plan::expr`) over packed rows. [`query_once`] evaluates a plan (`execute`).
 //! [`LiveQueries`] (`live`) lifts a plan's literals into parameters: the plan without them is a
 //! template, a template with its parameters an instance. A router finds the instances that a changed
 //! row may concern by hashing a few of its columns; [`LiveQueries::step`] turns a transaction's change
@@ -53,7 +53,6 @@ mod logical;
 
 mod asked;
 
-mod expr;
 mod plan;
 mod row;
 mod scalar;

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use syncline_protocol::packed::Reader;
 use syncline_protocol::{RowLayout, Type};
 
-use crate::expr::ColumnSet;
+use crate::plan::expr::ColumnSet;
 use crate::scalar::{Kind, Scalar, is_nullable};
 
 const VALID: &str = "rows are validated where they enter";

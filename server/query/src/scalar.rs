@@ -115,6 +115,18 @@ impl<'a> Scalar<'a> {
         value.map_or(Self::Null, Self::Bool)
     }
 
+    /// The value with bytes of its own.
+    pub(crate) fn into_owned(self) -> Scalar<'static> {
+        match self {
+            Self::Null => Scalar::Null,
+            Self::Bool(value) => Scalar::Bool(value),
+            Self::Int(value) => Scalar::Int(value),
+            Self::Huge(value) => Scalar::Huge(value),
+            Self::Float(value) => Scalar::Float(value),
+            Self::Bytes(bytes) => Scalar::Bytes(Cow::Owned(bytes.into_owned())),
+        }
+    }
+
     /// A condition: `None` is unknown.
     pub(crate) fn truth(&self) -> Option<bool> {
         match self {

@@ -7,8 +7,8 @@ use syncline_protocol::{ErrorCode, Identity, TableDef, Type};
 use super::names;
 use super::operand::{Free, Operand};
 use crate::error::QueryError;
-use crate::expr::{Expr, Slot};
 use crate::plan::AggregateCall;
+use crate::plan::expr::{Expr, Slot};
 use crate::syntax::{Name, Position};
 
 /// Name of the parameter that is the caller's identity.

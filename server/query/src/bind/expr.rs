@@ -7,7 +7,7 @@ use super::binder::Binder;
 use super::operand::{Free, Operand, is_number, is_ordered, null_of, nullable};
 use super::types::{arithmetic, cast, class_of, comparable, type_error, unify};
 use crate::error::QueryError;
-use crate::expr::Expr;
+use crate::plan::expr::Expr;
 use crate::scalar::is_nullable;
 use crate::syntax::{ArithmeticOp, CompareOp, Node, NodeKind, Position};
 

@@ -8,7 +8,7 @@ use super::names;
 use super::operand::{Free, Operand, is_number, null_of, nullable};
 use super::types::{arithmetic, class_of, comparable, type_error, unify};
 use crate::error::QueryError;
-use crate::expr::{Expr, Function};
+use crate::plan::expr::{Expr, Function};
 use crate::scalar::is_nullable;
 use crate::syntax::{ArithmeticOp, CompareOp, Node, Position};
 
@@ -103,7 +103,7 @@ impl Binder<'_> {
 }
 
 fn unknown_function(name: &str, arg_count: usize, at: Position) -> QueryError {
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 15] = [
         "coalesce",
         "nullif",
         "lower",
@@ -117,6 +117,8 @@ fn unknown_function(name: &str, arg_count: usize, at: Position) -> QueryError {
         "min",
         "max",
         "avg",
+        "bool_and",
+        "bool_or",
     ];
     let unsupported = |message: String| QueryError::new(ErrorCode::SqlUnsupported, message).at(at);
     if KNOWN.contains(&name) {

@@ -6,7 +6,7 @@ use super::binder::Binder;
 use super::operand::{Operand, is_number, is_ordered, nullable};
 use super::types::{class_of, type_error};
 use crate::error::QueryError;
-use crate::expr::{Expr, NumberClass, Slot};
+use crate::plan::expr::{Expr, NumberClass, Slot};
 use crate::plan::{Aggregate, AggregateCall};
 use crate::syntax::{Node, Position};
 
@@ -18,6 +18,7 @@ impl Binder<'_> {
         Ok(self.add_call(AggregateCall {
             function,
             arg: None,
+            distinct: false,
             arg_ty,
             ty: Type::I64,
         }))
@@ -36,6 +37,8 @@ impl Binder<'_> {
             "min" => Aggregate::Min,
             "max" => Aggregate::Max,
             "avg" => Aggregate::Average,
+            "bool_and" | "every" => Aggregate::All,
+            "bool_or" => Aggregate::Any,
             _ => return Ok(None),
         };
         let [arg] = args else { return Ok(None) };
@@ -50,6 +53,7 @@ impl Binder<'_> {
             Aggregate::Sum => is_number(inner) || *inner == Type::Duration,
             Aggregate::Average => is_number(inner),
             Aggregate::Min | Aggregate::Max => is_ordered(inner),
+            Aggregate::All | Aggregate::Any => *inner == Type::Bool,
         };
         if !is_fit {
             return Err(type_error(format!("{name} of {inner} is not defined"), at));
@@ -57,7 +61,7 @@ impl Binder<'_> {
         let ty = match function {
             Aggregate::Count => Type::I64,
             Aggregate::Average => nullable(&Type::F64),
-            Aggregate::Min | Aggregate::Max => nullable(inner),
+            Aggregate::Min | Aggregate::Max | Aggregate::All | Aggregate::Any => nullable(inner),
             Aggregate::Sum if *inner == Type::Duration => nullable(inner),
             Aggregate::Sum => nullable(match class_of(inner) {
                 NumberClass::Int64 => &Type::I64,
@@ -68,6 +72,7 @@ impl Binder<'_> {
         Ok(Some(self.add_call(AggregateCall {
             function,
             arg: Some(arg),
+            distinct: false,
             arg_ty,
             ty,
         })))

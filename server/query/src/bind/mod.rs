@@ -17,8 +17,9 @@ use syncline_store::{Database, Table};
 
 use crate::Caller;
 use crate::error::QueryError;
-use crate::expr::{Expr, Slot};
-use crate::plan::{Grouping, OrderKey, Output, Plan};
+use crate::plan;
+use crate::plan::expr::{Expr, Slot};
+use crate::plan::{Body, Column, Grouping, OrderKey, Query, Relation, Source};
 use crate::syntax::{Item, Node, NodeKind, Position, Select};
 use binder::Binder;
 use operand::{Operand, is_ordered};
@@ -29,18 +30,37 @@ const KEYS_MAX: usize = 32;
 
 /// An output before its name is final, with the place it stands at.
 struct Draft {
-    output: Output,
+    column: Column,
+    expr: Expr,
     is_alias: bool,
     at: Position,
 }
 
+/// What a query is bound for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// To be evaluated once.
+    Once,
+    /// To be kept current: its rows need keys.
+    Live,
+}
+
+/// A key of ORDER BY before it is an output.
+struct Wanted {
+    expr: Expr,
+    ty: Type,
+    descending: bool,
+}
+
 /// Binds a query with its parameters for a caller.
+#[expect(clippy::too_many_lines, reason = "it is taken apart with the joins")]
 pub(crate) fn bind(
     db: &Database,
     select: &Select,
     params: &[(String, Param)],
     caller: &Caller,
-) -> Result<Plan, QueryError> {
+    mode: Mode,
+) -> Result<Query, QueryError> {
     let table = names::table(db, &select.table, caller)?;
     let def = table.def();
     let qualifier = select
@@ -69,7 +89,7 @@ pub(crate) fn bind(
     if is_grouped {
         let calls = &binder.calls;
         for draft in &mut drafts {
-            group::over_groups(&mut draft.output.expr, &keys, calls, def, draft.at)?;
+            group::over_groups(&mut draft.expr, &keys, calls, def, draft.at)?;
         }
         for (key, item) in order.iter_mut().zip(&select.order) {
             group::over_groups(&mut key.expr, &keys, calls, def, item.node.at)?;
@@ -94,19 +114,93 @@ pub(crate) fn bind(
     }
     let calls = std::mem::take(&mut binder.calls);
     binder.finish()?;
-    Ok(Plan {
-        table: table.id(),
-        filter,
-        grouping: is_grouped.then_some(Grouping {
-            keys,
-            calls,
-            having,
-        }),
-        outputs: drafts.into_iter().map(|draft| draft.output).collect(),
+    let unique: Vec<(Expr, Type)> = if is_grouped {
+        let keys = keys.iter().enumerate();
+        keys.map(|(position, (_, ty))| (Expr::Column(Slot::new(position, ty)), ty.clone()))
+            .collect()
+    } else {
+        let columns = def.primary_key.iter().map(|column| usize::from(*column));
+        columns
+            .map(|column| {
+                let ty = def.columns[column].ty.clone();
+                (Expr::Column(Slot::new(column, &ty)), ty)
+            })
+            .collect()
+    };
+    let mut key = Vec::new();
+    if mode == Mode::Live || !order.is_empty() {
+        for (expr, ty) in unique {
+            key.push(output_of(&mut drafts, expr, ty, is_grouped, def));
+        }
+    }
+    let order = order
+        .into_iter()
+        .map(|wanted| OrderKey {
+            column: output_of(&mut drafts, wanted.expr, wanted.ty, is_grouped, def),
+            descending: wanted.descending,
+        })
+        .collect();
+    let (outputs, exprs) = drafts
+        .into_iter()
+        .map(|draft| (draft.column, draft.expr))
+        .unzip();
+    Ok(Query {
+        body: Body::Select(Box::new(plan::Select {
+            sources: vec![Source {
+                relation: Relation::Table(table.id()),
+                layout: table.layout().clone(),
+                left_on: None,
+            }],
+            filter,
+            grouping: is_grouped.then_some(Grouping {
+                keys,
+                calls,
+                having,
+            }),
+            exprs,
+            distinct: false,
+        })),
+        outputs,
+        key,
         order,
         limit,
         offset,
     })
+}
+
+/// The output that is this expression; if there is none a hidden one is added.
+fn output_of(
+    drafts: &mut Vec<Draft>,
+    expr: Expr,
+    ty: Type,
+    is_grouped: bool,
+    def: &syncline_protocol::TableDef,
+) -> u16 {
+    if let Some(position) = drafts.iter().position(|draft| draft.expr == expr) {
+        return position as u16;
+    }
+    let base = match &expr {
+        Expr::Column(slot) if !is_grouped => def.columns[usize::from(slot.index)].name.clone(),
+        _ => "order".to_owned(),
+    };
+    let is_taken = |name: &str| drafts.iter().any(|draft| draft.column.name == name);
+    let mut numbered = (2..).map(|number: u32| format!("{base}_{number}"));
+    let name = if is_taken(&base) {
+        numbered.find(|name| !is_taken(name))
+    } else {
+        None
+    };
+    drafts.push(Draft {
+        column: Column {
+            name: name.unwrap_or(base),
+            ty,
+            hidden: true,
+        },
+        expr,
+        is_alias: false,
+        at: Position { line: 1, column: 1 },
+    });
+    drafts.len() as u16 - 1
 }
 
 fn outputs(
@@ -133,14 +227,14 @@ fn outputs(
                     (None, NodeKind::CountRows, _) => "count".to_owned(),
                     (None, ..) => format!("column{}", drafts.len() + 1),
                 };
-                let output = Output {
+                let column = Column {
                     name,
-                    expr,
                     ty,
                     hidden: false,
                 };
                 drafts.push(Draft {
-                    output,
+                    column,
+                    expr,
                     is_alias: alias.is_some(),
                     at: node.at,
                 });
@@ -157,22 +251,22 @@ fn outputs(
     for position in 1..drafts.len() {
         let (before, rest) = drafts.split_at_mut(position);
         let draft = &mut rest[0];
-        let is_taken = |name: &str| before.iter().any(|other| other.output.name == name);
-        if !is_taken(&draft.output.name) {
+        let is_taken = |name: &str| before.iter().any(|other| other.column.name == name);
+        if !is_taken(&draft.column.name) {
             continue;
         }
         if draft.is_alias {
             let message = format!(
                 "two columns of the result are named `{}`",
-                draft.output.name
+                draft.column.name
             );
             return Err(QueryError::new(ErrorCode::SqlUnsupported, message)
                 .at(draft.at)
                 .hint("give one of them another alias"));
         }
-        let base = draft.output.name.clone();
+        let base = draft.column.name.clone();
         let mut candidates = (2..).map(|number: u32| format!("{base}_{number}"));
-        draft.output.name = candidates.find(|name| !is_taken(name)).unwrap_or(base);
+        draft.column.name = candidates.find(|name| !is_taken(name)).unwrap_or(base);
     }
     Ok(drafts)
 }
@@ -181,14 +275,14 @@ fn all_columns(table: &Table, at: Position, drafts: &mut Vec<Draft>) {
     for (position, column) in table.def().columns.iter().enumerate() {
         let ty = column.ty.clone();
         let expr = Expr::Column(Slot::new(position, &ty));
-        let output = Output {
+        let column = Column {
             name: column.name.clone(),
-            expr,
             ty,
             hidden: false,
         };
         drafts.push(Draft {
-            output,
+            column,
+            expr,
             is_alias: false,
             at,
         });
@@ -196,7 +290,7 @@ fn all_columns(table: &Table, at: Position, drafts: &mut Vec<Draft>) {
 }
 
 /// `ORDER BY 2` and `GROUP BY 2` mean the second column of the result.
-fn ordinal<'d>(node: &Node, drafts: &'d [Draft]) -> Result<Option<&'d Output>, QueryError> {
+fn ordinal<'d>(node: &Node, drafts: &'d [Draft]) -> Result<Option<&'d Draft>, QueryError> {
     let NodeKind::Literal(Param::Int(number)) = &node.kind else {
         return Ok(None);
     };
@@ -207,7 +301,7 @@ fn ordinal<'d>(node: &Node, drafts: &'d [Draft]) -> Result<Option<&'d Output>, Q
         let message = format!("the result has no column number {number}");
         return Err(QueryError::new(ErrorCode::SqlUnknownColumn, message).at(node.at));
     };
-    Ok(Some(&draft.output))
+    Ok(Some(draft))
 }
 
 /// Aliases go before columns.
@@ -215,19 +309,18 @@ fn order_keys(
     binder: &mut Binder<'_>,
     select: &Select,
     drafts: &[Draft],
-) -> Result<Vec<OrderKey>, QueryError> {
+) -> Result<Vec<Wanted>, QueryError> {
     check_key_count(select.order.len(), "ORDER BY")?;
     let mut keys = Vec::with_capacity(select.order.len());
     for item in &select.order {
         let alias = match &item.node.kind {
             NodeKind::Column { table: None, name } => drafts
                 .iter()
-                .find(|draft| draft.is_alias && names::is_same(name, &draft.output.name))
-                .map(|draft| &draft.output),
+                .find(|draft| draft.is_alias && names::is_same(name, &draft.column.name)),
             _ => ordinal(&item.node, drafts)?,
         };
         let (expr, ty) = match alias {
-            Some(output) => (output.expr.clone(), output.ty.clone()),
+            Some(draft) => (draft.expr.clone(), draft.column.ty.clone()),
             None => binder.value(&item.node)?,
         };
         let descending = item.descending;
@@ -236,8 +329,8 @@ fn order_keys(
             return Err(QueryError::new(ErrorCode::SqlType, message).at(item.node.at));
         }
         // A key that is there already decides nothing.
-        if keys.iter().all(|key: &OrderKey| key.expr != expr) {
-            keys.push(OrderKey {
+        if keys.iter().all(|key: &Wanted| key.expr != expr) {
+            keys.push(Wanted {
                 expr,
                 ty,
                 descending,
@@ -256,11 +349,11 @@ fn group_keys(
     let mut keys: Vec<(Expr, Type)> = Vec::with_capacity(select.group.len());
     for node in &select.group {
         let key = match ordinal(node, drafts)? {
-            Some(output) if output.expr.has_aggregate() => {
+            Some(draft) if draft.expr.has_aggregate() => {
                 let message = "a group cannot be made by an aggregate";
                 return Err(QueryError::new(ErrorCode::SqlUnsupported, message).at(node.at));
             }
-            Some(output) => (output.expr.clone(), output.ty.clone()),
+            Some(draft) => (draft.expr.clone(), draft.column.ty.clone()),
             None => binder.value(node)?,
         };
         if !keys.contains(&key) {

@@ -6,7 +6,7 @@ use syncline_protocol::{ErrorCode, Type, Value, packed};
 
 use super::names::suggestion;
 use crate::error::QueryError;
-use crate::expr::{Expr, int_fits};
+use crate::plan::expr::{Expr, int_fits};
 use crate::scalar::{Kind, exact_float, exact_int};
 use crate::syntax::Position;
 

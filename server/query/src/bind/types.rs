@@ -5,7 +5,7 @@ use syncline_protocol::{ErrorCode, Type};
 
 use super::operand::{Family, Free, Operand, is_number, null_of, nullable};
 use crate::error::QueryError;
-use crate::expr::{CastTo, Expr, NumberClass};
+use crate::plan::expr::{CastTo, Expr, NumberClass};
 use crate::scalar::{Kind, Scalar, is_nullable};
 use crate::syntax::{ArithmeticOp, Position};
 

@@ -9,8 +9,8 @@ use syncline_protocol::packed::Reader;
 use syncline_protocol::{TableDef, Type, key};
 use syncline_store::{IndexId, Table};
 
-use crate::expr::{Expr, Params, Slot, like_prefix};
-use crate::plan::OrderKey;
+use super::sort::SortKey;
+use crate::plan::expr::{Expr, Params, Slot, like_prefix};
 use crate::scalar::Kind;
 use crate::syntax::CompareOp;
 
@@ -252,7 +252,7 @@ pub(crate) fn choose(table: &Table, filter: Option<&Expr>) -> Access {
 pub(crate) fn choose_ordered(
     table: &Table,
     filter: Option<&Expr>,
-    order: &[OrderKey],
+    order: &[SortKey<'_>],
 ) -> Option<RangePath> {
     let def = table.def();
     let atoms = Atoms::of(filter);
@@ -281,12 +281,12 @@ pub(crate) fn choose_ordered(
 fn wanted_columns(
     def: &TableDef,
     atoms: &Atoms<'_>,
-    order: &[OrderKey],
+    order: &[SortKey<'_>],
 ) -> Option<(Vec<u16>, bool)> {
     let mut wanted = Vec::new();
     let mut direction = None;
     for key in order {
-        let Expr::Column(slot) = &key.expr else {
+        let Expr::Column(slot) = key.expr else {
             return None;
         };
         if atoms.equal_to(slot.index).is_some() || wanted.contains(&slot.index) {
@@ -313,7 +313,7 @@ fn wanted_columns(
 pub(crate) fn missing_index(
     def: &TableDef,
     filter: Option<&Expr>,
-    order: &[OrderKey],
+    order: &[SortKey<'_>],
 ) -> Option<Vec<String>> {
     let atoms = Atoms::of(filter);
     let (mut wanted, _) = wanted_columns(def, &atoms, order)?;
@@ -324,11 +324,10 @@ pub(crate) fn missing_index(
         .copied()
         .filter(|c| atoms.equal_to(*c).is_none())
         .collect();
-    let ordered: Vec<&OrderKey> = order.iter().collect();
     let is_ordered_by = |column: u16| {
-        ordered
+        order
             .iter()
-            .any(|key| matches!(&key.expr, Expr::Column(slot) if slot.index == column))
+            .any(|key| matches!(key.expr, Expr::Column(slot) if slot.index == column))
     };
     while let Some(last) = wanted.last().copied()
         && keyed.contains(&last)

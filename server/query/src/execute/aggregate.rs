@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use syncline_protocol::Type;
 
-use crate::expr::Input;
+use crate::plan::expr::Input;
 use crate::plan::{Aggregate, AggregateCall, Grouping};
 use crate::scalar::{Kind, Scalar};
 
@@ -159,7 +159,9 @@ impl Accumulator {
     fn new(call: &AggregateCall) -> Self {
         match call.function {
             Aggregate::Count => Self::Count(0),
-            Aggregate::Min | Aggregate::Max => Self::Extreme(None),
+            Aggregate::Min | Aggregate::Max | Aggregate::All | Aggregate::Any => {
+                Self::Extreme(None)
+            }
             Aggregate::Sum | Aggregate::Average => match call.arg_ty.non_null() {
                 Type::F32 | Type::F64 => Self::Float {
                     count: 0,
@@ -200,7 +202,7 @@ impl Accumulator {
                 let is_better = best.as_deref().is_none_or(|best| {
                     let order = value.compare(&Scalar::read(Kind::of(ty), false, best));
                     match call.function {
-                        Aggregate::Min => order == Some(Ordering::Less),
+                        Aggregate::Min | Aggregate::All => order == Some(Ordering::Less),
                         _ => order == Some(Ordering::Greater),
                     }
                 });

@@ -18,13 +18,14 @@ use syncline_store::{Database, Table};
 
 use crate::Caller;
 use crate::asked::QueryRef;
-use crate::bind::bind;
+use crate::bind::{Mode, bind};
 use crate::error::QueryError;
-use crate::expr::{Input, Params};
-use crate::plan::{Grouping, OrderKey, Output, Plan};
+use crate::plan::expr::{Input, Params};
+use crate::plan::{Column, Grouping, Query, Select};
 use access::Access;
 use aggregate::Groups;
 use project::Projection;
+use sort::{SortKey, sort_keys};
 
 /// Gets packed result rows, one by one.
 pub type RowSink<'s> = dyn FnMut(&[u8]) + 's;
@@ -48,14 +49,14 @@ fn answer(
     caller: &Caller,
     sink: &mut RowSink<'_>,
 ) -> Result<ResultDescription, QueryError> {
-    let plan = bind(db, &query.read()?, params, caller)?;
-    let table = db.table(plan.table).expect("the binder found it");
+    let plan = bind(db, &query.read()?, params, caller, Mode::Once)?;
     // Its literals stay where they are.
     let no_params = RowLayout::new(Vec::new());
+    let visible_count = plan.visible_count();
     run(
-        table,
+        db,
         &plan,
-        plan.limit,
+        (plan.limit, visible_count),
         Params {
             layout: &no_params,
             packed: &[],
@@ -63,36 +64,45 @@ fn answer(
         sink,
     )?;
     Ok(ResultDescription {
-        columns: result_columns(&plan),
+        columns: result_columns(&plan.outputs[..visible_count]),
         ..ResultDescription::default()
     })
 }
 
-/// Calls `sink` with each result row, in the plan's order.
+/// Calls `sink` with each result row, in the query's order. `columns` is how many of the outputs are wanted.
 pub(crate) fn run(
-    table: &Table,
-    plan: &Plan,
-    limit: Option<u64>,
+    db: &Database,
+    query: &Query,
+    (limit, columns): (Option<u64>, usize),
     params: Params<'_>,
     sink: &mut RowSink<'_>,
 ) -> Result<(), QueryError> {
-    let order = sort::total_order(plan, table.def());
+    let one_table = query
+        .select()
+        .and_then(|s| Some((s, db.table(s.only_table()?)?)));
+    let Some((plan, table)) = one_table else {
+        let message = "only queries of one table are answered";
+        return Err(QueryError::new(ErrorCode::SqlUnsupported, message));
+    };
+    let order = sort_keys(query, plan, &query.total_order());
     let Some(grouping) = &plan.grouping else {
-        return run_rows(table, plan, limit, order, params, sink);
+        return run_rows(table, (query, plan), (limit, columns), order, params, sink);
     };
     let groups = collect_groups(table, plan, grouping, params)?;
     let layout = grouping.layout();
-    let order = (order, plan.order.is_empty());
-    let mut tail = Tail::new(plan, limit, order, &layout, params, sink);
+    let is_sorted = order.is_empty();
+    let mut tail = Tail::new(
+        (query, plan),
+        (limit, columns),
+        (order, is_sorted),
+        &layout,
+        sink,
+    );
     groups.rows(|row| {
-        let input = Input {
-            layout: &layout,
-            row,
-            params,
-        };
+        let input = Input::one(&layout, row, params);
         let having = grouping.having.as_ref().map(|having| having.truth(&input));
         match having {
-            None | Some(Some(true)) => tail.push(row),
+            None | Some(Some(true)) => tail.push(&input),
             Some(_) => Ok(ControlFlow::Continue(())),
         }
     })?;
@@ -104,7 +114,7 @@ pub(crate) fn run(
 fn filter_rows(
     access: &Access,
     table: &Table,
-    plan: &Plan,
+    plan: &Select,
     params: Params<'_>,
     mut visit: impl FnMut(&Input<'_>) -> Result<ControlFlow<()>, QueryError>,
 ) -> Result<(), QueryError> {
@@ -115,11 +125,7 @@ fn filter_rows(
             let message = format!("the query looks at over {QUERY_SCAN_ROWS_MAX} rows");
             return ControlFlow::Break(Err(over_limit(&message)));
         }
-        let input = Input {
-            layout: table.layout(),
-            row,
-            params,
-        };
+        let input = Input::one(table.layout(), row, params);
         let passes = plan
             .filter
             .as_ref()
@@ -142,36 +148,39 @@ fn filter_rows(
 
 fn run_rows(
     table: &Table,
-    plan: &Plan,
-    limit: Option<u64>,
-    order: Vec<OrderKey>,
+    (query, plan): (&Query, &Select),
+    (limit, columns): (Option<u64>, usize),
+    order: Vec<SortKey<'_>>,
     params: Params<'_>,
     sink: &mut RowSink<'_>,
 ) -> Result<(), QueryError> {
     let filter = plan.filter.as_ref();
-    let wanted = (!order.is_empty()).then_some(&plan.order);
-    let ordered = wanted.and_then(|wanted| access::choose_ordered(table, filter, wanted));
+    let asked = &order[..query.order.len()];
+    let ordered = if order.is_empty() {
+        None
+    } else {
+        access::choose_ordered(table, filter, asked)
+    };
     // Without a limit all rows are read anyway: then the path with the best filter, and a sort.
     let (access, is_sorted) = match ordered {
         Some(path) if limit.is_some() || !path.equal.is_empty() => (Access::Range(path), true),
         _ => (access::choose(table, filter), order.is_empty()),
     };
     let mut tail = Tail::new(
-        plan,
-        limit,
+        (query, plan),
+        (limit, columns),
         (order, is_sorted),
         table.layout(),
-        params,
         sink,
     );
-    filter_rows(&access, table, plan, params, |input| tail.push(input.row))?;
+    filter_rows(&access, table, plan, params, |input| tail.push(input))?;
     tail.finish();
     Ok(())
 }
 
 fn collect_groups<'p>(
     table: &Table,
-    plan: &Plan,
+    plan: &Select,
     grouping: &'p Grouping,
     params: Params<'_>,
 ) -> Result<Groups<'p>, QueryError> {
@@ -203,9 +212,7 @@ fn check_bytes(bytes: usize) -> Result<(), QueryError> {
 /// ORDER BY, OFFSET, LIMIT and the select list.
 struct Tail<'a, 's, 'f> {
     projection: Projection,
-    layout: &'a RowLayout,
-    params: Params<'a>,
-    order: Vec<OrderKey>,
+    order: Vec<SortKey<'a>>,
     is_sorted: bool,
     skip: usize,
     /// Rows that may still come out.
@@ -220,21 +227,22 @@ struct Tail<'a, 's, 'f> {
 
 impl<'a, 's, 'f> Tail<'a, 's, 'f> {
     fn new(
-        plan: &Plan,
-        limit: Option<u64>,
-        (order, is_sorted): (Vec<OrderKey>, bool),
-        layout: &'a RowLayout,
-        params: Params<'a>,
+        (query, plan): (&Query, &Select),
+        (limit, columns): (Option<u64>, usize),
+        (order, is_sorted): (Vec<SortKey<'a>>, bool),
+        layout: &RowLayout,
         sink: &'s mut RowSink<'f>,
     ) -> Self {
         let as_count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
         Self {
-            projection: Projection::new(&plan.outputs, layout.types().len()),
-            layout,
-            params,
+            projection: Projection::new(
+                &plan.exprs[..columns],
+                &query.outputs,
+                Some(layout.types().len()),
+            ),
             order,
             is_sorted,
-            skip: as_count(plan.offset),
+            skip: as_count(query.offset),
             left: limit.map_or(usize::MAX, as_count),
             sorted: BinaryHeap::new(),
             result_count: 0,
@@ -245,21 +253,16 @@ impl<'a, 's, 'f> Tail<'a, 's, 'f> {
     }
 
     /// Takes a row; breaks if no further one is wanted.
-    fn push(&mut self, row: &[u8]) -> Result<ControlFlow<()>, QueryError> {
+    fn push(&mut self, input: &Input<'_>) -> Result<ControlFlow<()>, QueryError> {
         if self.left == 0 {
             return Ok(ControlFlow::Break(()));
         }
-        let input = Input {
-            layout: self.layout,
-            row,
-            params: self.params,
-        };
         if self.is_sorted {
             if self.skip > 0 {
                 self.skip -= 1;
                 return Ok(ControlFlow::Continue(()));
             }
-            let result = self.projection.apply(&input, &mut self.scratch);
+            let result = self.projection.apply(input, &mut self.scratch);
             self.result_count += 1;
             self.result_bytes += result.len();
             (self.sink)(result);
@@ -272,7 +275,7 @@ impl<'a, 's, 'f> Tail<'a, 's, 'f> {
         }
         let wanted = self.skip.saturating_add(self.left);
         let mut sort_key = Vec::new();
-        sort::write_sort_key(&self.order, &input, &mut sort_key);
+        sort::write_sort_key(&self.order, input, &mut sort_key);
         if self.sorted.len() == wanted {
             if self
                 .sorted
@@ -286,7 +289,7 @@ impl<'a, 's, 'f> Tail<'a, 's, 'f> {
                 self.result_count -= 1;
             }
         }
-        let result = self.projection.apply(&input, &mut self.scratch).to_vec();
+        let result = self.projection.apply(input, &mut self.scratch).to_vec();
         self.result_count += 1;
         self.result_bytes += sort_key.len() + result.len();
         self.sorted.push((sort_key, result));
@@ -311,11 +314,11 @@ impl<'a, 's, 'f> Tail<'a, 's, 'f> {
 }
 
 /// The columns of a plan's result as they are described to a client.
-pub(crate) fn result_columns(plan: &Plan) -> Vec<ResultColumn> {
-    let column = |output: &Output| ResultColumn {
+pub(crate) fn result_columns(columns: &[Column]) -> Vec<ResultColumn> {
+    let column = |output: &Column| ResultColumn {
         name: output.name.clone(),
         ty: output.ty.clone(),
         hidden: output.hidden,
     };
-    plan.outputs.iter().map(column).collect()
+    columns.iter().map(column).collect()
 }

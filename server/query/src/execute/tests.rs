@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 use syncline_protocol::{ErrorCode, IndexKind};
 
 use super::access::{Access, choose, choose_ordered};
-use crate::bind::bind;
+use super::sort::sort_keys;
+use crate::bind::{Mode, bind};
 use crate::parse::parse;
 use crate::tests::{Fixture, Write, me, ordered, params, table, with_index};
 
@@ -239,6 +240,7 @@ fn aggregates_skip_nulls_and_group() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "two tables of cases")]
 fn the_best_index_is_taken() {
     let messages = table(
         "m",
@@ -256,9 +258,17 @@ fn the_best_index_is_taken() {
         } else {
             &[]
         };
-        let plan = bind(fixture.db(), &parse(&sql).unwrap(), given, &me()).unwrap();
-        let table = fixture.db().table(plan.table).unwrap();
-        let shown = match choose(table, plan.filter.as_ref()) {
+        let plan = bind(
+            fixture.db(),
+            &parse(&sql).unwrap(),
+            given,
+            &me(),
+            Mode::Once,
+        )
+        .unwrap();
+        let select = plan.select().unwrap();
+        let table = fixture.db().table(select.only_table().unwrap()).unwrap();
+        let shown = match choose(table, select.filter.as_ref()) {
             Access::All => "all".to_owned(),
             Access::Exact { index, keys } => format!("exact {} x{}", index.0, keys.len()),
             Access::Range(path) => format!("range {} ={}", path.index.0, path.equal.len()),
@@ -282,9 +292,11 @@ fn the_best_index_is_taken() {
 
     let check_ordered = |filter: &str, order: &str, wanted: Option<(u16, bool)>| {
         let sql = format!("SELECT * FROM m WHERE {filter} ORDER BY {order}");
-        let plan = bind(fixture.db(), &parse(&sql).unwrap(), &[], &me()).unwrap();
-        let table = fixture.db().table(plan.table).unwrap();
-        let path = choose_ordered(table, plan.filter.as_ref(), &plan.order);
+        let plan = bind(fixture.db(), &parse(&sql).unwrap(), &[], &me(), Mode::Once).unwrap();
+        let select = plan.select().unwrap();
+        let table = fixture.db().table(select.only_table().unwrap()).unwrap();
+        let keys = sort_keys(&plan, select, &plan.order);
+        let path = choose_ordered(table, select.filter.as_ref(), &keys);
         assert_eq!(
             path.map(|path| (path.index.0, path.reverse)),
             wanted,

@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use crate::execute::access::as_equality;
-use crate::expr::{Expr, Params, Slot};
+use crate::plan::expr::{Expr, Params, Slot};
 use crate::scalar::Kind;
 use crate::syntax::CompareOp;
 
@@ -50,6 +50,7 @@ impl Route {
             index,
             kind,
             nullable,
+            ..
         } = column;
         let atom = Atom {
             column: index,

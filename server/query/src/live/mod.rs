@@ -22,10 +22,10 @@ use syncline_store::Database;
 
 use crate::Caller;
 use crate::asked::QueryRef;
-use crate::bind::bind;
+use crate::bind::{Mode, bind};
 use crate::error::QueryError;
 use crate::execute::{self, RowSink};
-use crate::expr::Params;
+use crate::plan::expr::Params;
 use crate::syntax::Select;
 use cover::Route;
 pub use deltas::Deltas;
@@ -159,9 +159,8 @@ impl LiveQueries {
         caller: &Caller,
     ) -> Result<Subscribed, QueryError> {
         let select = self.syntax(query)?;
-        let plan = bind(db, &select, params, caller)?;
-        let table = db.table(plan.table).expect("the binder found it");
-        let draft = Draft::new(plan, table.def())?;
+        let plan = bind(db, &select, params, caller, Mode::Live)?;
+        let draft = Draft::new(plan)?;
         let (template, is_new_template) = self.template(db, &draft)?;
         let found = self.find_instance(template, &draft.params, draft.limit);
         let (number, is_new) = match found {
@@ -252,7 +251,7 @@ impl LiveQueries {
             layout: &template.param_layout,
             packed: &draft.params,
         };
-        let window = match (draft.limit, &template.window, db.table(template.plan.table)) {
+        let window = match (draft.limit, &template.window, db.table(template.table)) {
             (Some(limit), Some(path), Some(table)) => {
                 let view = View {
                     table,
@@ -274,7 +273,7 @@ impl LiveQueries {
             slot: 0,
             window,
         });
-        let router = self.routers.entry(template.plan.table).or_default();
+        let router = self.routers.entry(template.table).or_default();
         let routes = routes(template, draft.limit);
         if let Err(error) = router.insert(routes, params, instance, &self.hasher) {
             self.instances.remove(instance);
@@ -320,15 +319,17 @@ impl LiveQueries {
         };
         let instance = self.instances.get(number);
         let template = self.templates.get(instance.template);
-        let Some(table) = db.table(template.plan.table) else {
+        if db.table(template.table).is_none() {
             let message = "the table of this query is gone";
             return Err(QueryError::new(ErrorCode::SqlUnknownTable, message));
-        };
+        }
         let params = Params {
             layout: &template.param_layout,
             packed: &instance.params,
         };
-        execute::run(table, &template.plan, instance.limit(), params, sink)
+        let query = &template.plan;
+        let wanted = (instance.limit(), query.outputs.len());
+        execute::run(db, query, wanted, params, sink)
     }
 
     /// Takes one subscription away. The instance goes with its last one; an unknown handle is ignored.
@@ -350,7 +351,7 @@ impl LiveQueries {
             layout: &template.param_layout,
             packed: &instance.params,
         };
-        if let Some(router) = self.routers.get_mut(&template.plan.table) {
+        if let Some(router) = self.routers.get_mut(&template.table) {
             router.remove(
                 routes(template, instance.limit()),
                 params,
@@ -407,7 +408,7 @@ impl LiveQueries {
             HashMap::with_hasher(self.hasher.clone());
         for number in numbers {
             let template = self.templates.get_mut(number);
-            if let Err(error) = template.rebind(db.table(template.plan.table)) {
+            if let Err(error) = template.rebind(db.table(template.table)) {
                 misfits.insert(number, error);
             }
         }
@@ -428,7 +429,7 @@ impl LiveQueries {
             if let (Some(window), Some(path), Some(table)) = (
                 &mut instance.window,
                 &template.window,
-                db.table(template.plan.table),
+                db.table(template.table),
             ) {
                 let view = View {
                     table,

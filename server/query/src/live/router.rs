@@ -15,7 +15,7 @@ use syncline_protocol::{Changed, ErrorCode, RowLayout};
 
 use super::cover::Route;
 use crate::error::QueryError;
-use crate::expr::Params;
+use crate::plan::expr::Params;
 
 /// Signatures of a table: each is a probe for each changed row.
 pub(super) const SIGNATURES_MAX: usize = 64;

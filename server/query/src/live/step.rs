@@ -12,7 +12,7 @@ use super::instance::{Instance, Slab};
 use super::router::TableRouter;
 use super::template::Template;
 use super::window::{RowChange, RowChanges, View, index_key};
-use crate::expr::{ColumnSet, Input, Params};
+use crate::plan::expr::{ColumnSet, Input, Params};
 use crate::row::{changed_columns, compare_columns, write_difference};
 
 /// What a step remembers of a change that concerns an instance.
@@ -61,13 +61,9 @@ fn passes(template: &Template, table: &Table, row: &[u8], params: &[u8]) -> bool
         layout: &template.param_layout,
         packed: params,
     };
-    let input = Input {
-        layout: table.layout(),
-        row,
-        params,
-    };
+    let input = Input::one(table.layout(), row, params);
     template
-        .plan
+        .select()
         .filter
         .as_ref()
         .is_none_or(|filter| filter.truth(&input) == Some(true))
@@ -211,7 +207,7 @@ impl Step<'_> {
         let template = self.templates.get(instance.template);
         let table = self
             .db
-            .table(template.plan.table)
+            .table(template.table)
             .expect("its rows just changed");
         let mut rows: RowChanges<'_> = hits
             .iter()
@@ -261,14 +257,9 @@ fn write_change(
 ) {
     let layout = table.layout();
     let result = |row, buffer| {
-        template.projection.apply(
-            &Input {
-                layout,
-                row,
-                params,
-            },
-            buffer,
-        )
+        template
+            .projection
+            .apply(&Input::one(layout, row, params), buffer)
     };
     match (change.old, change.new) {
         (None, Some(new)) => {

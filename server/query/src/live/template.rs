@@ -11,10 +11,10 @@ use super::cover::{Route, cover};
 use crate::error::QueryError;
 use crate::execute::access::{RangePath, choose_ordered, missing_index};
 use crate::execute::project::Projection;
-use crate::execute::{result_columns, sort};
-use crate::expr::{ColumnSet, Expr, Slot};
-use crate::plan::{OrderKey, Output, Plan};
-use crate::syntax::CompareOp;
+use crate::execute::result_columns;
+use crate::execute::sort::sort_keys;
+use crate::plan::expr::{ColumnSet, Expr};
+use crate::plan::{Query, Select};
 
 /// A plan whose literals are parameters. Instances of one template differ in those alone, and in the
 /// size of the window.
@@ -23,7 +23,9 @@ pub(super) struct Template {
     /// What tells it from other templates.
     pub(super) identity: Box<[u8]>,
     /// Without a limit: each instance has its own.
-    pub(super) plan: Plan,
+    pub(super) plan: Query,
+    /// The only source.
+    pub(super) table: TableId,
     pub(super) param_layout: RowLayout,
     pub(super) description: Arc<ResultDescription>,
     pub(super) result_layout: RowLayout,
@@ -42,7 +44,8 @@ pub(super) struct Template {
 /// A plan that may live, with what tells its template and its instance apart.
 #[derive(Debug)]
 pub(super) struct Draft {
-    plan: Plan,
+    plan: Query,
+    table: TableId,
     pub(super) identity: Vec<u8>,
     param_types: Vec<Type>,
     /// The packed tuple of parameters.
@@ -52,11 +55,28 @@ pub(super) struct Draft {
 }
 
 /// Refuses what is not live yet, each by its name.
-fn check(plan: &Plan) -> Result<(), QueryError> {
+fn check(plan: &Query) -> Result<TableId, QueryError> {
     let unsupported = |message: &str, hint: &str| {
         Err(QueryError::new(ErrorCode::LiveUnsupported, message).hint(hint))
     };
-    if plan.grouping.is_some() {
+    let Some(select) = plan.select() else {
+        return unsupported("UNION is not live yet", "subscribe to each of its queries");
+    };
+    let Some(table) = select.only_table() else {
+        return unsupported(
+            "joins and sub-queries in FROM are not live yet",
+            "run it once as a query, or subscribe to each table",
+        );
+    };
+    if select.distinct {
+        return unsupported("DISTINCT is not live yet", "run it once as a query");
+    }
+    let exprs = select.exprs.iter().chain(&select.filter);
+    let mut is_sub_query = |expr: &Expr| expr.sub_query().is_some();
+    if exprs.into_iter().any(|expr| expr.any(&mut is_sub_query)) {
+        return unsupported("sub-queries are not live yet", "run it once as a query");
+    }
+    if select.grouping.is_some() {
         return unsupported(
             "aggregates, GROUP BY and HAVING are not live yet",
             "run it once as a query, or let reducers keep the figure in a table",
@@ -77,44 +97,30 @@ fn check(plan: &Plan) -> Result<(), QueryError> {
             let message = format!("a live window has at most {WINDOW_ROWS_MAX} rows, not {limit}");
             Err(QueryError::new(ErrorCode::QueryLimit, message))
         }
-        _ => Ok(()),
+        _ => Ok(table),
     }
 }
 
 impl Draft {
-    /// Takes a bound plan, adds the columns that key and order need, and takes its identity.
-    pub(super) fn new(mut plan: Plan, def: &TableDef) -> Result<Self, QueryError> {
-        check(&plan)?;
+    /// Takes a query that was bound to live, and its identity.
+    pub(super) fn new(mut plan: Query) -> Result<Self, QueryError> {
+        let table = check(&plan)?;
         let limit = plan.limit.take();
-        add_hidden_outputs(&mut plan, def);
         let mut identity = Vec::new();
         let (mut param_types, mut params) = (Vec::new(), Vec::new());
-        let mut lift = |literal: &crate::expr::Literal| {
+        let mut lift = |literal: &crate::plan::expr::Literal| {
             param_types.push(literal.ty.clone());
             params.extend_from_slice(&literal.packed);
         };
-        identity.extend_from_slice(&plan.table.0.to_le_bytes());
         identity.push(u8::from(limit.is_some()));
-        identity.push(u8::from(plan.filter.is_some()));
-        if let Some(filter) = &plan.filter {
-            filter.write_shape(&mut identity, &mut lift);
-        }
-        for output in &plan.outputs {
-            output.expr.write_shape(&mut identity, &mut lift);
-            identity.push(u8::from(output.hidden));
-            identity.extend_from_slice(&(output.name.len() as u32).to_le_bytes());
-            identity.extend_from_slice(output.name.as_bytes());
-        }
-        for key in &plan.order {
-            key.expr.write_shape(&mut identity, &mut lift);
-            identity.push(u8::from(key.descending));
-        }
+        plan.write_shape(&mut identity, &mut lift);
         if param_types.len() > usize::from(u16::MAX) {
             let message = "the query has too many constants";
             return Err(QueryError::new(ErrorCode::QueryLimit, message));
         }
         Ok(Self {
             plan,
+            table,
             identity,
             param_types,
             params,
@@ -123,46 +129,36 @@ impl Draft {
     }
 
     pub(super) fn table(&self) -> TableId {
-        self.plan.table
+        self.table
     }
 
     /// The template of the draft: what its literals are is forgotten.
     pub(super) fn to_template(&self, table: &Table) -> Result<Template, QueryError> {
         let mut plan = self.plan.clone();
         let def = table.def();
-        let description = Arc::new(describe(&plan, def, &sort::total_order(&plan, def)));
+        let description = Arc::new(describe(&plan));
         let mut next = 0;
-        if let Some(filter) = &mut plan.filter {
-            lift(filter, &mut next);
-        }
-        plan.outputs
-            .iter_mut()
-            .for_each(|output| lift(&mut output.expr, &mut next));
-        plan.order
-            .iter_mut()
-            .for_each(|key| lift(&mut key.expr, &mut next));
+        plan.lift(&mut next);
         debug_assert_eq!(usize::from(next), self.param_types.len(), "both walk alike");
         let window = self.limit.map(|_| window_path(&plan, table)).transpose()?;
         let mut reads = ColumnSet::default();
-        let exprs = plan.outputs.iter().map(|output| &output.expr);
-        for expr in exprs
-            .chain(&plan.filter)
-            .chain(plan.order.iter().map(|key| &key.expr))
-        {
-            expr.add_columns(&mut reads);
+        let select = plan.select().expect(CHECKED);
+        for expr in select.exprs.iter().chain(&select.filter) {
+            expr.add_columns(0, &mut reads);
         }
         Ok(Template {
             identity: self.identity.as_slice().into(),
             param_layout: RowLayout::new(self.param_types.clone()),
             result_layout: RowLayout::new(description.types().cloned().collect()),
             description,
-            projection: Projection::new(&plan.outputs, def.columns.len()),
+            projection: Projection::new(&select.exprs, &plan.outputs, Some(def.columns.len())),
             reads,
-            cover: cover(plan.filter.as_ref()),
+            cover: cover(select.filter.as_ref()),
             window,
             shape: shape(def),
             was_public: def.public,
             instance_count: 0,
+            table: self.table,
             plan,
         })
     }
@@ -175,65 +171,8 @@ fn shape(def: &TableDef) -> (Vec<Type>, Vec<u16>) {
     )
 }
 
-/// Replaces literals by parameters, numbered in the order of [`Expr::write_shape`].
-fn lift(expr: &mut Expr, next: &mut u16) {
-    if let Expr::Literal(literal) = expr {
-        *expr = Expr::Param(Slot::new(usize::from(*next), &literal.ty));
-        *next += 1;
-        return;
-    }
-    expr.for_each_part_mut(&mut |part| lift(part, next));
-    if let Expr::Compare(CompareOp::Equal, ..) = expr
-        && let Some((column, Expr::Param(param))) = expr.as_column_is()
-    {
-        *expr = Expr::ColumnIs(column, param);
-    }
-}
-
-/// The key must travel, and what the client sorts by.
-fn add_hidden_outputs(plan: &mut Plan, def: &TableDef) {
-    let keys = def.primary_key.iter().map(|column| {
-        let column = usize::from(*column);
-        let ty = def.columns[column].ty.clone();
-        (Expr::Column(Slot::new(column, &ty)), ty)
-    });
-    let order = plan
-        .order
-        .iter()
-        .map(|key| (key.expr.clone(), key.ty.clone()));
-    for (expr, ty) in keys.chain(order).collect::<Vec<_>>() {
-        if plan.outputs.iter().any(|output| output.expr == expr) {
-            continue;
-        }
-        let base = match &expr {
-            Expr::Column(slot) => def.columns[usize::from(slot.index)].name.clone(),
-            _ => "order".to_owned(),
-        };
-        let is_taken = |name: &str| plan.outputs.iter().any(|output| output.name == name);
-        let mut numbered = (2..).map(|number: u32| format!("{base}_{number}"));
-        let name = if is_taken(&base) {
-            numbered.find(|name| !is_taken(name))
-        } else {
-            None
-        };
-        plan.outputs.push(Output {
-            name: name.unwrap_or(base),
-            expr,
-            ty,
-            hidden: true,
-        });
-    }
-}
-
-fn describe(plan: &Plan, def: &TableDef, order: &[OrderKey]) -> ResultDescription {
-    let position = |expr: &Expr| {
-        let found = plan.outputs.iter().position(|output| output.expr == *expr);
-        found.expect("what key and order need is an output, hidden or not") as u16
-    };
-    let key_position = |column: &u16| {
-        let column = usize::from(*column);
-        position(&Expr::Column(Slot::new(column, &def.columns[column].ty)))
-    };
+fn describe(plan: &Query) -> ResultDescription {
+    let order = plan.total_order();
     // Ties are broken by the ascending key anyway.
     let descends = order.last().is_some_and(|key| key.descending);
     let shown = if descends {
@@ -242,12 +181,12 @@ fn describe(plan: &Plan, def: &TableDef, order: &[OrderKey]) -> ResultDescriptio
         plan.order.len()
     };
     ResultDescription {
-        columns: result_columns(plan),
-        key: def.primary_key.iter().map(key_position).collect(),
+        columns: result_columns(&plan.outputs),
+        key: plan.key.clone(),
         order: order[..shown]
             .iter()
             .map(|key| OrderColumn {
-                column: position(&key.expr),
+                column: key.column,
                 descending: key.descending,
             })
             .collect(),
@@ -255,9 +194,11 @@ fn describe(plan: &Plan, def: &TableDef, order: &[OrderKey]) -> ResultDescriptio
 }
 
 /// The index that gives a window its rows in order.
-fn window_path(plan: &Plan, table: &Table) -> Result<RangePath, QueryError> {
-    let filter = plan.filter.as_ref();
-    if let Some(path) = choose_ordered(table, filter, &plan.order) {
+fn window_path(plan: &Query, table: &Table) -> Result<RangePath, QueryError> {
+    let select = plan.select().expect(CHECKED);
+    let filter = select.filter.as_ref();
+    let order = sort_keys(plan, select, &plan.order);
+    if let Some(path) = choose_ordered(table, filter, &order) {
         return Ok(path);
     }
     let def = table.def();
@@ -266,7 +207,7 @@ fn window_path(plan: &Plan, table: &Table) -> Result<RangePath, QueryError> {
         def.name
     );
     let error = QueryError::new(ErrorCode::LiveNoAccessPath, message);
-    Err(match missing_index(def, filter, &plan.order) {
+    Err(match missing_index(def, filter, &order) {
         Some(columns) => error.hint(format!(
             "declare an ordered index on {}({}) in the module",
             def.name,
@@ -276,7 +217,14 @@ fn window_path(plan: &Plan, table: &Table) -> Result<RangePath, QueryError> {
     })
 }
 
+const CHECKED: &str = "only selects are live";
+
 impl Template {
+    /// The body of the query.
+    pub(super) fn select(&self) -> &Select {
+        self.plan.select().expect(CHECKED)
+    }
+
     /// Checks that the template still fits its table after a publish, and finds its index again.
     pub(super) fn rebind(&mut self, table: Option<&Table>) -> Result<(), QueryError> {
         let gone = |message: String| QueryError::new(ErrorCode::SqlUnknownTable, message);

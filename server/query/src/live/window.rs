@@ -14,7 +14,7 @@ use syncline_store::Table;
 
 use super::template::Template;
 use crate::execute::access::{KeyBounds, RangePath};
-use crate::expr::{Input, Params};
+use crate::plan::expr::{Input, Params};
 use crate::row::compare_columns;
 
 /// State of one instance's window.
@@ -51,13 +51,9 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     fn passes(&self, row: &[u8]) -> bool {
-        let input = Input {
-            layout: self.table.layout(),
-            row,
-            params: self.params,
-        };
+        let input = Input::one(self.table.layout(), row, self.params);
         self.template
-            .plan
+            .select()
             .filter
             .as_ref()
             .is_none_or(|filter| filter.truth(&input) == Some(true))

@@ -74,7 +74,7 @@ impl Expr {
     ) {
         out.push(self.tag());
         match self {
-            Self::Column(slot) | Self::Param(slot) => write_slot(*slot, out),
+            Self::Column(slot) | Self::Param(slot) | Self::Outer(slot) => write_slot(*slot, out),
             Self::ColumnIs(column, param) => {
                 write_slot(*column, out);
                 write_slot(*param, out);
@@ -102,6 +102,9 @@ impl Expr {
         self.for_each_part(&mut |_| part_count += 1);
         out.extend_from_slice(&part_count.to_le_bytes());
         self.for_each_part(&mut |part| part.write_shape(out, literal));
+        if let Some(sub_query) = self.sub_query() {
+            sub_query.write_shape(out, literal);
+        }
     }
 
     fn tag(&self) -> u8 {
@@ -127,6 +130,10 @@ impl Expr {
             Self::Coalesce(_) => 19,
             Self::Cast(..) => 20,
             Self::Aggregate(_) => 21,
+            Self::Outer(_) => 22,
+            Self::Exists(_) => 23,
+            Self::InQuery(..) => 24,
+            Self::Scalar(_) => 25,
         }
     }
 }
@@ -146,7 +153,7 @@ fn flatten(items: Vec<Expr>, open: impl Fn(Expr) -> Result<Vec<Expr>, Expr>) -> 
 
 fn write_slot(slot: Slot, out: &mut Vec<u8>) {
     out.extend_from_slice(&slot.index.to_le_bytes());
-    out.extend_from_slice(&[slot.kind as u8, u8::from(slot.nullable)]);
+    out.extend_from_slice(&[slot.source, slot.kind as u8, u8::from(slot.nullable)]);
 }
 
 fn write_function(function: Function, out: &mut Vec<u8>) {

@@ -1,16 +1,18 @@
-//! Typed expressions over the columns of a row and a tuple of parameters.
+//! Typed expressions over the columns of rows, one of each source, and a tuple of parameters.
 //!
 //! All of them are total: an overflow, a division by zero or a failed cast is NULL, so a live query
 //! never fails a transaction. Logic is three-valued; a row passes a filter if that is TRUE.
 
 mod eval;
 mod shape;
+mod sub_query;
 mod text;
 
 use syncline_protocol::limits::COLUMNS_MAX;
 use syncline_protocol::{RowLayout, Type};
 
-use crate::scalar::{Kind, is_nullable};
+use super::SubQuery;
+use crate::scalar::{Kind, Scalar, is_nullable};
 use crate::syntax::{ArithmeticOp, CompareOp};
 
 pub(crate) use eval::int_fits;
@@ -19,10 +21,12 @@ pub(crate) use text::like_prefix;
 /// An expression whose types were checked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Expr {
-    /// A column of the row.
+    /// A column of a source's row; NULL if the source has none.
     Column(Slot),
     /// A value of the parameter tuple.
     Param(Slot),
+    /// Inside a sub-query, a value of the tuple that the query around it computes.
+    Outer(Slot),
     /// A value; what a template lifts into its parameters.
     Literal(Literal),
     /// `column = parameter` of one type, decided by their bytes.
@@ -52,11 +56,20 @@ pub(crate) enum Expr {
     Cast(Box<Expr>, CastTo),
     /// Result of an aggregate, while a grouped query is bound; afterwards it is a column.
     Aggregate(u16),
+    /// Whether a sub-query has a row.
+    Exists(Box<SubQuery>),
+    /// Whether the value is among those of a sub-query's one column; unknown if it is not and a NULL is
+    /// among them, or the value is NULL and there are any.
+    InQuery(Box<Expr>, Box<SubQuery>),
+    /// The value of a sub-query with one column and exactly one row: an aggregate without keys.
+    Scalar(Box<SubQuery>),
 }
 
 /// A place in a tuple and how to read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Slot {
+    /// Which source's row it is in; 0 for everything but columns.
+    pub(crate) source: u8,
     pub(crate) index: u16,
     pub(crate) kind: Kind,
     pub(crate) nullable: bool,
@@ -106,9 +119,42 @@ pub(crate) enum CastTo {
 /// What an expression is evaluated over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input<'a> {
-    pub(crate) layout: &'a RowLayout,
-    pub(crate) row: &'a [u8],
+    /// The row of source 0, beside the others so that a query of one table needs no list.
+    pub(crate) first: Row<'a>,
+    /// The rows of the sources from 1 on.
+    pub(crate) rest: &'a [Row<'a>],
     pub(crate) params: Params<'a>,
+    /// Needed only if a sub-query is in the expression, or around it.
+    pub(crate) scope: Option<&'a Scope<'a>>,
+}
+
+/// The row of a source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a> {
+    pub(crate) layout: &'a RowLayout,
+    /// `None` is a row of NULLs.
+    pub(crate) packed: Option<&'a [u8]>,
+}
+
+/// What expressions with sub-queries, and inside them, need beside rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope<'a> {
+    /// What [`Expr::Outer`] reads.
+    pub(crate) outer: Params<'a>,
+    pub(crate) sub_queries: &'a dyn SubQueries,
+}
+
+/// Answers the sub-queries of an expression. `outer` is their packed outer tuple. Whoever cannot answer
+/// remembers why, and answers anything.
+pub(crate) trait SubQueries: std::fmt::Debug {
+    /// Whether there is a row.
+    fn exists(&self, sub_query: &SubQuery, outer: &[u8]) -> bool;
+
+    /// Whether the value is among those of the only column; `None` is unknown.
+    fn contains(&self, sub_query: &SubQuery, outer: &[u8], value: &Scalar<'_>) -> Option<bool>;
+
+    /// Appends the packed value of the only column of the only row.
+    fn scalar(&self, sub_query: &SubQuery, outer: &[u8], out: &mut Vec<u8>);
 }
 
 /// A tuple of parameters.
@@ -125,9 +171,50 @@ impl<'a> Params<'a> {
     }
 }
 
-impl Slot {
-    pub(crate) fn new(index: usize, ty: &Type) -> Self {
+impl<'a> Input<'a> {
+    /// One row of the only source.
+    #[inline]
+    pub(crate) fn one(layout: &'a RowLayout, row: &'a [u8], params: Params<'a>) -> Self {
         Self {
+            first: Row {
+                layout,
+                packed: Some(row),
+            },
+            rest: &[],
+            params,
+            scope: None,
+        }
+    }
+
+    /// The row of a source.
+    #[inline]
+    pub(crate) fn row(&self, source: u8) -> Row<'a> {
+        match source {
+            0 => self.first,
+            other => self.rest[usize::from(other) - 1],
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    /// Packed bytes of a column; `None` in a row of NULLs.
+    #[inline]
+    pub(crate) fn column(&self, index: u16) -> Option<&'a [u8]> {
+        let row = self.packed?;
+        Some(self.layout.column(row, usize::from(index)))
+    }
+}
+
+impl Slot {
+    /// A place in the row of source 0 or in any other tuple.
+    pub(crate) fn new(index: usize, ty: &Type) -> Self {
+        Self::of(0, index, ty)
+    }
+
+    /// A place in the row of a source.
+    pub(crate) fn of(source: usize, index: usize, ty: &Type) -> Self {
+        Self {
+            source: source as u8,
             index: index as u16,
             kind: Kind::of(ty),
             nullable: is_nullable(ty),
@@ -161,14 +248,42 @@ impl Expr {
         })
     }
 
-    /// Calls `visit` with each direct part.
+    /// The sub-query that this is an atom of.
+    pub(crate) fn sub_query(&self) -> Option<&SubQuery> {
+        match self {
+            Self::Exists(sub_query) | Self::Scalar(sub_query) | Self::InQuery(_, sub_query) => {
+                Some(sub_query)
+            }
+            _ => None,
+        }
+    }
+
+    /// The sub-query that this is an atom of, to change it.
+    pub(crate) fn sub_query_mut(&mut self) -> Option<&mut SubQuery> {
+        match self {
+            Self::Exists(sub_query) | Self::Scalar(sub_query) | Self::InQuery(_, sub_query) => {
+                Some(sub_query)
+            }
+            _ => None,
+        }
+    }
+
+    /// Calls `visit` with each direct part: of a sub-query, what it reads of the scope around it.
     pub(crate) fn for_each_part<'e>(&'e self, visit: &mut dyn FnMut(&'e Self)) {
         match self {
             Self::Column(_)
             | Self::Param(_)
+            | Self::Outer(_)
             | Self::Literal(_)
             | Self::ColumnIs(..)
             | Self::Aggregate(_) => {}
+            Self::Exists(sub_query) | Self::Scalar(sub_query) => {
+                sub_query.outer.iter().for_each(|(part, _)| visit(part));
+            }
+            Self::InQuery(operand, sub_query) => {
+                visit(operand);
+                sub_query.outer.iter().for_each(|(part, _)| visit(part));
+            }
             Self::Not(inner)
             | Self::IsNull(inner)
             | Self::IsTruth(inner, _)
@@ -210,9 +325,17 @@ impl Expr {
         match self {
             Self::Column(_)
             | Self::Param(_)
+            | Self::Outer(_)
             | Self::Literal(_)
             | Self::ColumnIs(..)
             | Self::Aggregate(_) => {}
+            Self::Exists(sub_query) | Self::Scalar(sub_query) => {
+                sub_query.outer.iter_mut().for_each(|(part, _)| visit(part));
+            }
+            Self::InQuery(operand, sub_query) => {
+                visit(operand);
+                sub_query.outer.iter_mut().for_each(|(part, _)| visit(part));
+            }
             Self::Not(inner)
             | Self::IsNull(inner)
             | Self::IsTruth(inner, _)
@@ -249,19 +372,26 @@ impl Expr {
         }
     }
 
-    /// Adds every column that is read.
-    pub(crate) fn add_columns(&self, set: &mut ColumnSet) {
+    /// Adds every column of a source that is read.
+    pub(crate) fn add_columns(&self, source: u8, set: &mut ColumnSet) {
         match self {
-            Self::Column(slot) | Self::ColumnIs(slot, _) => set.insert(slot.index),
-            other => other.for_each_part(&mut |part| part.add_columns(set)),
+            Self::Column(slot) | Self::ColumnIs(slot, _) if slot.source == source => {
+                set.insert(slot.index);
+            }
+            other => other.for_each_part(&mut |part| part.add_columns(source, set)),
         }
+    }
+
+    /// Whether this or a part of it is so.
+    pub(crate) fn any(&self, is_so: &mut dyn FnMut(&Self) -> bool) -> bool {
+        let mut found = is_so(self);
+        self.for_each_part(&mut |part| found = found || part.any(is_so));
+        found
     }
 
     /// Whether an aggregate is used.
     pub(crate) fn has_aggregate(&self) -> bool {
-        let mut found = matches!(self, Self::Aggregate(_));
-        self.for_each_part(&mut |part| found |= part.has_aggregate());
-        found
+        self.any(&mut |part| matches!(part, Self::Aggregate(_)))
     }
 
     /// The parts of a conjunction; an expression that is none is its only part.

@@ -54,6 +54,11 @@ impl Expr {
                     .unwrap_or(Scalar::Null)
             }
             Self::Cast(inner, to) => cast(inner.eval(input), *to),
+            Self::Outer(slot) => match input.scope {
+                Some(scope) => Scalar::read(slot.kind, slot.nullable, scope.outer.get(slot.index)),
+                None => Scalar::Null,
+            },
+            Self::Scalar(sub_query) => sub_query.scalar(input),
             Self::Aggregate(_) => Scalar::Null,
             _ => Scalar::from_bool(self.truth(input)),
         }
@@ -63,7 +68,7 @@ impl Expr {
     pub(crate) fn truth(&self, input: &Input<'_>) -> Option<bool> {
         match self {
             Self::ColumnIs(column, param) => {
-                let value = input.layout.column(input.row, usize::from(column.index));
+                let value = input.row(column.source).column(column.index)?;
                 let wanted = input.params.get(param.index);
                 let null = |packed: &[u8]| column.nullable && packed.first() == Some(&1);
                 (!null(value) && !null(wanted)).then(|| value == wanted)
@@ -95,14 +100,19 @@ impl Expr {
                 }
                 _ => None,
             },
+            Self::Exists(sub_query) => sub_query.exists(input),
+            Self::InQuery(operand, sub_query) => sub_query.contains(&operand.eval(input), input),
             _ => self.eval(input).truth(),
         }
     }
 }
 
+#[inline]
 fn read_column<'a>(slot: Slot, input: &Input<'a>) -> Scalar<'a> {
-    let packed = input.layout.column(input.row, usize::from(slot.index));
-    Scalar::read(slot.kind, slot.nullable, packed)
+    match input.row(slot.source).column(slot.index) {
+        Some(packed) => Scalar::read(slot.kind, slot.nullable, packed),
+        None => Scalar::Null,
+    }
 }
 
 /// FALSE wins, then unknown.
