@@ -3,6 +3,8 @@
 //! A module imports functions from [`IMPORT_MODULE`] and exports `memory` and the functions named
 //! here. Pointers and lengths are u32 offsets into its memory; rows and keys are packed.
 
+pub mod query;
+
 /// Import module of every host function.
 pub const IMPORT_MODULE: &str = "syncline_1";
 
@@ -18,6 +20,7 @@ pub const IMPORT_MODULE: &str = "syncline_1";
 /// | `scan_next` | cursor, out ptr, out cap: i32 | i64: a chunk |
 /// | `scan_close` | cursor: i32 | |
 /// | `count` | table: i32 | i64: rows |
+/// | `query` | request ptr, request len, out ptr, out cap: i32 | i64: a chunk whose first item is a [`query`] answer's head |
 /// | `log` | level, ptr, len: i32 | |
 /// | `panic` | ptr, len: i32 | never returns: the call ends with REDUCER_PANIC and this message |
 ///
@@ -45,6 +48,7 @@ pub const IMPORTS: &[&str] = &[
     "scan_next",
     "scan_close",
     "count",
+    "query",
     "log",
     "panic",
 ];

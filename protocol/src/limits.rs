@@ -37,6 +37,8 @@ pub const CALL_MEMORY_BYTES_MAX: usize = 64 << 20;
 pub const CALL_ROWS_MAX: usize = 1_000_000;
 /// Bytes of rows that a transaction may write.
 pub const CALL_WRITE_BYTES_MAX: usize = 64 << 20;
+/// Bytes of the answer of a query that a reducer asks.
+pub const CALL_QUERY_BYTES_MAX: usize = 16 << 20;
 /// Open cursors of a call.
 pub const CALL_CURSORS_MAX: usize = 64;
 /// Lines that a call may log.

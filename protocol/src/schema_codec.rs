@@ -109,6 +109,19 @@ pub fn decode(bytes: &[u8]) -> Result<Schema, CodecError> {
     Ok(schema)
 }
 
+/// The canonical bytes of a list of fields: their count, then name and type of each.
+pub fn put_fields(fields: &[Field], out: &mut Vec<u8>) {
+    put_list(fields, out, put_field);
+}
+
+/// Reads what [`put_fields`] wrote, and nothing after it.
+pub fn read_fields(bytes: &[u8]) -> Result<Vec<Field>, CodecError> {
+    let mut reader = Reader::new(bytes);
+    let fields = list(&mut reader, field)?;
+    reader.finish()?;
+    Ok(fields)
+}
+
 fn put_table(table: &TableDef, out: &mut Vec<u8>) {
     put_text(&table.name, out);
     put_list(&table.columns, out, |column, out| {

@@ -5,10 +5,12 @@
 //! - [`rows`]: `insert_..`, `update_..` and `delete_..` for each table.
 //! - [`answers`]: what reducers return: values of every type, the context, sums over tables.
 //! - [`presence`]: `connected` and `disconnected`, counted in a public table.
+//! - [`queries`]: SQL in a reducer.
 //! - [`trouble`]: errors, panics, traps and every limit.
 
 mod answers;
 mod presence;
+mod queries;
 mod rows;
 mod tables;
 mod trouble;

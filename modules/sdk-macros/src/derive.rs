@@ -91,6 +91,19 @@ pub(crate) fn packed_struct(name: &Ident, fields: &FieldsNamed) -> Result<TokenS
                 ::core::result::Result::Ok(Self { #takes })
             }
         }
+
+        #[automatically_derived]
+        impl ::syncline::QueryRow for #name {
+            fn types() -> ::std::vec::Vec<::syncline::__private::Type> {
+                ::syncline::__private::field_types::<Self>()
+            }
+
+            fn take(
+                reader: &mut ::syncline::__private::Reader<'_>,
+            ) -> ::core::result::Result<Self, ::syncline::__private::CodecError> {
+                <Self as ::syncline::Packed>::take(reader)
+            }
+        }
     })
 }
 

@@ -72,6 +72,7 @@ pub mod testing;
 
 pub use guest::context::Context;
 pub use guest::db::Db;
+pub use guest::query::{Query, QueryError, QueryRow, Value};
 pub use guest::registry::schema;
 pub use packed::Packed;
 pub use random::Random;
@@ -88,8 +89,8 @@ pub use uuid::Uuid;
 pub mod prelude {
     pub use crate::log;
     pub use crate::{
-        ConnectionId, Context, Db, Duration, Identity, Timestamp, Type, Uuid, WriteError, reducer,
-        table, view,
+        ConnectionId, Context, Db, Duration, Identity, QueryError, Timestamp, Type, Uuid,
+        WriteError, reducer, table, view,
     };
 }
 
@@ -103,6 +104,7 @@ pub mod key {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::guest::outcome::{LifecycleOutcome, Outcome};
+    pub use crate::guest::query::field_types;
     pub use crate::guest::registry::{
         IndexEntry, ReducerEntry, TableEntry, TableNumber, ViewEntry, register_reducer,
         register_table, register_view,

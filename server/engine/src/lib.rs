@@ -16,6 +16,7 @@ mod module_log;
 mod open;
 mod poison;
 mod publish;
+mod reducer_query;
 mod refusal;
 mod reply;
 mod requests;

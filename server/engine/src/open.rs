@@ -7,6 +7,7 @@ use syncline_host::{Host, Runner};
 use syncline_store::{Disk, LogWriter, OpenReport, Options};
 
 use crate::engine::Engine;
+use crate::reducer_query;
 
 /// What does not follow from the folder.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +65,7 @@ impl Engine {
             let module = host
                 .load(wasm)
                 .map_err(|error| OpenError::Module(error.to_string()))?;
-            engine.runner = Some(Runner::new(&module));
+            engine.runner = Some(Runner::new(&module).with_queries(reducer_query::answer));
         }
         let schema = engine.database().schema().clone();
         engine.set_schema(&schema);

@@ -13,6 +13,7 @@ use crate::command::Publish;
 use crate::connections::Subscribers;
 use crate::effect::{Answer, Published};
 use crate::engine::{Engine, SchemaText};
+use crate::reducer_query;
 use crate::refusal::refusal;
 use crate::reply;
 
@@ -41,7 +42,7 @@ impl Engine {
             .put_module(&hash, &publish.wasm)
             .map_err(|error| refusal(&error))?;
 
-        let mut runner = Runner::new(&publish.module);
+        let mut runner = Runner::new(&publish.module).with_queries(reducer_query::answer);
         let is_first = old.module_hash.is_none();
         let mut changes = ChangeSet::new();
         if is_first || publish.clear_data {

@@ -204,6 +204,12 @@ pub enum CallLimit {
     /// [`limits::CALL_CURSORS_MAX`].
     #[error("opened more than {} scans at a time", limits::CALL_CURSORS_MAX)]
     Cursors,
+    /// [`limits::CALL_QUERY_BYTES_MAX`].
+    #[error(
+        "asked for over {} bytes of query results at a time",
+        limits::CALL_QUERY_BYTES_MAX
+    )]
+    QueryBytes,
     /// [`limits::CALL_LOG_LINES_MAX`].
     #[error("logged more than {} lines", limits::CALL_LOG_LINES_MAX)]
     LogLines,

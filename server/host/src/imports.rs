@@ -1,5 +1,6 @@
 //! The host functions: what a module can import.
 
+mod queries;
 mod rows;
 mod scans;
 mod text;
@@ -18,7 +19,7 @@ pub(crate) struct Signature {
 }
 
 /// Every host function, in the order of [`syncline_protocol::abi::IMPORTS`].
-pub(crate) const SIGNATURES: [Signature; 10] = [
+pub(crate) const SIGNATURES: [Signature; 11] = [
     signature("find", 6, true),
     signature("insert", 4, true),
     signature("update", 3, true),
@@ -27,6 +28,7 @@ pub(crate) const SIGNATURES: [Signature; 10] = [
     signature("scan_next", 3, true),
     signature("scan_close", 1, false),
     signature("count", 1, true),
+    signature("query", 4, true),
     signature("log", 3, false),
     signature("panic", 2, false),
 ];
@@ -52,6 +54,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
     let mut linker = Linker::new(engine);
     rows::link(&mut linker)?;
     scans::link(&mut linker)?;
+    queries::link(&mut linker)?;
     text::link(&mut linker)?;
     Ok(linker)
 }
@@ -75,4 +78,9 @@ fn add<Params, Args>(
     function: impl wasmtime::IntoFunc<CallState, Params, Args>,
 ) -> wasmtime::Result<()> {
     linker.func_wrap(IMPORT_MODULE, name, function).map(|_| ())
+}
+
+/// A chunk as the guest gets it.
+fn pack(cursor: u32, bytes: usize) -> i64 {
+    i64::from(cursor) << 32 | bytes as i64
 }

@@ -29,4 +29,4 @@ pub use instance::{RunLimits, TICK_MS};
 pub use module::{Host, HostError, Module};
 pub use outcome::validate_args;
 pub use runner::{CallContext, Runner};
-pub use state::LogLine;
+pub use state::{AnswerQuery, LogLine};

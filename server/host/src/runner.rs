@@ -8,7 +8,7 @@ use syncline_store::Transaction;
 use crate::error::{CallError, CallLimit};
 use crate::instance::{Instance, RunLimits};
 use crate::module::Module;
-use crate::state::LogLine;
+use crate::state::{AnswerQuery, LogLine};
 
 /// Who calls, and all that a reducer may know of the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub struct CallContext {
 pub struct Runner {
     module: Module,
     limits: RunLimits,
+    queries: Option<AnswerQuery>,
     instance: Option<Instance>,
 }
 
@@ -45,8 +46,16 @@ impl Runner {
         Self {
             module: module.clone(),
             limits,
+            queries: None,
             instance: None,
         }
+    }
+
+    /// Reducers may ask queries, and this answers them.
+    #[must_use]
+    pub fn with_queries(mut self, answer: AnswerQuery) -> Self {
+        self.queries = Some(answer);
+        self
     }
 
     /// The module it runs.
@@ -87,7 +96,8 @@ impl Runner {
             .as_mut()
             .expect("prepare made sure that there is one");
         let returns = self.module.schema().reducers[reducer].returns.as_ref();
-        instance.state().enter(transaction, tables, log);
+        let queries = (context.caller, self.queries);
+        instance.state().enter(transaction, tables, queries, log);
         let result = instance.run(reducer as u32, CALL_HEADER_BYTES + args.len(), returns);
         let transaction = instance.state().leave(log);
         if result.is_err() || instance.is_bloated() {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use syncline_protocol::abi::LOG_LEVELS;
-use syncline_protocol::{TableId, limits};
-use syncline_store::{IndexId, ScanPosition, Transaction};
+use syncline_protocol::{Identity, TableId, limits};
+use syncline_store::{Database, IndexId, ScanPosition, Transaction};
 use wasmtime::{Memory, ResourceLimiter};
 
 use crate::error::{CallError, CallLimit};
@@ -30,6 +30,11 @@ impl LogLine {
     }
 }
 
+/// Answers a query of a reducer: reads the request and appends the items of the answer, both as
+/// [`syncline_protocol::abi::query`] has them. The database has the writes of the running transaction; the identity is
+/// the caller's. An answer of over [`limits::CALL_QUERY_BYTES_MAX`] ends the call, so it had better be refused.
+pub type AnswerQuery = fn(&Database, Identity, &[u8], &mut Vec<u8>);
+
 /// The data of a wasmtime store. It has a transaction exactly while a reducer runs.
 pub(crate) struct CallState {
     pub(crate) memory: Option<Memory>,
@@ -41,6 +46,8 @@ pub(crate) struct CallState {
     pub(crate) scratch: Vec<u8>,
     memory_bytes_max: usize,
     transaction: Option<Transaction>,
+    caller: Identity,
+    queries: Option<AnswerQuery>,
     tables: Vec<TableId>,
     shapes: Arc<[TableShape]>,
 }
@@ -64,6 +71,8 @@ impl CallState {
             scratch: Vec::new(),
             memory_bytes_max,
             transaction: None,
+            caller: Identity::default(),
+            queries: None,
             tables: Vec::new(),
             shapes,
         }
@@ -74,8 +83,11 @@ impl CallState {
         &mut self,
         transaction: Transaction,
         tables: &[TableId],
+        (caller, queries): (Identity, Option<AnswerQuery>),
         log: &mut Vec<LogLine>,
     ) {
+        self.caller = caller;
+        self.queries = queries;
         assert_eq!(
             tables.len(),
             self.shapes.len(),
@@ -96,6 +108,18 @@ impl CallState {
         self.transaction
             .take()
             .expect("enter put it there, and nothing else takes it")
+    }
+
+    /// Lets a query be answered.
+    pub(crate) fn answer(&self, request: &[u8], out: &mut Vec<u8>) -> Result<(), CallError> {
+        match (&self.transaction, self.queries) {
+            (Some(transaction), Some(answer)) => {
+                answer(transaction.database(), self.caller, request, out);
+                Ok(())
+            }
+            (None, _) => Err(CallError::trap("query: no reducer is running")),
+            (_, None) => Err(CallError::trap("query: nothing answers queries here")),
+        }
     }
 
     /// The table with this number.
@@ -136,25 +160,69 @@ impl TableShape {
     }
 }
 
-/// The open scans of a call. A cursor is a position here, plus one.
+/// The open scans and answers of a call. A cursor is a position here, plus one.
 #[derive(Default)]
 pub(crate) struct Cursors {
     slots: Vec<Option<Cursor>>,
 }
 
-/// A scan that has more rows to give.
-pub(crate) struct Cursor {
+/// What has more rows to give.
+pub(crate) enum Cursor {
+    Scan(Scan),
+    Answer(Answer),
+}
+
+pub(crate) struct Scan {
     /// The module's number of the table.
     pub(crate) table: u32,
     pub(crate) position: ScanPosition,
 }
 
+/// The items of a query's answer that have not been handed over.
+pub(crate) struct Answer {
+    items: Vec<u8>,
+    at: usize,
+}
+
+impl Answer {
+    /// Of items, each a u32 length and its bytes.
+    pub(crate) fn new(items: Vec<u8>) -> Self {
+        Self { items, at: 0 }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.at >= self.items.len()
+    }
+
+    /// Copies the next items that fit, whole ones, and says how many bytes they have; `None` if there are some
+    /// and not even one fits.
+    pub(crate) fn fill(&mut self, out: &mut [u8]) -> Option<usize> {
+        let rest = self.items.get(self.at..).unwrap_or_default();
+        let mut end = 0;
+        while let Some(len) = rest.get(end..).and_then(<[u8]>::first_chunk) {
+            let next = end + 4 + u32::from_le_bytes(*len) as usize;
+            if next > out.len() || next > rest.len() {
+                break;
+            }
+            end = next;
+        }
+        if end == 0 && !rest.is_empty() {
+            return None;
+        }
+        out[..end].copy_from_slice(&rest[..end]);
+        self.at += end;
+        Some(end)
+    }
+}
+
 impl Cursors {
-    pub(crate) fn open(&mut self, cursor: Cursor) -> Result<u32, CallLimit> {
+    pub(crate) fn open(&mut self, cursor: Cursor) -> Result<u32, CallError> {
         let free = self.slots.iter().position(Option::is_none);
         let slot = match free {
             Some(slot) => slot,
-            None if self.slots.len() == limits::CALL_CURSORS_MAX => return Err(CallLimit::Cursors),
+            None if self.slots.len() == limits::CALL_CURSORS_MAX => {
+                return Err(CallLimit::Cursors.into());
+            }
             None => {
                 self.slots.push(None);
                 self.slots.len() - 1
@@ -162,6 +230,19 @@ impl Cursors {
         };
         self.slots[slot] = Some(cursor);
         Ok(slot as u32 + 1)
+    }
+
+    /// Keeps what is left of an answer. All of them together are no larger than one may be.
+    pub(crate) fn open_answer(&mut self, answer: Answer) -> Result<u32, CallError> {
+        let kept = |cursor: &Cursor| match cursor {
+            Cursor::Answer(answer) => answer.items.len(),
+            Cursor::Scan(_) => 0,
+        };
+        let bytes: usize = self.slots.iter().flatten().map(kept).sum();
+        if bytes + answer.items.len() > limits::CALL_QUERY_BYTES_MAX {
+            return Err(CallLimit::QueryBytes.into());
+        }
+        self.open(Cursor::Answer(answer))
     }
 
     /// Takes a cursor out: to close it, or for as long as it is moved on.

@@ -17,7 +17,7 @@ pub use scan::{ScanChunk, ScanError, ScanPosition};
 #[derive(Debug)]
 #[must_use = "a transaction owns the database: commit it or roll it back"]
 pub struct Transaction {
-    inner: Box<Inner>,
+    database: Database,
 }
 
 impl Database {
@@ -27,20 +27,26 @@ impl Database {
             self.inner.undo.entries.is_empty(),
             "the last transaction has ended"
         );
-        Transaction { inner: self.inner }
+        Transaction { database: self }
     }
 }
 
 impl Transaction {
     /// The schema that is installed.
     pub fn schema(&self) -> &Arc<DatabaseSchema> {
-        self.inner.schema()
+        self.database.inner.schema()
     }
 
     /// A table, with the writes of this transaction.
     #[inline]
     pub fn table(&self, id: TableId) -> Option<&Table> {
-        self.inner.table(id)
+        self.database.inner.table(id)
+    }
+
+    /// The database with the writes of this transaction, to read.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
     }
 
     /// Inserts a row; its floats become canonical in `row`. A 0 in the auto_increment column is
@@ -134,8 +140,8 @@ impl Transaction {
     /// The tables whose auto_increment mark this transaction raised, with the mark: what the log has
     /// to record beside the changes.
     pub fn high_water(&self) -> impl Iterator<Item = (TableId, u128)> {
-        self.inner.undo.marks.iter().map(|&(number, _)| {
-            let table = &self.inner.tables[number as usize];
+        self.database.inner.undo.marks.iter().map(|&(number, _)| {
+            let table = &self.database.inner.tables[number as usize];
             (table.id(), table.auto_increment())
         })
     }
@@ -144,7 +150,7 @@ impl Transaction {
     #[must_use]
     pub fn commit(mut self, changes: &mut ChangeSet) -> Database {
         changes.clear();
-        let Inner { tables, undo, .. } = &mut *self.inner;
+        let Inner { tables, undo, .. } = &mut *self.database.inner;
         undo.group();
         for entry in &undo.entries {
             let table = &tables[entry.table as usize];
@@ -155,14 +161,14 @@ impl Transaction {
             }
         }
         undo.clear();
-        Database { inner: self.inner }
+        self.database
     }
 
     /// Undoes the writes, auto_increment too. Rows that had to move may lie elsewhere than before.
     #[must_use]
     pub fn rollback(mut self) -> Database {
         const ROOM: &str = "a table that had this row has room for it";
-        let Inner { tables, undo, .. } = &mut *self.inner;
+        let Inner { tables, undo, .. } = &mut *self.database.inner;
         for entry in undo.entries.iter().rev() {
             let table = &mut tables[entry.table as usize];
             match (undo.old(entry), entry.now) {
@@ -180,22 +186,22 @@ impl Transaction {
             tables[number as usize].set_auto_increment(mark);
         }
         undo.clear();
-        Database { inner: self.inner }
+        self.database
     }
 
     /// Primary keys that it has written so far.
     pub fn written_rows(&self) -> usize {
-        self.inner.undo.entries.len()
+        self.database.inner.undo.entries.len()
     }
 
     /// Bytes that it has written so far: of new rows, or of the old ones where those were larger.
     pub fn written_bytes(&self) -> usize {
-        self.inner.undo.written_bytes
+        self.database.inner.undo.written_bytes
     }
 
     #[inline]
     fn open(&mut self, id: TableId) -> Result<(u32, &mut Table, &mut Undo), WriteError> {
-        let inner = &mut *self.inner;
+        let inner = &mut *self.database.inner;
         let number = inner.position(id).ok_or(WriteError::NoTable)?;
         Ok((number as u32, &mut inner.tables[number], &mut inner.undo))
     }

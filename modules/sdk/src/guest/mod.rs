@@ -11,4 +11,5 @@ mod call;
 pub(crate) mod context;
 pub(crate) mod db;
 pub(crate) mod outcome;
+pub(crate) mod query;
 pub(crate) mod registry;

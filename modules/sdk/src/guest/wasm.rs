@@ -38,6 +38,12 @@ mod import {
         pub(super) fn scan_next(cursor: u32, out: *mut u8, out_cap: usize) -> i64;
         pub(super) safe fn scan_close(cursor: u32);
         pub(super) safe fn count(table: u32) -> i64;
+        pub(super) fn query(
+            request: *const u8,
+            request_len: usize,
+            out: *mut u8,
+            out_cap: usize,
+        ) -> i64;
         pub(super) fn log(level: u32, line: *const u8, len: usize);
         pub(super) fn panic(text: *const u8, len: usize) -> !;
     }
@@ -105,6 +111,11 @@ pub(crate) fn scan_close(cursor: u32) {
 
 pub(crate) fn count(table: u32) -> i64 {
     import::count(table)
+}
+
+pub(crate) fn query(request: &[u8], out: &mut [u8]) -> i64 {
+    // SAFETY: the host reads the request and writes within `out`; both are borrowed for the call.
+    unsafe { import::query(request.as_ptr(), request.len(), out.as_mut_ptr(), out.len()) }
 }
 
 pub(crate) fn log(level: u32, line: &str) {

@@ -5,10 +5,10 @@ use syncline_protocol::limits::{KEY_BYTES_MAX, ROW_BYTES_MAX, SCAN_CHUNK_BYTES};
 use syncline_store::{ScanChunk, ScanPosition};
 use wasmtime::{Caller, Linker};
 
-use super::{add, split};
+use super::{add, pack, split};
 use crate::error::{CallError, CallLimit};
 use crate::guest_memory::{read, slice_mut};
-use crate::state::{CallState, Cursor, TableAccess};
+use crate::state::{CallState, Cursor, Scan, TableAccess};
 
 /// Bytes of a chunk at most, whatever the guest has room for: so a host call is never long, and what
 /// cannot be interrupted stays short.
@@ -67,11 +67,11 @@ fn open(
         let (table, index) = (&access.shape.name, &index_shape.name);
         CallError::trap(format!("scan_open: `{index}` of table `{table}`: {error}"))
     })?;
-    let mut cursor = Cursor { table, position };
-    let (chunk, bytes) = fill(memory, out, &mut access, &mut cursor)?;
+    let mut scan = Scan { table, position };
+    let (chunk, bytes) = fill(memory, out, &mut access, &mut scan)?;
     let cursor = match chunk {
         ScanChunk::Done => 0,
-        ScanChunk::More => access.cursors.open(cursor)?,
+        ScanChunk::More => access.cursors.open(Cursor::Scan(scan))?,
         ScanChunk::RowTooLarge => return Ok(STATUS_ROW_TOO_LARGE),
     };
     Ok(pack(cursor, bytes))
@@ -84,13 +84,24 @@ fn next(
 ) -> Result<i64, CallError> {
     let (memory, state) = split(caller)?;
     let no_cursor = || CallError::trap(format!("scan_next: there is no cursor {number}"));
-    let mut cursor = state.cursors.take(number).ok_or_else(no_cursor)?;
-    let mut access = state.table(cursor.table, "scan_next")?;
-    let (chunk, bytes) = fill(memory, out, &mut access, &mut cursor)?;
+    let mut scan = match state.cursors.take(number).ok_or_else(no_cursor)? {
+        Cursor::Scan(scan) => scan,
+        Cursor::Answer(mut answer) => {
+            let out = slice_mut(memory, out.0, out.1 as usize, "scan_next")?;
+            let filled = answer.fill(out);
+            if filled.is_some() && answer.is_done() {
+                return Ok(pack(0, filled.unwrap_or_default()));
+            }
+            state.cursors.put_back(number, Cursor::Answer(answer));
+            return Ok(filled.map_or(STATUS_ROW_TOO_LARGE, |bytes| pack(number, bytes)));
+        }
+    };
+    let mut access = state.table(scan.table, "scan_next")?;
+    let (chunk, bytes) = fill(memory, out, &mut access, &mut scan)?;
     if chunk == ScanChunk::Done {
         return Ok(pack(0, bytes));
     }
-    access.cursors.put_back(number, cursor);
+    access.cursors.put_back(number, Cursor::Scan(scan));
     match chunk {
         ScanChunk::RowTooLarge => Ok(STATUS_ROW_TOO_LARGE),
         _ => Ok(pack(number, bytes)),
@@ -111,7 +122,7 @@ fn fill(
     memory: &mut [u8],
     (out, cap): (u32, u32),
     access: &mut TableAccess<'_>,
-    cursor: &mut Cursor,
+    scan: &mut Scan,
 ) -> Result<(ScanChunk, usize), CallError> {
     let out = slice_mut(memory, out, cap as usize, "scan")?;
     let cap = out.len().min(CHUNK_BYTES_MAX);
@@ -119,13 +130,8 @@ fn fill(
     scratch.clear();
     let chunk = access
         .transaction
-        .scan_chunk(access.id, &mut cursor.position, cap, scratch);
+        .scan_chunk(access.id, &mut scan.position, cap, scratch);
     debug_assert!(scratch.len() <= cap, "the store keeps to the cap");
     out[..scratch.len()].copy_from_slice(scratch);
     Ok((chunk, scratch.len()))
-}
-
-/// A chunk as the guest gets it.
-fn pack(cursor: u32, bytes: usize) -> i64 {
-    i64::from(cursor) << 32 | bytes as i64
 }
