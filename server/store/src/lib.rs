@@ -38,7 +38,7 @@ pub use log::{
     TransactionRecord, Wake,
 };
 pub use open::{DamagedFile, OpenReport, Opened, Until, open};
-pub use past::{FoundError, Past, found, read_past};
+pub use past::{FoundError, Past, found, read_history, read_past};
 pub use schema::{DatabaseSchema, SchemaDifference, SchemaError};
 pub use table::{IndexId, Rows, Table, WriteError, row_hash};
 pub use transaction::{ScanChunk, ScanError, ScanPosition, Transaction};

@@ -32,25 +32,13 @@ pub struct Past {
 /// open, as long as `until` does not go beyond what is durable there. [`OpenError::NotKept`] if that time is
 /// before all that is kept.
 pub fn read_past(disk: &dyn Disk, folder: &Path, until: Until) -> Result<Past, OpenError> {
-    let mut tries = 1;
     let Read {
         database,
         epochs,
         last_time,
         last,
         ..
-    } = loop {
-        match read(disk, folder, until) {
-            // A server that runs writes groups while they are read, goes on to other segments and drops those
-            // that it no longer needs. What is damaged stays damaged.
-            Err(OpenError::Damaged { .. } | OpenError::Missing { .. } | OpenError::Io { .. })
-                if tries < TRIES =>
-            {
-                tries += 1;
-            }
-            other => break other?,
-        }
-    };
+    } = settled(|| read(disk, folder, until))?;
     let (Some(database), Some(time)) = (database, last_time) else {
         return Err(OpenError::NotKept);
     };
@@ -61,4 +49,16 @@ pub fn read_past(disk: &dyn Disk, folder: &Path, until: Until) -> Result<Past, O
         time,
         epochs,
     })
+}
+
+/// Reads again what met something that was about to change. A server that runs writes groups while they are
+/// read, goes on to other segments and drops those that it no longer needs; what is damaged stays damaged.
+pub(super) fn settled<T>(mut read: impl FnMut() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    for _ in 1..TRIES {
+        match read() {
+            Err(OpenError::Damaged { .. } | OpenError::Missing { .. } | OpenError::Io { .. }) => {}
+            other => return other,
+        }
+    }
+    read()
 }

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -215,4 +216,107 @@ fn a_database_that_runs_is_read_as_it_was() {
     }
     drop(sender);
     assert_eq!(reader.join().unwrap(), 80);
+}
+
+/// The rows of a table by the number that is their key.
+fn items(session: &Session) -> BTreeMap<u64, Vec<u8>> {
+    let id = session.database().schema().table_id("item").unwrap();
+    let rows = session.database().table(id).unwrap().rows();
+    rows.map(|row| {
+        let key = u64::from_le_bytes(*row.first_chunk().unwrap());
+        (key, row.to_vec())
+    })
+    .collect()
+}
+
+/// What happened to each row, in order.
+type Fates = BTreeMap<u64, Vec<(Lsn, RowFate, Option<Vec<u8>>)>>;
+
+/// Random transactions, with a publish in the middle that throws everything away.
+fn fates(session: &mut Session) -> Fates {
+    let mut random = Random(17);
+    let mut fates = Fates::new();
+    let mut before = items(session);
+    for number in 0..300 {
+        let fate_of_gone = if number == 200 {
+            session.publish(1, true).unwrap();
+            RowFate::Cleared
+        } else {
+            session.transact_at_random(&mut random);
+            RowFate::Deleted
+        };
+        session.settle();
+        let (lsn, after) = (session.log.last(), items(session));
+        for key in 1..=20 {
+            let fate = match (before.get(&key), after.get(&key)) {
+                (old, new) if number != 200 && old == new => continue,
+                (None, Some(_)) => RowFate::Inserted,
+                (Some(_), Some(_)) => RowFate::Updated,
+                (_, None) => fate_of_gone,
+            };
+            let row = after.get(&key).cloned();
+            fates.entry(key).or_default().push((lsn, fate, row));
+        }
+        before = after;
+    }
+    fates
+}
+
+#[test]
+fn the_history_of_a_row_is_what_was_done_to_it() {
+    let disk = MemoryDisk::new();
+    let mut session = Session::open(&shared(&disk), WHOLE).unwrap();
+    session.publish(1, false).unwrap();
+    let expected = fates(&mut session);
+    let schema = session.database().schema().clone();
+    let (table, def) = (schema.table_id("item").unwrap(), &schema.module.tables[0]);
+    let of = |key: &u64, events: usize, until: Lsn| {
+        let of = HistoryOf {
+            table,
+            key: &key.to_le_bytes(),
+            schema: &schema.module,
+            def,
+            until,
+            events,
+        };
+        read_history(&disk, Path::new(FOLDER), of).unwrap()
+    };
+    let last = session.log.last();
+    let mut count = 0;
+    for (key, expected) in &expected {
+        let history = of(key, 1000, last);
+        assert!(!history.is_cut && history.after == Lsn::ZERO);
+        let found: Vec<_> = history
+            .events
+            .iter()
+            .map(|event| {
+                (
+                    event.lsn,
+                    event.change,
+                    event.row.clone().map(|(row, _)| row),
+                )
+            })
+            .collect();
+        assert_eq!(found, *expected, "row {key}");
+        count += found.len();
+        for event in &history.events {
+            let cause = event.cause.as_ref().unwrap();
+            let is_publish = event.change == RowFate::Cleared;
+            assert_eq!(cause.is_publish, is_publish);
+            assert_eq!(cause.reducer, if is_publish { "" } else { "paint" });
+        }
+        // The last ones, and those up to a point.
+        let two = of(key, 2, last);
+        let lsns = |events: &[RowEvent]| events.iter().map(|e| e.lsn).collect::<Vec<_>>();
+        let all = lsns(&history.events);
+        assert_eq!(lsns(&two.events), all[all.len().saturating_sub(2)..]);
+        assert_eq!(two.is_cut, all.len() > 2);
+        let first = of(key, 1000, all[0]);
+        assert_eq!(lsns(&first.events), all[..1]);
+    }
+    assert!(count > 100, "{count} events are too few to prove anything");
+    // After a checkpoint what it replaced is not known any more.
+    session.begin_checkpoint().run().unwrap();
+    let history = of(&1, 1000, last);
+    assert!(history.after > Lsn::ZERO && history.events.is_empty());
 }
