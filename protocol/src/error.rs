@@ -83,6 +83,10 @@ error_codes! {
     ServerShutdown = "SERVER_SHUTDOWN",
     /// No database of that name.
     NoDatabase = "NO_DATABASE",
+    /// There is a database of that name already.
+    DatabaseExists = "DATABASE_EXISTS",
+    /// What is asked for is older than what is kept.
+    NotKept = "NOT_KEPT",
     /// The database has no module yet.
     NoModule = "NO_MODULE",
     /// No reducer of that name.

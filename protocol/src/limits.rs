@@ -114,8 +114,10 @@ pub const IMPORT_BATCH_ROWS: usize = 1000;
 pub const IMPORT_BATCH_BYTES: usize = 256 << 10;
 /// A line of an import: an object of JSON, or a record of CSV.
 pub const IMPORT_LINE_BYTES_MAX: usize = 8 << 20;
-/// Exports of a server that run at once: each keeps in memory what its database had when it began.
+/// Exports and readings of the past that a server runs at once: each has a database in memory.
 pub const EXPORTS_MAX: usize = 4;
+/// Events in the history of one row that are told at once.
+pub const HISTORY_EVENTS_MAX: usize = 10_000;
 /// A piece of an export.
 pub const EXPORT_CHUNK_BYTES: usize = 64 << 10;
 

@@ -17,6 +17,7 @@ mod crash;
 mod durable;
 mod gateway;
 mod kill;
+mod past;
 mod rust_client;
 mod smoke;
 mod tls;

@@ -99,6 +99,10 @@ pub(crate) enum Command {
     Export(Export),
     /// Take rows in from JSON Lines or CSV
     Import(Import),
+    /// Make a new database that is what another one is, or was
+    Fork(Fork),
+    /// Show what has become of a row: when, by whom, by which call
+    History(History),
     /// Issue a token for a user of a database
     Token(Token),
     /// Print the version
@@ -232,6 +236,9 @@ pub(crate) struct Sql {
 pub(crate) struct Query {
     #[command(flatten)]
     pub(crate) sql: Sql,
+    /// Ask the database as it was: an Lsn, or a time like 2026-11-25T12:00:00Z, or 15m for so long ago
+    #[arg(long, value_name = "LSN|TIME", value_parser = crate::parse::as_of)]
+    pub(crate) as_of: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Args)]
@@ -333,6 +340,32 @@ pub(crate) enum ImportMode {
     Insert,
     /// Replace the row that is there
     Upsert,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fork {
+    /// Name of the new database
+    pub(crate) database: String,
+    /// Database to make it of
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from: String,
+    /// As it was: an Lsn, or a time like 2026-11-25T12:00:00Z, or 15m for so long ago; by default as it is
+    #[arg(long, value_name = "LSN|TIME", value_parser = crate::parse::as_of)]
+    pub(crate) as_of: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Name of the database
+    pub(crate) database: String,
+    /// Name of the table
+    pub(crate) table: String,
+    /// Primary key of the row, as JSON; what is no JSON is a text. One value for each column of the key
+    #[arg(required = true, allow_negative_numbers = true, value_name = "KEY")]
+    pub(crate) key: Vec<String>,
+    /// Events to show, the last ones
+    #[arg(long, short = 'n', default_value_t = 100, value_name = "COUNT")]
+    pub(crate) limit: usize,
 }
 
 #[derive(Debug, Args)]

@@ -39,6 +39,8 @@ fn main() -> ExitCode {
         Command::Generate(args) => commands::generate::run(&common, args),
         Command::Export(args) => commands::export::run(&common, args),
         Command::Import(args) => commands::import::run(&common, args),
+        Command::Fork(args) => commands::fork::run(&common, args),
+        Command::History(args) => commands::history::run(&common, args),
         Command::Token(args) => commands::token::run(&common, args),
         Command::Version => commands::version(&common),
     };

@@ -14,6 +14,7 @@ mod import;
 mod lifecycle;
 mod module_log;
 mod open;
+mod past;
 mod poison;
 mod publish;
 mod reducer_query;
@@ -32,10 +33,13 @@ pub use effect::{Answer, EffectRef, Effects, Imported, Published};
 pub use engine::{Engine, SchemaText};
 pub use module_log::LogEntry;
 pub use open::{OpenError, Opened, Settings};
+pub use past::{event_json, found_error, past_error, query_past};
 pub use reply::put as put_message;
 
 // What the gateway needs of the floors below, so that it depends on this one alone.
 pub use syncline_host::{Host, HostError, LoadError, Module, RunLimits, TICK_MS};
+pub use syncline_store::Until;
+pub use syncline_store::past::{HistoryOf, Past, found, read_history, read_past};
 pub use syncline_store::{
     Catalog, CheckpointProgress, CheckpointWriter, DiscardDisk, Disk, LogWriter, MemoryDisk,
     OpenReport, Options, ReadView, RealDisk,

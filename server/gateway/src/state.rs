@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use syncline_engine::{Catalog, Disk, Engine, Host, Settings};
+use syncline_engine::{Catalog, Disk, Engine, Host, Options, Settings};
 use syncline_protocol::{ErrorCode, WireError};
 
 use crate::auth::{AuthError, Authority, random};
@@ -88,6 +88,23 @@ impl State {
 
     pub(crate) fn all_databases(&self) -> Vec<Arc<Shared>> {
         self.databases.lock().values().cloned().collect()
+    }
+
+    /// Where the database of this name lies, or would.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf, WireError> {
+        let catalog = self.catalog.lock();
+        let catalog = catalog
+            .as_ref()
+            .ok_or_else(|| WireError::new(ErrorCode::ServerShutdown, "the server is going down"))?;
+        Ok(catalog.folder(name))
+    }
+
+    /// How commit logs are kept.
+    pub(crate) fn log_options(&self) -> Options {
+        Options {
+            audit: self.config.audit,
+            ..Options::default()
+        }
     }
 
     /// The database of this name, made if there is none. Blocks on the disk.
@@ -185,7 +202,7 @@ impl State {
     }
 }
 
-fn check_name(name: &str) -> Result<(), WireError> {
+pub(crate) fn check_name(name: &str) -> Result<(), WireError> {
     let is_good = (1..=64).contains(&name.len())
         && name
             .bytes()

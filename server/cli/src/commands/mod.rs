@@ -3,7 +3,9 @@
 pub(crate) mod call;
 pub(crate) mod dev;
 pub(crate) mod export;
+pub(crate) mod fork;
 pub(crate) mod generate;
+pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod logs;

@@ -20,7 +20,10 @@ pub(crate) fn run(common: &Common, args: &Query) -> Result<(), Failure> {
     let sql = &args.sql;
     let api = Api::new(common)?.anonymous(sql.who.anonymous);
     let params: serde_json::Map<_, _> = sql.params.iter().cloned().collect();
-    let body = json!({ "sql": sql.text, "params": params });
+    let mut body = json!({ "sql": sql.text, "params": params });
+    if let Some(as_of) = &args.as_of {
+        body["as_of"] = as_of.clone();
+    }
     let answer = api.post(&[&sql.database, "query"], &body)?;
     if common.json {
         return output::line(&answer);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod init;
+mod past;
 mod refusals;
 mod server;
 mod talk;

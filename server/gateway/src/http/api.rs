@@ -15,6 +15,7 @@ use syncline_protocol::message::QueryForm;
 use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, WireError};
 
+use super::past::{self, AsOf};
 use super::respond::{Answered, Failure, bad_request, read_body};
 use crate::auth::Authenticated;
 use crate::requests::query_text;
@@ -134,6 +135,8 @@ struct QueryBody<'a> {
     /// An object by name.
     #[serde(default)]
     params: std::collections::BTreeMap<String, Param>,
+    /// The database as it was then, for the admin.
+    as_of: Option<AsOf>,
 }
 
 pub(crate) async fn query(
@@ -143,6 +146,7 @@ pub(crate) async fn query(
 ) -> Answered {
     let shared = state.database(&name)?;
     let who = authenticate(&state, &name, request.headers())?;
+    let as_admin = require_admin(&state, request.headers());
     let body = read_body(request, FRAME_BYTES_MAX).await?;
     let body: QueryBody<'_> = serde_json::from_slice(&body).map_err(|error| {
         bad_request(format!(
@@ -151,6 +155,9 @@ pub(crate) async fn query(
     })?;
     let (identity, admin) = (who.identity, who.admin);
     let query = query_text(body.sql, body.params.into_iter().collect())?;
+    if let Some(as_of) = body.as_of {
+        return past::query(&state, &name, as_of, query, as_admin?.identity).await;
+    }
     let answer = shared
         .request(move |ticket| Command::Query {
             origin: Origin::Ticket {

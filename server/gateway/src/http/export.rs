@@ -13,11 +13,12 @@ use syncline_engine::{Answer, Command, Inspect, ReadView};
 use syncline_protocol::limits::{EXPORT_CHUNK_BYTES, EXPORTS_MAX};
 use syncline_protocol::{ErrorCode, Lsn, TableDef, TableId, WireError};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::api::{Server, require_admin, unexpected};
 use super::respond::{Answered, Failure, bad_request};
 use crate::shared::Shared;
+use crate::state::State;
 use crate::transfer::Format;
 use crate::transfer::write::RowWriter;
 
@@ -45,10 +46,7 @@ pub(crate) async fn export(
     if options.table.is_none() && options.format == Format::Csv {
         return Err(bad_request("CSV has the rows of one table: name it"));
     }
-    let place = state.exports.clone().try_acquire_owned().map_err(|_| {
-        let message = format!("{EXPORTS_MAX} exports run already");
-        WireError::new(ErrorCode::Overloaded, message).hint("try again when one of them has ended")
-    })?;
+    let place = place(&state)?;
     let (lsn, view) = view(&shared).await?;
     let tables = tables(&view, options.table.as_deref())?;
     let rows: usize = tables.iter().map(|(id, _)| view.len(*id)).sum();
@@ -83,6 +81,14 @@ pub(crate) async fn export(
         ),
     ];
     Ok((headers, Body::from_stream(body)).into_response())
+}
+
+/// One of the places for requests that hold a database in memory.
+pub(super) fn place(state: &State) -> Result<OwnedSemaphorePermit, WireError> {
+    state.exports.clone().try_acquire_owned().map_err(|_| {
+        let message = format!("{EXPORTS_MAX} exports and readings of the past run already");
+        WireError::new(ErrorCode::Overloaded, message).hint("try again when one of them has ended")
+    })
 }
 
 /// All rows as of now.

@@ -5,6 +5,7 @@ mod assets;
 mod export;
 mod import;
 mod origin;
+mod past;
 mod respond;
 mod serve;
 mod upgrade;
@@ -41,6 +42,8 @@ fn router(state: Arc<State>) -> Router {
         .route("/logs", get(api::logs))
         .route("/export", get(export::export))
         .route("/import", post(import::import))
+        .route("/fork", post(past::fork))
+        .route("/history", get(past::history))
         .route("/tokens", post(api::tokens))
         .route("/connect", any(upgrade::connect));
     Router::new()

@@ -36,7 +36,8 @@ pub(crate) fn status(error: &WireError) -> StatusCode {
         }
         Some(Code::BadToken | Code::TokenExpired | Code::AdminRequired) => StatusCode::UNAUTHORIZED,
         Some(Code::OriginRefused | Code::LifecycleReducer) => StatusCode::FORBIDDEN,
-        Some(Code::SchemaConflict) => StatusCode::CONFLICT,
+        Some(Code::SchemaConflict | Code::DatabaseExists) => StatusCode::CONFLICT,
+        Some(Code::NotKept) => StatusCode::GONE,
         Some(Code::FrameTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
         Some(
             Code::ReducerError
