@@ -9,6 +9,8 @@
 //!   [`LogAppender`] takes what is committed, [`LogWriter`] makes it durable.
 //! - [`checkpoint::begin`] takes a checkpoint while the database goes on, so that an open has less to replay.
 //! - [`past`] reads a database as it was, and makes new ones of that.
+//! - [`check()`] verifies everything in a database's folder, [`salvage()`] makes a new database of what is provably good in a
+//!   damaged one.
 //! - [`Catalog`] knows the databases of a server.
 //!
 //! Nothing here knows a clock, randomness or a thread; only `disk` opens files.
@@ -18,18 +20,21 @@ mod page;
 mod pages;
 
 pub mod catalog;
+pub mod check;
 pub mod checkpoint;
 pub mod database;
 pub mod disk;
 pub mod log;
 pub mod open;
 pub mod past;
+pub mod salvage;
 pub mod schema;
 pub mod table;
 pub mod transaction;
 pub mod view;
 
 pub use catalog::{Catalog, CatalogError, DatabaseEntry};
+pub use check::{CheckReport, Problem, check};
 pub use checkpoint::{CheckpointError, CheckpointProgress, CheckpointReport, CheckpointWriter};
 pub use database::{Database, Recovery, StoreError};
 pub use disk::{DiscardDisk, Disk, MemoryDisk, RealDisk};
@@ -37,8 +42,9 @@ pub use log::{
     LogAppender, LogError, LogWriter, OpenError, Options, Progress, PublishRecord,
     TransactionRecord, Wake,
 };
-pub use open::{DamagedFile, OpenReport, Opened, Until, open};
+pub use open::{DamagedFile, OpenReport, Opened, Until, compact, open};
 pub use past::{FoundError, Past, found, read_history, read_past};
+pub use salvage::{Salvaged, salvage};
 pub use schema::{DatabaseSchema, SchemaDifference, SchemaError};
 pub use table::{IndexId, Rows, Table, WriteError, row_hash};
 pub use transaction::{ScanChunk, ScanError, ScanPosition, Transaction};

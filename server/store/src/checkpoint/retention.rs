@@ -91,6 +91,12 @@ fn oldest_kept(
         }
         keep = position;
     }
+    // The beginning is as good as a checkpoint of nothing.
+    let log: u64 = segments.iter().map(|(_, len)| len).sum();
+    let begins = segments.first().is_some_and(|(first, _)| first.0 <= 1);
+    if keep == 0 && begins && bytes + log <= retention.history_bytes {
+        return Ok(None);
+    }
     Ok((keep < checkpoints.len()).then_some(keep))
 }
 

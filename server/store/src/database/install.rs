@@ -17,6 +17,13 @@ impl Database {
         self.install_with(schema, true)
     }
 
+    /// The same rows and tables, with no module that belongs to them.
+    pub(crate) fn without_module(mut self) -> Self {
+        let schema = &mut self.inner.schema;
+        Arc::make_mut(schema).module_hash = None;
+        self
+    }
+
     /// With or without secondary indexes.
     pub(super) fn install_with(
         &mut self,

@@ -107,9 +107,9 @@ fn way_out(file: &Path) -> &'static str {
         .file_name()
         .and_then(|name| segment_number(name.to_str()?));
     if number.is_some_and(|number| number > 1) {
-        "restore the database from a backup, or move this file and the segments after it away to open \
-         the database as it was before them"
+        "salvage what is good into a new database, restore a backup, or move this file and the segments \
+         after it away to open the database as it was before them"
     } else {
-        "restore the database from a backup"
+        "salvage what is good into a new database, or restore a backup"
     }
 }

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use syncline_protocol::{Epoch, Lsn};
 
-use crate::checkpoint::{CHECKPOINTS_FOLDER, DAMAGED};
+use crate::checkpoint::{
+    self, CHECKPOINTS_FOLDER, CheckpointError, CheckpointProgress, CheckpointReport, DAMAGED,
+};
 use crate::database::Database;
 use crate::disk::{Disk, DiskLock, NEW, create_dir_all};
 use crate::log::appender::Origin;
@@ -24,7 +26,7 @@ use crate::log::{
 };
 
 pub(crate) mod read;
-mod replay;
+pub(crate) mod replay;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -155,6 +157,36 @@ pub fn open(
         wasm,
         report,
     })
+}
+
+/// Takes a checkpoint of a database that nobody has open and removes everything that it makes superfluous: the
+/// past is gone, and the next open has nothing to replay. `now` and `fresh_seed` as for [`open`].
+pub fn compact(
+    disk: Arc<dyn Disk>,
+    folder: &Path,
+    now: i64,
+    fresh_seed: u64,
+    options: Options,
+) -> Result<CheckpointReport, OpenError> {
+    let options = Options {
+        checkpoints_min: 1,
+        history_bytes: 0,
+        ..options
+    };
+    let mut opened = open(disk, folder, now, fresh_seed, options)?;
+    let done = checkpoint::begin(&mut opened.log, &opened.database).run();
+    let failed = |error: CheckpointError| match error {
+        CheckpointError::Io { path, source } => OpenError::Io { path, source },
+        CheckpointError::DiskFull => OpenError::io(folder)(io::ErrorKind::StorageFull.into()),
+        error => OpenError::io(folder)(io::Error::other(error)),
+    };
+    match done.map_err(failed)? {
+        CheckpointProgress::Done(report) => Ok(report),
+        // Nothing was appended, so all there is is durable.
+        progress => Err(OpenError::io(folder)(io::Error::other(format!(
+            "{progress:?}"
+        )))),
+    }
 }
 
 /// Removes checkpoints that were never finished, and puts damaged ones aside: they do not count any more, even

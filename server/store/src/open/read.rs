@@ -73,46 +73,81 @@ pub(crate) struct Read {
 
 /// Reads the database in a folder.
 pub(crate) fn read(disk: &dyn Disk, folder: &Path, until: Until) -> Result<Read, OpenError> {
-    let log_folder = folder.join(LOG_FOLDER);
-    let survey = survey(disk, &log_folder)?;
-    let mut damaged = Vec::new();
-    let loaded = newest(disk, folder, until, &survey, &mut damaged)?;
-    if loaded.is_none() {
-        check_reach(&survey, until, &damaged)?;
-    }
-    let enough = (until.lsn != Until::END.lsn).then_some(until.lsn);
-    let mut base = Base {
-        enough,
-        ..Base::default()
-    };
-    let mut checkpoint = None;
-    let mut replay = Replay::new(until);
-    if let Some(loaded) = loaded {
-        base = Base {
-            lsn: loaded.lsn,
-            epoch: loaded.epoch,
-            enough,
-        };
-        checkpoint = Some((loaded.lsn, loaded.bytes));
-        replay.begin_with(loaded);
-    }
-    let mut visit = |record: LoggedRecord<'_>| replay.record(record);
-    let recovered = recover(disk, survey, base, &mut visit)?;
+    let survey = survey(disk, &folder.join(LOG_FOLDER))?;
+    let mut reading = Reading::begin(disk, folder, until, survey)?;
+    let recovered = reading.replay(disk)?;
     refuse_lost_log(disk, folder, &recovered)?;
-    let database = replay.finish().map_err(|error| OpenError::Damaged {
-        file: log_folder,
-        offset: 0,
-        detail: error.to_string(),
-    })?;
-    Ok(Read {
-        database,
-        last_time: replay.last_time(),
-        last: replay.last(),
-        epochs: replay.epochs,
-        recovered,
-        checkpoint,
-        damaged,
-    })
+    reading.finish(recovered)
+}
+
+/// A database that is being read.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    log_folder: PathBuf,
+    survey: Survey,
+    base: Base,
+    pub(crate) replay: Replay,
+    pub(crate) checkpoint: Option<(Lsn, u64)>,
+    pub(crate) damaged: Vec<DamagedFile>,
+}
+
+impl Reading {
+    /// Loads the newest checkpoint that is whole and not too new.
+    pub(crate) fn begin(
+        disk: &dyn Disk,
+        folder: &Path,
+        until: Until,
+        survey: Survey,
+    ) -> Result<Self, OpenError> {
+        let mut damaged = Vec::new();
+        let loaded = newest(disk, folder, until, &survey, &mut damaged)?;
+        if loaded.is_none() {
+            check_reach(&survey, until, &damaged)?;
+        }
+        let mut reading = Self {
+            log_folder: folder.join(LOG_FOLDER),
+            survey,
+            base: Base {
+                enough: (until.lsn != Until::END.lsn).then_some(until.lsn),
+                ..Base::default()
+            },
+            replay: Replay::new(until),
+            checkpoint: None,
+            damaged,
+        };
+        if let Some(loaded) = loaded {
+            reading.base.lsn = loaded.lsn;
+            reading.base.epoch = loaded.epoch;
+            reading.checkpoint = Some((loaded.lsn, loaded.bytes));
+            reading.replay.begin_with(loaded);
+        }
+        Ok(reading)
+    }
+
+    /// Replays the log after it.
+    pub(crate) fn replay(&mut self, disk: &dyn Disk) -> Result<Recovered, OpenError> {
+        let mut visit = |record: LoggedRecord<'_>| self.replay.record(record);
+        let survey = std::mem::take(&mut self.survey);
+        recover(disk, survey, self.base, &mut visit)
+    }
+
+    /// Builds the indexes.
+    pub(crate) fn finish(mut self, recovered: Recovered) -> Result<Read, OpenError> {
+        let database = self.replay.finish().map_err(|error| OpenError::Damaged {
+            file: self.log_folder.clone(),
+            offset: 0,
+            detail: error.to_string(),
+        })?;
+        Ok(Read {
+            database,
+            last_time: self.replay.last_time(),
+            last: self.replay.last(),
+            epochs: self.replay.epochs,
+            recovered,
+            checkpoint: self.checkpoint,
+            damaged: self.damaged,
+        })
+    }
 }
 
 /// Without a checkpoint the log must reach back to its beginning.

@@ -15,18 +15,19 @@ const NOT_OPENED: &str = "a record before the first open";
 
 /// A database as of the last record that was shown.
 #[derive(Debug)]
-pub(super) struct Replay {
+pub(crate) struct Replay {
     recovery: Option<Recovery>,
-    pub(super) epochs: Vec<(Epoch, Lsn)>,
+    pub(crate) epochs: Vec<(Epoch, Lsn)>,
     last_time: Option<i64>,
     last: Lsn,
     until: Until,
+    is_broken: bool,
     /// A record was left out, and so is every later one.
     is_past: bool,
 }
 
 impl Replay {
-    pub(super) fn new(until: Until) -> Self {
+    pub(crate) fn new(until: Until) -> Self {
         Self {
             recovery: None,
             epochs: Vec::new(),
@@ -34,33 +35,44 @@ impl Replay {
             last: Lsn::ZERO,
             until,
             is_past: false,
+            is_broken: false,
         }
     }
 
     /// Goes on from a checkpoint.
-    pub(super) fn begin_with(&mut self, loaded: Loaded) {
+    pub(crate) fn begin_with(&mut self, loaded: Loaded) {
         self.recovery = Some(loaded.recovery);
         self.epochs = loaded.epochs;
         self.last_time = Some(loaded.time);
         self.last = loaded.lsn;
     }
 
+    /// The database so far, without its indexes.
+    pub(crate) fn recovery(&self) -> Option<&Recovery> {
+        self.recovery.as_ref()
+    }
+
+    /// Whether a record did not fit and may have been replayed in part.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
     /// The last transaction that is in.
-    pub(super) fn last(&self) -> Lsn {
+    pub(crate) fn last(&self) -> Lsn {
         self.last
     }
 
-    pub(super) fn last_time(&self) -> Option<i64> {
+    pub(crate) fn last_time(&self) -> Option<i64> {
         self.last_time
     }
 
     /// The database with its indexes; `None` if there was no record.
-    pub(super) fn finish(&mut self) -> Result<Option<Database>, StoreError> {
+    pub(crate) fn finish(&mut self) -> Result<Option<Database>, StoreError> {
         self.recovery.take().map(Recovery::finish).transpose()
     }
 
     /// Replays a record, or says why it does not fit.
-    pub(super) fn record(&mut self, record: LoggedRecord<'_>) -> Result<(), String> {
+    pub(crate) fn record(&mut self, record: LoggedRecord<'_>) -> Result<(), String> {
         let (lsn, time) = match &record {
             LoggedRecord::Transaction(transaction) => (Some(transaction.lsn), transaction.time),
             LoggedRecord::Publish(publish) => (Some(publish.lsn), publish.time),
@@ -72,7 +84,15 @@ impl Replay {
         if self.is_past {
             return Ok(());
         }
-        self.last = lsn;
+        let done = self.replay(record);
+        match done {
+            Ok(()) => self.last = lsn,
+            Err(_) => self.is_broken = true,
+        }
+        done
+    }
+
+    fn replay(&mut self, record: LoggedRecord<'_>) -> Result<(), String> {
         match record {
             LoggedRecord::Open(open, sums) => {
                 self.open(&open)?;

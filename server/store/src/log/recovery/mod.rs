@@ -26,7 +26,7 @@ mod scan;
 mod survey;
 
 pub(crate) use begin::{Begin, begin_segment};
-pub(crate) use survey::{Survey, survey};
+pub(crate) use survey::{Run, Survey, survey};
 
 /// From where on a log is replayed, which is what is known already, and how far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

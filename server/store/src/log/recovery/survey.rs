@@ -72,6 +72,15 @@ impl Survey {
     }
 }
 
+/// Which of the segments, if there is a gap between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// Those after the last gap: what a database goes on with.
+    Last,
+    /// Those before the first gap.
+    First,
+}
+
 /// The Lsn before a segment's first.
 pub(super) fn before(header: &SegmentHeader) -> Lsn {
     Lsn(header.first.0.saturating_sub(1))
@@ -79,14 +88,28 @@ pub(super) fn before(header: &SegmentHeader) -> Lsn {
 
 /// Looks at the headers of all segments. No folder is no segments.
 pub(crate) fn survey(disk: &dyn Disk, folder: &Path) -> Result<Survey, OpenError> {
-    let mut survey = Survey::default();
-    survey.find(disk, folder)?;
+    let mut survey = Survey::list(disk, folder, Run::Last)?;
     survey.read_headers()?;
     Ok(survey)
 }
 
 impl Survey {
-    fn find(&mut self, disk: &dyn Disk, folder: &Path) -> Result<(), OpenError> {
+    /// What there is after the last gap, headers not yet read; or before the first one.
+    pub(crate) fn list(disk: &dyn Disk, folder: &Path, run: Run) -> Result<Self, OpenError> {
+        let mut survey = Self::default();
+        survey.find(disk, folder, run)?;
+        Ok(survey)
+    }
+
+    /// Leaves out the first segment whose header is of no use, and all after it.
+    pub(crate) fn keep_usable(&mut self) {
+        while self.read_headers().is_err() && !self.found.is_empty() {
+            self.headers.clear();
+            self.found.pop();
+        }
+    }
+
+    fn find(&mut self, disk: &dyn Disk, folder: &Path, run: Run) -> Result<(), OpenError> {
         let names = match disk.list(folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             other => other.map_err(OpenError::io(folder))?,
@@ -101,6 +124,11 @@ impl Survey {
         }
         numbers.sort_unstable();
         let follows = |pair: &[u64]| pair[1] == pair[0] + 1;
+        if run == Run::First
+            && let Some(gap) = numbers.windows(2).position(|pair| !follows(pair))
+        {
+            numbers.truncate(gap + 1);
+        }
         let gap = numbers.windows(2).rposition(|pair| !follows(pair));
         let start = gap.map_or(0, |gap| gap + 1);
         let first = numbers.get(start).copied().unwrap_or(1);

@@ -131,6 +131,12 @@ impl Contents {
         )
     }
 
+    /// The same rows with the module of another one.
+    pub(crate) fn with_module_of(self, other: &Self) -> Self {
+        let module = other.module;
+        Self { module, ..self }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }

@@ -147,7 +147,7 @@ fn a_refusal_names_file_offset_and_the_way_out_and_changes_nothing() {
     assert!(text.contains("0000000002.log: damaged at byte"), "{text}");
     assert!(text.contains(&format!("byte {at}:")), "{text}");
     assert!(
-        text.contains("restore the database from a backup"),
+        text.contains("salvage what is good into a new database"),
         "{text}"
     );
     assert_eq!(disk.files(), files);
