@@ -62,6 +62,10 @@ pub const LOGICAL_NESTING_MAX: usize = 96;
 pub const SQL_PARAMS_MAX: usize = 1024;
 /// Nesting of a SQL expression.
 pub const SQL_DEPTH_MAX: usize = 32;
+/// Tables and sub-queries that one FROM joins.
+pub const SELECT_SOURCES_MAX: usize = 8;
+/// Those of all SELECTs of a query, a WITH counted at each use.
+pub const QUERY_SOURCES_MAX: usize = 64;
 /// Rows of a live window (`ORDER BY .. LIMIT n`).
 pub const WINDOW_ROWS_MAX: u64 = 1000;
 /// Rows that a first answer or one-off query may return.

@@ -4,7 +4,7 @@ use syncline_protocol::logical::LogicalQuery;
 use syncline_protocol::message::OwnedQueryForm;
 
 use crate::error::QueryError;
-use crate::syntax::Select;
+use crate::syntax::Query;
 use crate::{logical, parse};
 
 /// A query that nothing has looked at yet.
@@ -18,7 +18,7 @@ pub enum QueryRef<'a> {
 
 impl QueryRef<'_> {
     /// The syntax, which is the same for both forms of one query.
-    pub(crate) fn read(self) -> Result<Select, QueryError> {
+    pub(crate) fn read(self) -> Result<Query, QueryError> {
         match self {
             Self::Sql(sql) => parse::parse(sql),
             Self::Logical(bytes) => {

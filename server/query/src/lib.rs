@@ -56,6 +56,7 @@ mod asked;
 mod plan;
 mod row;
 mod scalar;
+mod sums;
 
 mod bind;
 

@@ -127,6 +127,37 @@ impl<'a> Scalar<'a> {
         }
     }
 
+    /// Appends bytes that are equal for equal values of comparable types, whatever their width, and for no
+    /// others. No form is the beginning of another one.
+    pub(crate) fn write_canonical(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => out.push(0),
+            Self::Bool(value) => out.extend_from_slice(&[1, u8::from(*value)]),
+            Self::Int(value) => {
+                out.push(2);
+                out.extend_from_slice(&value.to_le_bytes());
+            }
+            Self::Huge(value) => {
+                out.push(3);
+                out.extend_from_slice(&value.to_le_bytes());
+            }
+            Self::Float(value) => match exact_int(*value) {
+                Some(whole) => Self::Int(whole).write_canonical(out),
+                None if (I128_END..U128_END).contains(value) => {
+                    Self::Huge(*value as u128).write_canonical(out);
+                }
+                None => {
+                    out.push(4);
+                    out.extend_from_slice(&canonical_f64(*value).to_le_bytes());
+                }
+            },
+            Self::Bytes(bytes) => {
+                out.push(5);
+                put_sized(bytes, out);
+            }
+        }
+    }
+
     /// A condition: `None` is unknown.
     pub(crate) fn truth(&self) -> Option<bool> {
         match self {

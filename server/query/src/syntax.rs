@@ -28,19 +28,71 @@ pub(crate) struct Name {
     pub(crate) at: Position,
 }
 
-/// `SELECT items FROM table [alias] WHERE filter GROUP BY group HAVING having ORDER BY order
-/// LIMIT limit OFFSET offset`.
+/// `WITH with body ORDER BY order AFTER (after) LIMIT limit OFFSET offset`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Query {
+    /// Queries that stand for tables by a name, each known to those after it.
+    pub(crate) with: Vec<(Name, Query)>,
+    pub(crate) body: Body,
+    pub(crate) order: Vec<OrderItem>,
+    /// Values of the order's keys: only rows behind them are wanted.
+    pub(crate) after: Vec<Node>,
+    pub(crate) limit: Option<Node>,
+    pub(crate) offset: Option<Node>,
+    pub(crate) at: Position,
+}
+
+/// What a query's rows are.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Body {
+    Select(Box<Select>),
+    /// Two or more, joined by UNION or by UNION ALL.
+    Union {
+        all: bool,
+        branches: Vec<Query>,
+    },
+}
+
+/// `SELECT [DISTINCT] items FROM from WHERE filter GROUP BY group HAVING having`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Select {
+    pub(crate) distinct: bool,
     pub(crate) items: Vec<Item>,
-    pub(crate) table: Name,
-    pub(crate) alias: Option<Name>,
+    /// At least one.
+    pub(crate) from: Vec<Source>,
     pub(crate) filter: Option<Node>,
     pub(crate) group: Vec<Node>,
     pub(crate) having: Option<Node>,
-    pub(crate) order: Vec<OrderItem>,
-    pub(crate) limit: Option<Node>,
-    pub(crate) offset: Option<Node>,
+}
+
+/// A source of FROM and how it joins those before it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Source {
+    pub(crate) relation: Relation,
+    pub(crate) alias: Option<Name>,
+    /// Whether rows stay that it has nothing for: LEFT JOIN.
+    pub(crate) left: bool,
+    pub(crate) on: On,
+    /// Comes before the source ahead of it in `*`: a RIGHT JOIN that became a LEFT one.
+    pub(crate) swapped: bool,
+    pub(crate) at: Position,
+}
+
+/// What a source's rows are.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Relation {
+    /// A table, or what WITH names so.
+    Table(Name),
+    Query(Box<Query>),
+}
+
+/// The condition of a join.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum On {
+    /// The first source, a comma, CROSS JOIN.
+    Nothing,
+    Condition(Node),
+    Using(Vec<Name>),
 }
 
 /// An item of the select list.
@@ -118,6 +170,20 @@ pub(crate) enum NodeKind {
     Call(String, Vec<Node>),
     /// `COUNT(*)`
     CountRows,
+    /// `COUNT(DISTINCT x)`: an aggregate of distinct values, by its lower-case name.
+    CallDistinct(String, Vec<Node>),
+    /// `EXISTS (query)`
+    Exists(Box<Query>),
+    /// `x IN (query)`
+    InQuery(Box<Node>, Box<Query>),
+    /// `(query)`, for its one value.
+    Scalar(Box<Query>),
+    /// `RANK() OVER (PARTITION BY partition ORDER BY order)`; with `unique` ROW_NUMBER.
+    Rank {
+        unique: bool,
+        partition: Vec<Node>,
+        order: Vec<OrderItem>,
+    },
 }
 
 /// `+ - * / %`

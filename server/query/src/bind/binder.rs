@@ -1,38 +1,41 @@
-//! What the names and parameters of a query stand for.
+//! What is known while a query is bound: who asks, what the parameters are, which names are in sight.
 
 use syncline_protocol::limits::PARAMS_MAX;
 use syncline_protocol::param::Param;
-use syncline_protocol::{ErrorCode, Identity, TableDef, Type};
+use syncline_protocol::{ErrorCode, Type};
+use syncline_store::Database;
 
 use super::names;
 use super::operand::{Free, Operand};
+use super::scopes::Frame;
+use crate::Caller;
 use crate::error::QueryError;
-use crate::plan::AggregateCall;
-use crate::plan::expr::{Expr, Slot};
-use crate::syntax::{Name, Position};
+use crate::plan::expr::Expr;
+use crate::syntax::{Name, Position, Query};
 
 /// Name of the parameter that is the caller's identity.
 const ME: &str = "me";
 
-/// What expressions of one query are bound against.
+/// What queries are bound against.
 pub(super) struct Binder<'a> {
-    pub(super) def: &'a TableDef,
-    /// The name by which columns may be qualified: the alias, else the table's.
-    pub(super) qualifier: &'a str,
+    pub(super) db: &'a Database,
+    pub(super) caller: &'a Caller,
     params: &'a [(String, Param)],
     used: Vec<bool>,
-    me: Identity,
-    /// Aggregates met so far, and whether one may stand here.
-    pub(super) calls: Vec<AggregateCall>,
-    pub(super) aggregates_allowed: bool,
+    /// Whether every row needs a key: in all that lives, and in what is ordered.
+    pub(super) keyed: bool,
+    pub(super) frames: Vec<Frame>,
+    /// What WITH names, the last one first to be found.
+    pub(super) with: Vec<(&'a Name, &'a Query)>,
+    /// Sources bound so far, those of every use of a WITH among them.
+    pub(super) source_count: usize,
 }
 
 impl<'a> Binder<'a> {
     pub(super) fn new(
-        def: &'a TableDef,
-        qualifier: &'a str,
+        db: &'a Database,
         params: &'a [(String, Param)],
-        me: Identity,
+        caller: &'a Caller,
     ) -> Result<Self, QueryError> {
         if params.len() > PARAMS_MAX {
             let message = format!("{} parameters are given, over {PARAMS_MAX}", params.len());
@@ -49,16 +52,15 @@ impl<'a> Binder<'a> {
             let message = format!("parameter :{name} {problem}");
             return Err(QueryError::new(ErrorCode::SqlParameter, message));
         }
-        let used = vec![false; params.len()];
-        let (calls, aggregates_allowed) = (Vec::new(), false);
         Ok(Self {
-            def,
-            qualifier,
+            db,
+            caller,
             params,
-            used,
-            me,
-            calls,
-            aggregates_allowed,
+            used: vec![false; params.len()],
+            keyed: false,
+            frames: Vec::new(),
+            with: Vec::new(),
+            source_count: 0,
         })
     }
 
@@ -73,29 +75,11 @@ impl<'a> Binder<'a> {
         }
     }
 
-    pub(super) fn column(&self, table: Option<&Name>, name: &Name) -> Result<Operand, QueryError> {
-        self.check_qualifier(table)?;
-        let position = names::column(self.def, name)?;
-        let ty = self.def.columns[position].ty.clone();
-        Ok(Operand::Typed(Expr::Column(Slot::new(position, &ty)), ty))
-    }
-
-    pub(super) fn check_qualifier(&self, table: Option<&Name>) -> Result<(), QueryError> {
-        match table {
-            Some(name) if !names::is_same(name, self.qualifier) => {
-                let message = format!("the query has no table `{}`", name.text);
-                Err(QueryError::new(ErrorCode::SqlUnknownTable, message)
-                    .at(name.at)
-                    .hint(format!("it has `{}`", self.qualifier)))
-            }
-            _ => Ok(()),
-        }
-    }
-
     pub(super) fn parameter(&mut self, name: &str, at: Position) -> Result<Operand, QueryError> {
         if name == ME {
+            let me = self.caller.identity.0.to_vec();
             return Ok(Operand::Typed(
-                Expr::literal(Type::Identity, self.me.0.to_vec()),
+                Expr::literal(Type::Identity, me),
                 Type::Identity,
             ));
         }

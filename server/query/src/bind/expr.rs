@@ -14,14 +14,14 @@ use crate::syntax::{ArithmeticOp, CompareOp, Node, NodeKind, Position};
 /// Items of an IN list, those of list parameters included.
 const LIST_ITEMS_MAX: usize = 1024;
 
-impl Binder<'_> {
+impl<'a> Binder<'a> {
     /// An expression whose type its parts decide.
-    pub(super) fn value(&mut self, node: &Node) -> Result<(Expr, Type), QueryError> {
+    pub(super) fn value(&mut self, node: &'a Node) -> Result<(Expr, Type), QueryError> {
         self.operand(node)?.settle()
     }
 
     /// A condition.
-    pub(super) fn condition(&mut self, node: &Node) -> Result<Expr, QueryError> {
+    pub(super) fn condition(&mut self, node: &'a Node) -> Result<Expr, QueryError> {
         let (expr, ty) = match self.operand(node)? {
             Operand::Free(Free {
                 value: Param::Null, ..
@@ -38,7 +38,7 @@ impl Binder<'_> {
         .hint("compare it with something"))
     }
 
-    pub(super) fn operand(&mut self, node: &Node) -> Result<Operand, QueryError> {
+    pub(super) fn operand(&mut self, node: &'a Node) -> Result<Operand, QueryError> {
         let at = node.at;
         Ok(match &node.kind {
             NodeKind::Literal(value) => Operand::Free(Free {
@@ -76,7 +76,14 @@ impl Binder<'_> {
             } => self.case(operand.as_deref(), arms, otherwise.as_deref(), at)?,
             NodeKind::Cast(inner, ty) => cast(self.operand(inner)?, ty, at)?,
             NodeKind::Call(name, args) => self.call(name, args, at)?,
+            NodeKind::CallDistinct(name, args) => self.distinct_call(name, args, at)?,
             NodeKind::CountRows => self.count_rows(at)?,
+            NodeKind::Scalar(query) => self.scalar(query)?,
+            NodeKind::Rank {
+                unique,
+                partition,
+                order,
+            } => self.rank(*unique, partition, order, at)?,
             _ => {
                 let (expr, is_null) = self.logic(node)?;
                 Operand::Typed(
@@ -92,7 +99,7 @@ impl Binder<'_> {
     }
 
     /// Conditions, and whether they can be unknown.
-    fn logic(&mut self, node: &Node) -> Result<(Expr, bool), QueryError> {
+    fn logic(&mut self, node: &'a Node) -> Result<(Expr, bool), QueryError> {
         let at = node.at;
         Ok(match &node.kind {
             NodeKind::Not(inner) => (Expr::Not(Box::new(self.condition(inner)?)), true),
@@ -119,6 +126,8 @@ impl Binder<'_> {
                 Expr::IsTruth(Box::new(self.condition(inner)?), *wanted),
                 false,
             ),
+            NodeKind::Exists(query) => (self.exists(query)?, false),
+            NodeKind::InQuery(operand, query) => (self.in_query(operand, query)?, true),
             NodeKind::In(operand, items) => self.in_list(operand, items, at)?,
             NodeKind::Between { operand, low, high } => {
                 let operand = self.operand(operand)?;
@@ -154,11 +163,15 @@ impl Binder<'_> {
         })
     }
 
-    fn conditions(&mut self, items: &[Node]) -> Result<Vec<Expr>, QueryError> {
+    fn conditions(&mut self, items: &'a [Node]) -> Result<Vec<Expr>, QueryError> {
         items.iter().map(|item| self.condition(item)).collect()
     }
 
-    pub(super) fn text(&mut self, node: &Node, operator: &str) -> Result<(Expr, Type), QueryError> {
+    pub(super) fn text(
+        &mut self,
+        node: &'a Node,
+        operator: &str,
+    ) -> Result<(Expr, Type), QueryError> {
         let (expr, ty) = self.operand(node)?.meet(&Type::String)?;
         if *ty.non_null() == Type::String {
             return Ok((expr, ty));
@@ -172,8 +185,8 @@ impl Binder<'_> {
 
     fn in_list(
         &mut self,
-        operand: &Node,
-        items: &[Node],
+        operand: &'a Node,
+        items: &'a [Node],
         at: Position,
     ) -> Result<(Expr, bool), QueryError> {
         let (operand, ty) = self.value(operand)?;
@@ -214,9 +227,9 @@ impl Binder<'_> {
 
     fn case(
         &mut self,
-        operand: Option<&Node>,
-        arms: &[(Node, Node)],
-        otherwise: Option<&Node>,
+        operand: Option<&'a Node>,
+        arms: &'a [(Node, Node)],
+        otherwise: Option<&'a Node>,
         at: Position,
     ) -> Result<Operand, QueryError> {
         let operand = operand.map(|operand| self.operand(operand)).transpose()?;
@@ -269,7 +282,7 @@ fn negate(zero: Operand, operand: Operand, at: Position) -> Result<Operand, Quer
     ))
 }
 
-fn compare(
+pub(super) fn compare(
     op: CompareOp,
     left: Operand,
     right: Operand,

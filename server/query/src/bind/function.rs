@@ -16,15 +16,15 @@ fn with_null(ty: Type, is_null: bool) -> Type {
     if is_null { nullable(&ty) } else { ty }
 }
 
-impl Binder<'_> {
+impl<'a> Binder<'a> {
     /// A call of a function by its lower-case name.
     pub(super) fn call(
         &mut self,
         name: &str,
-        args: &[Node],
+        args: &'a [Node],
         at: Position,
     ) -> Result<Operand, QueryError> {
-        if let Some(bound) = self.aggregate(name, args, at)? {
+        if let Some(bound) = self.aggregate(name, args, false, at)? {
             return Ok(bound);
         }
         let (expr, ty) = match (name, args) {
@@ -65,7 +65,7 @@ impl Binder<'_> {
         Ok(Operand::Typed(expr, ty))
     }
 
-    fn length(&mut self, name: &str, node: &Node) -> Result<(Expr, Type), QueryError> {
+    fn length(&mut self, name: &str, node: &'a Node) -> Result<(Expr, Type), QueryError> {
         let (arg, ty) = self.value(node)?;
         let function = match ty.non_null() {
             Type::String => Function::CharCount,
@@ -81,7 +81,7 @@ impl Binder<'_> {
         ))
     }
 
-    fn abs(&mut self, node: &Node) -> Result<(Expr, Type), QueryError> {
+    fn abs(&mut self, node: &'a Node) -> Result<(Expr, Type), QueryError> {
         let (arg, ty) = self.value(node)?;
         if !is_number(ty.non_null()) {
             return Err(type_error(

@@ -4,13 +4,14 @@ use syncline_protocol::{ErrorCode, Type};
 
 use super::binder::Binder;
 use super::operand::{Operand, is_number, is_ordered, nullable};
+use super::scopes::{Frame, Scope};
 use super::types::{class_of, type_error};
 use crate::error::QueryError;
 use crate::plan::expr::{Expr, NumberClass, Slot};
 use crate::plan::{Aggregate, AggregateCall};
 use crate::syntax::{Node, Position};
 
-impl Binder<'_> {
+impl<'a> Binder<'a> {
     /// `COUNT(*)`.
     pub(super) fn count_rows(&mut self, at: Position) -> Result<Operand, QueryError> {
         self.check_place("count", at)?;
@@ -28,7 +29,8 @@ impl Binder<'_> {
     pub(super) fn aggregate(
         &mut self,
         name: &str,
-        args: &[Node],
+        args: &'a [Node],
+        distinct: bool,
         at: Position,
     ) -> Result<Option<Operand>, QueryError> {
         let function = match name {
@@ -43,9 +45,9 @@ impl Binder<'_> {
         };
         let [arg] = args else { return Ok(None) };
         self.check_place(name, at)?;
-        self.aggregates_allowed = false;
+        self.scope().aggregates_allowed = false;
         let bound = self.value(arg);
-        self.aggregates_allowed = true;
+        self.scope().aggregates_allowed = true;
         let (arg, arg_ty) = bound?;
         let inner = arg_ty.non_null();
         let is_fit = match function {
@@ -72,14 +74,35 @@ impl Binder<'_> {
         Ok(Some(self.add_call(AggregateCall {
             function,
             arg: Some(arg),
-            distinct: false,
+            // The others are the same of equal values.
+            distinct: distinct
+                && matches!(
+                    function,
+                    Aggregate::Count | Aggregate::Sum | Aggregate::Average
+                ),
             arg_ty,
             ty,
         })))
     }
 
+    /// `COUNT(DISTINCT x)` and the like.
+    pub(super) fn distinct_call(
+        &mut self,
+        name: &str,
+        args: &'a [Node],
+        at: Position,
+    ) -> Result<Operand, QueryError> {
+        if let Some(bound) = self.aggregate(name, args, true, at)? {
+            return Ok(bound);
+        }
+        let message = format!("DISTINCT inside {name} is not supported");
+        Err(QueryError::new(ErrorCode::SqlUnsupported, message)
+            .at(at)
+            .hint("aggregates of one argument take it: count(DISTINCT x)"))
+    }
+
     fn check_place(&self, name: &str, at: Position) -> Result<(), QueryError> {
-        if self.aggregates_allowed {
+        if matches!(self.frames.last(), Some(Frame::Select(scope)) if scope.aggregates_allowed) {
             return Ok(());
         }
         let message = format!("the aggregate {name} cannot stand here");
@@ -91,51 +114,55 @@ impl Binder<'_> {
     /// Equal calls are computed once.
     fn add_call(&mut self, call: AggregateCall) -> Operand {
         let ty = call.ty.clone();
-        let known = self.calls.iter().position(|other| *other == call);
+        let calls = &mut self.scope().calls;
+        let known = calls.iter().position(|other| *other == call);
         let index = known.unwrap_or_else(|| {
-            self.calls.push(call);
-            self.calls.len() - 1
+            calls.push(call);
+            calls.len() - 1
         });
         Operand::Typed(Expr::Aggregate(index as u16), ty)
     }
 }
 
-/// Rewrites an expression over the table's rows into one over the grouping's rows. `name` says what
-/// the expression is, for the error.
-pub(super) fn over_groups(
-    expr: &mut Expr,
-    keys: &[(Expr, Type)],
-    calls: &[AggregateCall],
-    def: &syncline_protocol::TableDef,
-    at: Position,
-) -> Result<(), QueryError> {
-    if let Some(position) = keys.iter().position(|(key, _)| key == expr) {
-        *expr = Expr::Column(Slot::new(position, &keys[position].1));
-        return Ok(());
-    }
-    match expr {
-        Expr::Aggregate(index) => {
-            let ty = &calls[usize::from(*index)].ty;
-            *expr = Expr::Column(Slot::new(keys.len() + usize::from(*index), ty));
-            Ok(())
+/// The rows of a grouping, over which expressions over the sources' rows are rewritten.
+pub(super) struct Groups<'g> {
+    pub(super) keys: &'g [(Expr, Type)],
+    pub(super) calls: &'g [AggregateCall],
+    pub(super) scope: &'g Scope,
+}
+
+impl Groups<'_> {
+    /// Rewrites an expression; `at` is where it stands, for the error.
+    pub(super) fn rewrite(&self, expr: &mut Expr, at: Position) -> Result<(), QueryError> {
+        let keys = self.keys;
+        if let Some(position) = keys.iter().position(|(key, _)| key == expr) {
+            *expr = Expr::Column(Slot::new(position, &keys[position].1));
+            return Ok(());
         }
-        Expr::Column(slot) => {
-            let name = &def.columns[usize::from(slot.index)].name;
-            let message = format!("column `{name}` has many values in a group");
-            Err(QueryError::new(ErrorCode::SqlUnsupported, message)
-                .at(at)
-                .hint(format!(
-                    "add it to GROUP BY, or use an aggregate: max({name})"
-                )))
-        }
-        other => {
-            let mut result = Ok(());
-            other.for_each_part_mut(&mut |part| {
-                if result.is_ok() {
-                    result = over_groups(part, keys, calls, def, at);
-                }
-            });
-            result
+        match expr {
+            Expr::Aggregate(index) => {
+                let ty = &self.calls[usize::from(*index)].ty;
+                *expr = Expr::Column(Slot::new(keys.len() + usize::from(*index), ty));
+                Ok(())
+            }
+            Expr::Column(slot) => {
+                let name = self.scope.name_of(*slot);
+                let message = format!("column `{name}` has many values in a group");
+                Err(QueryError::new(ErrorCode::SqlUnsupported, message)
+                    .at(at)
+                    .hint(format!(
+                        "add it to GROUP BY, or use an aggregate: max({name})"
+                    )))
+            }
+            other => {
+                let mut result = Ok(());
+                other.for_each_part_mut(&mut |part| {
+                    if result.is_ok() {
+                        result = self.rewrite(part, at);
+                    }
+                });
+                result
+            }
         }
     }
 }

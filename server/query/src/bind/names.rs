@@ -1,7 +1,7 @@
 //! Names to tables and columns, and what someone may have meant by one that is not there.
 
 use syncline_protocol::limits::NAME_BYTES_MAX;
-use syncline_protocol::{ErrorCode, TableDef, TableId};
+use syncline_protocol::{ErrorCode, TableId};
 use syncline_store::{Database, Table};
 
 use crate::Caller;
@@ -39,32 +39,16 @@ pub(super) fn table<'d>(
     })
 }
 
-/// Position of a column.
-pub(super) fn column(def: &TableDef, name: &Name) -> Result<usize, QueryError> {
-    let names = def.columns.iter().enumerate();
-    if let Some(position) = pick(name, names.map(|(position, c)| (c.name.as_str(), position))) {
-        return Ok(position);
-    }
-    let message = format!("table `{}` has no column `{}`", def.name, name.text);
-    let error = QueryError::new(ErrorCode::SqlUnknownColumn, message).at(name.at);
-    let names: Vec<&str> = def
-        .columns
-        .iter()
-        .map(|column| column.name.as_str())
-        .collect();
-    Err(error.hint(
-        suggestion(&name.text, &names)
-            .unwrap_or_else(|| format!("its columns are {}", names.join(", "))),
-    ))
-}
-
 /// Whether a qualifier names this table, by its alias if it has one.
 pub(super) fn is_same(name: &Name, other: &str) -> bool {
     name.text == other || !name.quoted && name.text.eq_ignore_ascii_case(other)
 }
 
 /// The thing with exactly this name, else the only one whose name differs in case alone.
-fn pick<'n, T>(name: &Name, all: impl Iterator<Item = (&'n str, T)> + Clone) -> Option<T> {
+pub(super) fn pick<'n, T>(
+    name: &Name,
+    all: impl Iterator<Item = (&'n str, T)> + Clone,
+) -> Option<T> {
     if let Some((_, exact)) = all.clone().find(|(text, _)| *text == name.text) {
         return Some(exact);
     }

@@ -316,7 +316,7 @@ pub(super) fn unify(
 }
 
 /// The type that holds values of both.
-fn join(first: Option<Type>, second: &Type, at: Position) -> Result<Type, QueryError> {
+pub(super) fn join(first: Option<Type>, second: &Type, at: Position) -> Result<Type, QueryError> {
     let Some(first) = first else {
         return Ok(second.clone());
     };

@@ -2,15 +2,16 @@
 
 use std::cmp::Ordering;
 use std::hash::BuildHasher;
-use std::ops::ControlFlow;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use hashbrown::{HashSet, HashTable};
 use syncline_protocol::Type;
 
+use super::Flow;
 use crate::plan::expr::Input;
 use crate::plan::{Aggregate, AggregateCall, Grouping};
 use crate::scalar::{Kind, Scalar};
+use crate::sums::{FloatSum, IntSum};
 
 /// The groups of a query, in the order of their first rows.
 #[derive(Debug)]
@@ -73,29 +74,28 @@ impl<'p> Groups<'p> {
         let before = self.list.len();
         let index = self.find();
         let group = &mut self.list[index];
+        let mut grown = 0;
         for (accumulator, call) in group.accumulators.iter_mut().zip(&self.grouping.calls) {
             match &call.arg {
                 None => accumulator.add_row(),
                 Some(arg) => match arg.eval(input) {
                     Scalar::Null => {}
-                    value => accumulator.add(&value, call),
+                    value => grown += accumulator.add(&value, call),
                 },
             }
         }
         if self.list.len() > before {
-            size_of::<Group>()
+            grown
+                + size_of::<Group>()
                 + self.key.len()
                 + self.grouping.calls.len() * size_of::<Accumulator>()
         } else {
-            0
+            grown
         }
     }
 
     /// Calls `visit` with each group's row until it breaks or fails.
-    pub(crate) fn rows<E>(
-        &self,
-        mut visit: impl FnMut(&[u8]) -> Result<ControlFlow<()>, E>,
-    ) -> Result<(), E> {
+    pub(crate) fn rows(&self, mut visit: impl FnMut(&[u8]) -> Flow) -> Flow {
         let mut row = Vec::new();
         for group in &self.list {
             row.clear();
@@ -103,22 +103,26 @@ impl<'p> Groups<'p> {
             for (accumulator, call) in group.accumulators.iter().zip(&self.grouping.calls) {
                 accumulator.result(call).write(&call.ty, &mut row);
             }
-            if visit(&row)?.is_break() {
-                break;
-            }
+            visit(&row)?;
         }
-        Ok(())
+        Flow::Continue(())
     }
 }
 
 /// State of one aggregate of one group.
 #[derive(Debug)]
-enum Accumulator {
+struct Accumulator {
+    /// The values so far, in canonical form, if equal ones count once.
+    seen: Option<HashSet<Box<[u8]>, FixedState>>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
     Count(i64),
-    /// `None` after an overflow of 128 bits.
     Int {
         count: u64,
-        sum: Option<i128>,
+        sum: IntSum,
     },
     Float {
         count: u64,
@@ -128,76 +132,70 @@ enum Accumulator {
     Extreme(Option<Vec<u8>>),
 }
 
-/// Neumaier's compensated sum: the rounding errors are summed too.
-#[derive(Clone, Copy, Debug, Default)]
-struct FloatSum {
-    sum: f64,
-    lost: f64,
-}
-
-impl FloatSum {
-    fn add(&mut self, value: f64) {
-        let sum = self.sum + value;
-        self.lost += if self.sum.abs() >= value.abs() {
-            (self.sum - sum) + value
-        } else {
-            (value - sum) + self.sum
-        };
-        self.sum = sum;
-    }
-
-    fn total(self) -> f64 {
-        if self.sum.is_finite() {
-            self.sum + self.lost
-        } else {
-            self.sum
-        }
-    }
-}
-
 impl Accumulator {
     fn new(call: &AggregateCall) -> Self {
-        match call.function {
-            Aggregate::Count => Self::Count(0),
+        let state = match call.function {
+            Aggregate::Count => State::Count(0),
             Aggregate::Min | Aggregate::Max | Aggregate::All | Aggregate::Any => {
-                Self::Extreme(None)
+                State::Extreme(None)
             }
             Aggregate::Sum | Aggregate::Average => match call.arg_ty.non_null() {
-                Type::F32 | Type::F64 => Self::Float {
+                Type::F32 | Type::F64 => State::Float {
                     count: 0,
                     sum: FloatSum::default(),
                 },
-                _ => Self::Int {
+                _ => State::Int {
                     count: 0,
-                    sum: Some(0),
+                    sum: IntSum::default(),
                 },
             },
-        }
+        };
+        let seen = call
+            .distinct
+            .then(|| HashSet::with_hasher(FixedState::with_seed(0)));
+        Self { seen, state }
     }
 
     fn add_row(&mut self) {
-        if let Self::Count(count) = self {
+        if let State::Count(count) = &mut self.state {
             *count += 1;
         }
     }
 
-    fn add(&mut self, value: &Scalar<'_>, call: &AggregateCall) {
-        match self {
-            Self::Count(count) => *count += 1,
-            Self::Int { count, sum } => {
-                *count += 1;
-                *sum = match value {
-                    Scalar::Int(value) => sum.and_then(|sum| sum.checked_add(*value)),
-                    _ => None,
-                };
+    /// Adds a value that is not NULL; the bytes that this takes.
+    fn add(&mut self, value: &Scalar<'_>, call: &AggregateCall) -> usize {
+        let mut grown = 0;
+        if let Some(seen) = &mut self.seen {
+            let mut form = Vec::new();
+            value.write_canonical(&mut form);
+            grown = form.len() + size_of::<Box<[u8]>>();
+            if !seen.insert(form.into()) {
+                return 0;
             }
-            Self::Float { count, sum } => {
+        }
+        match &mut self.state {
+            State::Count(count) => *count += 1,
+            State::Int { count, sum } => {
                 *count += 1;
-                if let Scalar::Float(value) = value {
-                    sum.add(*value);
+                match value {
+                    Scalar::Int(value) => sum.change(*value, true),
+                    Scalar::Huge(value) => {
+                        // Twice the half, and what is left of it.
+                        let half = (*value / 2) as i128;
+                        sum.change(half, true);
+                        sum.change(half, true);
+                        sum.change((*value % 2) as i128, true);
+                    }
+                    _ => {}
                 }
             }
-            Self::Extreme(best) => {
+            State::Float { count, sum } => {
+                *count += 1;
+                if let Scalar::Float(value) = value {
+                    sum.change(*value, true);
+                }
+            }
+            State::Extreme(best) => {
                 let ty = call.arg_ty.non_null();
                 let is_better = best.as_deref().is_none_or(|best| {
                     let order = value.compare(&Scalar::read(Kind::of(ty), false, best));
@@ -213,24 +211,23 @@ impl Accumulator {
                 }
             }
         }
+        grown
     }
 
     fn result(&self, call: &AggregateCall) -> Scalar<'_> {
         let is_average = call.function == Aggregate::Average;
-        match self {
-            Self::Count(count) => Scalar::Int((*count).into()),
-            Self::Int { count: 0, .. }
-            | Self::Float { count: 0, .. }
-            | Self::Int { sum: None, .. }
-            | Self::Extreme(None) => Scalar::Null,
-            Self::Int {
-                count,
-                sum: Some(sum),
-            } if is_average => Scalar::Float(*sum as f64 / *count as f64),
-            Self::Int { sum: Some(sum), .. } => Scalar::Int(*sum),
-            Self::Float { count, sum } if is_average => Scalar::Float(sum.total() / *count as f64),
-            Self::Float { sum, .. } => Scalar::Float(sum.total()),
-            Self::Extreme(Some(packed)) => Scalar::read(Kind::of(&call.arg_ty), false, packed),
+        match &self.state {
+            State::Count(count) => Scalar::Int((*count).into()),
+            State::Int { count: 0, .. } | State::Float { count: 0, .. } | State::Extreme(None) => {
+                Scalar::Null
+            }
+            State::Int { count, sum } if is_average => {
+                Scalar::Float(sum.as_float() / *count as f64)
+            }
+            State::Int { sum, .. } => sum.total().map_or(Scalar::Null, Scalar::Int),
+            State::Float { count, sum } if is_average => Scalar::Float(sum.total() / *count as f64),
+            State::Float { sum, .. } => Scalar::Float(sum.total()),
+            State::Extreme(Some(packed)) => Scalar::read(Kind::of(&call.arg_ty), false, packed),
         }
     }
 }

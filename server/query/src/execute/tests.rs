@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod joins;
+
 use serde_json::{Value as Json, json};
 use syncline_protocol::{ErrorCode, IndexKind};
 

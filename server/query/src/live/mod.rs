@@ -26,7 +26,7 @@ use crate::bind::{Mode, bind};
 use crate::error::QueryError;
 use crate::execute::{self, RowSink};
 use crate::plan::expr::Params;
-use crate::syntax::Select;
+use crate::syntax::Query;
 use cover::Route;
 pub use deltas::Deltas;
 use instance::{Instance, Slab};
@@ -45,7 +45,7 @@ const STATEMENT_BYTES_MAX: usize = 1024;
 #[derive(Debug)]
 pub struct LiveQueries {
     /// Syntax of SQL texts and of logical queries, by their bytes.
-    statements: [HashMap<Box<[u8]>, Arc<Select>, FixedState>; 2],
+    statements: [HashMap<Box<[u8]>, Arc<Query>, FixedState>; 2],
     templates: Slab<Template>,
     /// By identity.
     template_index: HashTable<u32>,
@@ -186,7 +186,7 @@ impl LiveQueries {
     }
 
     /// The syntax of a query, remembered for the next one who sends it.
-    fn syntax(&mut self, query: QueryRef<'_>) -> Result<Arc<Select>, QueryError> {
+    fn syntax(&mut self, query: QueryRef<'_>) -> Result<Arc<Query>, QueryError> {
         let statements = &mut self.statements[usize::from(matches!(query, QueryRef::Logical(_)))];
         if let Some(select) = statements.get(query.bytes()) {
             return Ok(Arc::clone(select));

@@ -52,6 +52,9 @@ impl Walk {
         if let Some(kind) = self.comparison(expr).transpose()? {
             return Ok(kind);
         }
+        if let Some(kind) = self.sub_query(expr)? {
+            return Ok(kind);
+        }
         Ok(match expr {
             Expr::Value(value) => K::Literal(value.clone()),
             Expr::Param(name) => K::Parameter(self.name(name)?.text),
@@ -77,23 +80,9 @@ impl Walk {
                 let items = self.member("in", |this| this.items(1, items))?;
                 K::In(operand, items)
             }
-            Expr::Like(x, pattern) => {
-                let (operand, pattern) = self.pair("like", x, pattern)?;
-                let escape = None;
-                K::Like {
-                    operand,
-                    pattern,
-                    escape,
-                }
-            }
+            Expr::Like(x, pattern) => self.like("like", x, pattern, None)?,
             Expr::LikeEscape(x, pattern, escape) => {
-                let (operand, pattern) = self.pair("like_escape", x, pattern)?;
-                let escape = Some(*escape);
-                K::Like {
-                    operand,
-                    pattern,
-                    escape,
-                }
+                self.like("like_escape", x, pattern, Some(*escape))?
             }
             Expr::Case(case) => self.member("case", |this| this.case(case))?,
             Expr::Cast(x, ty) => {
@@ -111,13 +100,50 @@ impl Walk {
                 K::Call(name, args)
             }
             Expr::CountRows => K::CountRows,
-            Expr::CallDistinct(..) => return self.unsupported("DISTINCT inside an aggregate"),
-            Expr::InQuery(..) | Expr::Exists(_) | Expr::Scalar(_) => {
-                return self.unsupported("a sub-query");
+            Expr::CallDistinct(name, args) => {
+                let name = self.name(name)?.text.to_lowercase();
+                let args = self.member("call_distinct", |this| this.items(1, args))?;
+                K::CallDistinct(name, args)
             }
             Expr::Get(..) | Expr::GetText(..) => return self.unsupported("the operator ->"),
             _ => return self.unsupported("this expression"),
         })
+    }
+
+    fn like(
+        &mut self,
+        name: &'static str,
+        operand: &Expr,
+        pattern: &Expr,
+        escape: Option<char>,
+    ) -> Result<NodeKind, QueryError> {
+        let (operand, pattern) = self.pair(name, operand, pattern)?;
+        Ok(NodeKind::Like {
+            operand,
+            pattern,
+            escape,
+        })
+    }
+
+    /// A query in an expression, if it is one.
+    fn sub_query(&mut self, expr: &Expr) -> Result<Option<NodeKind>, QueryError> {
+        use NodeKind as K;
+        Ok(Some(match expr {
+            Expr::InQuery(x, query) => {
+                let operand = self.nth("in_query", 0, x)?;
+                let query = self.member("in_query", |this| {
+                    this.inside(Step::Item(1), |this| this.query(query))
+                })?;
+                K::InQuery(operand, Box::new(query))
+            }
+            Expr::Exists(query) => {
+                K::Exists(Box::new(self.member("exists", |this| this.query(query))?))
+            }
+            Expr::Scalar(query) => {
+                K::Scalar(Box::new(self.member("scalar", |this| this.query(query))?))
+            }
+            _ => return Ok(None),
+        }))
     }
 
     /// An operator of two operands, if it is one.

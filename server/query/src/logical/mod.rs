@@ -12,14 +12,14 @@ use std::fmt::Write;
 
 use syncline_protocol::ErrorCode;
 use syncline_protocol::limits::{NAME_BYTES_MAX, SQL_DEPTH_MAX};
-use syncline_protocol::logical::{Item, LogicalQuery, Query, Relation, Source};
+use syncline_protocol::logical::{Item, JoinKind, LogicalQuery, Query, Relation};
 
 use crate::error::QueryError;
 use crate::parse::SELECTS_MAX;
-use crate::syntax::{self, Name, OrderItem, Position, Select};
+use crate::syntax::{self, Body, Name, On, OrderItem, Position, Select, Source};
 
 /// The syntax of a query.
-pub(crate) fn convert(query: &LogicalQuery) -> Result<Select, QueryError> {
+pub(crate) fn convert(query: &LogicalQuery) -> Result<syntax::Query, QueryError> {
     Walk::default().query(&query.query)
 }
 
@@ -135,58 +135,139 @@ impl Walk {
         result
     }
 
-    fn query(&mut self, query: &Query) -> Result<Select, QueryError> {
+    fn query(&mut self, query: &Query) -> Result<syntax::Query, QueryError> {
         self.selects += 1;
         if self.selects > SELECTS_MAX {
             let message = format!("the query has over {SELECTS_MAX} SELECTs");
             return Err(QueryError::new(ErrorCode::QueryLimit, message));
         }
-        self.refuse_missing(query)?;
-        let (table, alias) = self.member("from", |this| this.source(&query.from))?;
-        let mut items = self.list("select", &query.select, Self::item)?;
-        if items.is_empty() {
-            items.push(syntax::Item::All);
-        }
-        Ok(Select {
-            items,
-            table,
-            alias,
-            filter: self.optional("where", query.filter.as_ref())?,
-            group: self.list("group", &query.group, Self::node)?,
-            having: self.optional("having", query.having.as_ref())?,
+        self.deeper(|this| this.whole_query(query))
+    }
+
+    fn whole_query(&mut self, query: &Query) -> Result<syntax::Query, QueryError> {
+        let at = self.here();
+        let select = Body::Select(Box::new(self.select(query)?));
+        Ok(syntax::Query {
+            with: Vec::new(),
+            body: self.union(query, select, at)?,
             order: self.list("order", &query.order, |this, order| {
                 let node = this.member("by", |this| this.node(&order.by))?;
                 let descending = order.descending;
                 Ok(OrderItem { node, descending })
             })?,
+            after: self.after(query)?,
             limit: self.optional("limit", query.limit.as_ref())?,
             offset: self.optional("offset", query.offset.as_ref())?,
+            at,
         })
     }
 
-    /// Clauses that the syntax has no place for yet.
-    fn refuse_missing(&mut self, query: &Query) -> Result<(), QueryError> {
-        let clauses = [
-            (!query.joins.is_empty(), "joins", "JOIN"),
-            (query.distinct, "distinct", "DISTINCT"),
-            (!query.union.is_empty(), "union", "UNION"),
-            (!query.after.is_empty(), "after", "AFTER"),
-        ];
-        match clauses.into_iter().find(|(is_there, ..)| *is_there) {
-            Some((_, member, clause)) => self.member(member, |this| this.unsupported(clause)),
-            None => Ok(()),
+    fn after(&mut self, query: &Query) -> Result<Vec<syntax::Node>, QueryError> {
+        let (given, keys) = (query.after.len(), query.order.len());
+        if given != 0 && given != keys {
+            let at = self.member("after", Self::here);
+            let message = format!("AFTER has {given} values and ORDER BY has {keys} keys");
+            return Err(QueryError::new(ErrorCode::SqlSyntax, message).at(at));
         }
+        self.list("after", &query.after, Self::node)
     }
 
-    fn source(&mut self, source: &Source) -> Result<(Name, Option<Name>), QueryError> {
-        let table = self.member("of", |this| match &source.of {
-            Relation::Table(name) => this.member("table", |this| this.name(name)),
-            Relation::Query(_) => this.unsupported("a sub-query in FROM"),
-            Relation::View(..) => this.unsupported("a view with arguments"),
+    fn select(&mut self, query: &Query) -> Result<Select, QueryError> {
+        let mut from = vec![self.member("from", |this| {
+            let (relation, at) = this.relation(&query.from.of)?;
+            Ok::<_, QueryError>(Source {
+                relation,
+                alias: this.alias(query.from.alias.as_deref())?,
+                left: false,
+                on: On::Nothing,
+                swapped: false,
+                at,
+            })
+        })?];
+        from.extend(self.list("joins", &query.joins, |this, join| {
+            let (relation, at) = this.relation(&join.of)?;
+            let alias = this.alias(join.alias.as_deref())?;
+            let on = this.optional("on", join.on.as_ref())?;
+            if (join.kind == JoinKind::Cross) != on.is_none() {
+                let message = "a join has `on`, and a cross join has none";
+                return Err(QueryError::new(ErrorCode::SqlUnsupported, message).at(at));
+            }
+            Ok(Source {
+                relation,
+                alias,
+                left: join.kind == JoinKind::Left,
+                on: on.map_or(On::Nothing, On::Condition),
+                swapped: false,
+                at,
+            })
+        })?);
+        let mut items = self.list("select", &query.select, Self::item)?;
+        if items.is_empty() {
+            items.push(syntax::Item::All);
+        }
+        Ok(Select {
+            distinct: query.distinct,
+            items,
+            from,
+            filter: self.optional("where", query.filter.as_ref())?,
+            group: self.list("group", &query.group, Self::node)?,
+            having: self.optional("having", query.having.as_ref())?,
+        })
+    }
+
+    /// UNION joins from left to right: neighbours of one kind are one union.
+    fn union(&mut self, query: &Query, first: Body, at: Position) -> Result<Body, QueryError> {
+        let branches = self.list("union", &query.union, |this, branch| {
+            let inner = this.member("query", |this| this.query(&branch.query))?;
+            Ok((branch.all, inner))
         })?;
-        let alias = source.alias.as_deref();
+        let mut body = first;
+        for (all, branch) in branches {
+            match &mut body {
+                Body::Union {
+                    all: known,
+                    branches,
+                } if *known == all => branches.push(branch),
+                _ => {
+                    let left = syntax::Query {
+                        with: Vec::new(),
+                        body,
+                        order: Vec::new(),
+                        after: Vec::new(),
+                        limit: None,
+                        offset: None,
+                        at,
+                    };
+                    let branches = vec![left, branch];
+                    body = Body::Union { all, branches };
+                }
+            }
+        }
+        Ok(body)
+    }
+
+    fn alias(&mut self, alias: Option<&str>) -> Result<Option<Name>, QueryError> {
         let alias = alias.map(|alias| self.member("as", |this| this.name(alias)));
-        Ok((table, alias.transpose()?))
+        alias.transpose()
+    }
+
+    fn relation(
+        &mut self,
+        relation: &Relation,
+    ) -> Result<(syntax::Relation, Position), QueryError> {
+        self.member("of", |this| match relation {
+            Relation::Table(name) => {
+                let name = this.member("table", |this| this.name(name))?;
+                let at = name.at;
+                Ok((syntax::Relation::Table(name), at))
+            }
+            Relation::Query(query) => {
+                let query = this.member("query", |this| this.query(query))?;
+                let at = query.at;
+                Ok((syntax::Relation::Query(Box::new(query)), at))
+            }
+            Relation::View(..) => this.unsupported("a view with arguments"),
+        })
     }
 
     fn item(&mut self, item: &Item) -> Result<syntax::Item, QueryError> {

@@ -7,11 +7,11 @@ use syncline_protocol::logical::{Expr, LogicalQuery, Query, Relation, Source};
 use super::convert;
 use crate::QueryRef;
 use crate::parse::parse;
-use crate::syntax::Select;
+use crate::syntax::Query as Syntax;
 use crate::tests::{Fixture, me, ordered, table};
 
 /// The syntax without places, and names without quotes (a structure has exact names).
-fn bare(select: &Select) -> String {
+fn bare(select: &Syntax) -> String {
     let text = format!("{select:?}").replace("quoted: false", "quoted: true");
     let mut out = String::new();
     for (index, part) in text.split("Position {").enumerate() {

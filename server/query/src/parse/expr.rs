@@ -7,15 +7,10 @@ use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, Type};
 
 use super::name::{convert_ident, convert_name};
+use super::query;
 use super::{position, too_deep, unsupported};
 use crate::error::QueryError;
 use crate::syntax::{ArithmeticOp, CompareOp, Node, NodeKind, Position};
-
-const NO_SUBQUERIES: &str = "sub-queries are not there yet: query one table";
-
-pub(super) fn convert(expr: ast::Expr) -> Result<Node, QueryError> {
-    convert_at(expr, 0)
-}
 
 fn boxed(expr: ast::Expr, depth: usize) -> Result<Box<Node>, QueryError> {
     convert_at(expr, depth).map(Box::new)
@@ -29,7 +24,8 @@ fn negated(negated: bool, kind: NodeKind, at: Position) -> NodeKind {
     }
 }
 
-fn convert_at(expr: ast::Expr, depth: usize) -> Result<Node, QueryError> {
+/// Converts an expression that stands `depth` deep in others.
+pub(super) fn convert_at(expr: ast::Expr, depth: usize) -> Result<Node, QueryError> {
     if depth > SQL_DEPTH_MAX {
         return Err(too_deep());
     }
@@ -126,6 +122,12 @@ fn convert_rarer(expr: ast::Expr, at: Position, deeper: usize) -> Result<Node, Q
                 at,
             )
         }
+        inner @ (ast::Expr::In {
+            target: ast::InTarget::Subquery(_),
+            ..
+        }
+        | ast::Expr::Exists { .. }
+        | ast::Expr::Subquery(_)) => convert_sub_query(inner, at, deeper)?,
         ast::Expr::Like {
             negated: not,
             any: false,
@@ -177,11 +179,35 @@ fn convert_rarer(expr: ast::Expr, at: Position, deeper: usize) -> Result<Node, Q
     Ok(Node { kind, at })
 }
 
+/// A query in an expression.
+fn convert_sub_query(expr: ast::Expr, at: Position, deeper: usize) -> Result<NodeKind, QueryError> {
+    Ok(match expr {
+        ast::Expr::In {
+            expr,
+            target: ast::InTarget::Subquery(query),
+            negated: not,
+            global: false,
+        } => {
+            let operand = boxed(*expr, deeper)?;
+            let query = Box::new(query::convert(*query, deeper)?);
+            negated(not, NodeKind::InQuery(operand, query), at)
+        }
+        ast::Expr::Exists {
+            subquery,
+            negated: not,
+        } => {
+            let query = Box::new(query::convert(*subquery, deeper)?);
+            negated(not, NodeKind::Exists(query), at)
+        }
+        ast::Expr::Subquery(query) => NodeKind::Scalar(Box::new(query::convert(*query, deeper)?)),
+        other => return Err(refuse(&other, at)),
+    })
+}
+
 /// What is not there, by its name.
 fn refuse(expr: &ast::Expr, at: Position) -> QueryError {
     let (feature, hint) = match expr {
-        ast::Expr::In { .. } => ("IN with something other than a list", NO_SUBQUERIES),
-        ast::Expr::Exists { .. } | ast::Expr::Subquery(_) => ("a sub-query", NO_SUBQUERIES),
+        ast::Expr::In { .. } => ("IN with neither a list nor a query", ""),
         ast::Expr::ILike { .. } => ("ILIKE", "write lower(x) LIKE 'pattern%'"),
         ast::Expr::SimilarTo { .. } | ast::Expr::RLike { .. } => {
             ("a regular expression", "LIKE is there")
@@ -355,8 +381,8 @@ fn convert_function(
     depth: usize,
 ) -> Result<NodeKind, QueryError> {
     let name = convert_name(function.name, at)?.text.to_lowercase();
-    if function.over.is_some() {
-        return Err(unsupported("a window function (OVER)", at));
+    if let Some(window) = function.over {
+        return convert_window(&name, window, at, depth);
     }
     if function.filter.is_some() {
         return Err(unsupported("FILTER after an aggregate", at)
@@ -370,9 +396,7 @@ fn convert_function(
         return Err(unsupported(&format!("{name} without an argument list"), at)
             .hint("what depends on time or session is given as a parameter"));
     };
-    if list.duplicate_treatment == Some(ast::DuplicateTreatment::Distinct) {
-        return Err(unsupported("DISTINCT inside an aggregate", at));
-    }
+    let is_distinct = list.duplicate_treatment == Some(ast::DuplicateTreatment::Distinct);
     if !plain || !list.clauses.is_empty() {
         return Err(unsupported(&format!("this form of {name}"), at));
     }
@@ -383,14 +407,56 @@ fn convert_function(
                 args.push(convert_at(arg, depth)?);
             }
             ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)
-                if name == "count" && args.is_empty() =>
+                if name == "count" && args.is_empty() && !is_distinct =>
             {
                 return Ok(NodeKind::CountRows);
             }
             _ => return Err(unsupported(&format!("this form of {name}"), at)),
         }
     }
-    Ok(NodeKind::Call(name, args))
+    Ok(if is_distinct {
+        NodeKind::CallDistinct(name, args)
+    } else {
+        NodeKind::Call(name, args)
+    })
+}
+
+/// Of window functions there are those that say how many rows come before one.
+fn convert_window(
+    name: &str,
+    window: ast::WindowType,
+    at: Position,
+    depth: usize,
+) -> Result<NodeKind, QueryError> {
+    let refused = |what: &str| {
+        unsupported(what, at)
+            .hint("there are RANK() and ROW_NUMBER() OVER ([PARTITION BY ..] ORDER BY ..)")
+    };
+    let unique = match name {
+        "rank" => false,
+        "row_number" => true,
+        other => return Err(refused(&format!("the window function {other}"))),
+    };
+    let ast::WindowType::WindowSpec(spec) = window else {
+        return Err(refused("a named window"));
+    };
+    if spec.window_name.is_some() || spec.window_frame.is_some() {
+        return Err(refused("a window frame"));
+    }
+    if spec.order_by.is_empty() {
+        return Err(refused("a window without ORDER BY"));
+    }
+    let partition = spec.partition_by.into_iter();
+    let order = spec.order_by.into_iter();
+    Ok(NodeKind::Rank {
+        unique,
+        partition: partition
+            .map(|node| convert_at(node, depth))
+            .collect::<Result<_, _>>()?,
+        order: order
+            .map(|item| query::convert_order_item(item, depth))
+            .collect::<Result<_, _>>()?,
+    })
 }
 
 fn convert_type(ty: &ast::DataType, at: Position) -> Result<Type, QueryError> {

@@ -1,7 +1,9 @@
 //! SQL text to [`crate::syntax`]. The parser's own tree never leaves this module: it changes with
 //! every release of the parser, and whatever of it we do not know is refused here by name.
 
+mod after;
 mod expr;
+mod from;
 mod name;
 mod query;
 #[cfg(test)]
@@ -15,16 +17,15 @@ use syncline_protocol::ErrorCode;
 use syncline_protocol::limits::{SQL_BYTES_MAX, SQL_DEPTH_MAX};
 
 use crate::error::QueryError;
-use crate::syntax::{Position, Select};
+use crate::syntax::{Position, Query};
 
 /// Words, numbers and signs of a query. Bounds how deep a chain of operators can become.
 const TOKENS_MAX: usize = 4096;
-/// SELECTs in one text. More than one is refused anyway, but by the name of what they stand in; and
-/// nested ones take the most of the parser's stack.
-pub(crate) const SELECTS_MAX: usize = 8;
+/// SELECTs in one text: nested ones take the most of the parser's stack.
+pub(crate) const SELECTS_MAX: usize = 16;
 
-/// Reads one SELECT.
-pub(crate) fn parse(sql: &str) -> Result<Select, QueryError> {
+/// Reads one query.
+pub(crate) fn parse(sql: &str) -> Result<Query, QueryError> {
     if sql.len() > SQL_BYTES_MAX {
         let message = format!("the query has {} bytes, over {SQL_BYTES_MAX}", sql.len());
         return Err(QueryError::new(ErrorCode::QueryLimit, message));
@@ -48,6 +49,7 @@ pub(crate) fn parse(sql: &str) -> Result<Select, QueryError> {
         let message = format!("the query has over {SELECTS_MAX} SELECTs");
         return Err(QueryError::new(ErrorCode::QueryLimit, message));
     }
+    let (tokens, after) = after::take(tokens)?;
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(SQL_DEPTH_MAX)
         .with_tokens_with_locations(tokens);
@@ -58,7 +60,11 @@ pub(crate) fn parse(sql: &str) -> Result<Select, QueryError> {
         let message = format!("expected the end of the query, found {}", next.token);
         return Err(QueryError::new(ErrorCode::SqlSyntax, message).at(position(next.span.start)));
     }
-    query::convert(*query)
+    let mut query = query::convert(*query, 0)?;
+    if let Some(tokens) = after {
+        query.after = after::parse(tokens, &query.order)?;
+    }
+    Ok(query)
 }
 
 /// The first word tells what someone wants; only reading is done with SQL.

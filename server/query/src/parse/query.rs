@@ -1,17 +1,20 @@
-//! The clauses of a SELECT.
+//! The clauses of a query.
 
 use sqlparser::ast;
 use sqlparser::ast::Spanned;
 
+use super::from::convert_from;
 use super::name::{convert_ident, convert_name};
-use super::{expr, position, unsupported};
+use super::{expr, position, too_deep, unsupported};
 use crate::error::QueryError;
-use crate::syntax::{Item, Name, OrderItem, Position, Select};
+use crate::syntax::{Body, Item, Name, OrderItem, Position, Query, Select};
+use syncline_protocol::limits::SQL_DEPTH_MAX;
 
-const NO_JOINS: &str = "joins are not there yet: query one table, and the other in its own query";
-const NO_SUBQUERIES: &str = "sub-queries are not there yet: query one table";
-
-pub(super) fn convert(query: ast::Query) -> Result<Select, QueryError> {
+/// Converts a query that stands `depth` deep in others.
+pub(super) fn convert(query: ast::Query, depth: usize) -> Result<Query, QueryError> {
+    if depth > SQL_DEPTH_MAX {
+        return Err(too_deep());
+    }
     let at = position(query.span().start);
     let ast::Query {
         with,
@@ -28,7 +31,6 @@ pub(super) fn convert(query: ast::Query) -> Result<Select, QueryError> {
     refuse_any(
         at,
         &[
-            (with.is_some(), "WITH"),
             (fetch.is_some(), "FETCH"),
             (!locks.is_empty(), "FOR UPDATE"),
             (for_clause.is_some(), "FOR"),
@@ -37,21 +39,19 @@ pub(super) fn convert(query: ast::Query) -> Result<Select, QueryError> {
             (!pipe_operators.is_empty(), "a pipe operator"),
         ],
     )?;
-    let body = match *body {
-        ast::SetExpr::Select(select) => select,
-        ast::SetExpr::Query(_) => return Err(unsupported("a query in parentheses", at)),
-        ast::SetExpr::SetOperation { op, .. } => {
-            return Err(unsupported(&op.to_string(), at)
-                .hint("set operations are not there yet: run the queries one by one"));
-        }
-        ast::SetExpr::Values(_) => return Err(unsupported("VALUES", at)),
-        _ => return Err(unsupported("a statement in place of a SELECT", at)),
+    let with = with.map(|with| convert_with(with, at, depth)).transpose()?;
+    let mut query = Query {
+        with: with.unwrap_or_default(),
+        body: convert_body(*body, at, depth)?,
+        order: order_by
+            .map(|order| convert_order(order, at, depth))
+            .transpose()?
+            .unwrap_or_default(),
+        after: Vec::new(),
+        limit: None,
+        offset: None,
+        at,
     };
-    let mut select = convert_select(*body, at)?;
-    select.order = order_by
-        .map(|order| convert_order(order, at))
-        .transpose()?
-        .unwrap_or_default();
     if let Some(clause) = limit_clause {
         let ast::LimitClause::LimitOffset {
             limit,
@@ -62,22 +62,124 @@ pub(super) fn convert(query: ast::Query) -> Result<Select, QueryError> {
             return Err(unsupported("LIMIT with a comma", at).hint("write LIMIT n OFFSET m"));
         };
         refuse_any(at, &[(!limit_by.is_empty(), "LIMIT BY")])?;
-        select.limit = limit.map(expr::convert).transpose()?;
-        select.offset = offset
-            .map(|offset| expr::convert(offset.value))
-            .transpose()?;
+        let node = |node| expr::convert_at(node, depth);
+        query.limit = limit.map(node).transpose()?;
+        query.offset = offset.map(|offset| node(offset.value)).transpose()?;
     }
-    Ok(select)
+    Ok(query)
 }
 
-fn refuse_any(at: Position, features: &[(bool, &str)]) -> Result<(), QueryError> {
+fn convert_with(
+    with: ast::With,
+    at: Position,
+    depth: usize,
+) -> Result<Vec<(Name, Query)>, QueryError> {
+    if with.recursive {
+        return Err(unsupported("WITH RECURSIVE", at)
+            .hint("keep the closure in a table of its own, which reducers maintain"));
+    }
+    let convert_one = |cte: ast::Cte| {
+        let name = convert_alias(cte.alias)?;
+        Ok((name, convert(*cte.query, depth + 1)?))
+    };
+    with.cte_tables.into_iter().map(convert_one).collect()
+}
+
+/// An alias without a list of columns.
+pub(super) fn convert_alias(alias: ast::TableAlias) -> Result<Name, QueryError> {
+    refuse_any(
+        position(alias.name.span.start),
+        &[
+            (
+                !alias.columns.is_empty(),
+                "a column list after a table alias",
+            ),
+            (alias.at.is_some(), "AT after a table alias"),
+        ],
+    )?;
+    Ok(convert_ident(alias.name))
+}
+
+/// A query around a body alone.
+fn bare(body: Body, at: Position) -> Query {
+    Query {
+        with: Vec::new(),
+        body,
+        order: Vec::new(),
+        after: Vec::new(),
+        limit: None,
+        offset: None,
+        at,
+    }
+}
+
+fn convert_body(body: ast::SetExpr, at: Position, depth: usize) -> Result<Body, QueryError> {
+    if depth > SQL_DEPTH_MAX {
+        return Err(too_deep());
+    }
+    match body {
+        ast::SetExpr::Select(select) => {
+            let select = convert_select(*select, at, depth)?;
+            Ok(Body::Select(Box::new(select)))
+        }
+        ast::SetExpr::Query(query) => {
+            let query = convert(*query, depth + 1)?;
+            let is_bare = query.with.is_empty()
+                && query.order.is_empty()
+                && query.limit.is_none()
+                && query.offset.is_none();
+            Ok(if is_bare {
+                query.body
+            } else {
+                let branches = vec![query];
+                Body::Union {
+                    all: true,
+                    branches,
+                }
+            })
+        }
+        ast::SetExpr::SetOperation {
+            left,
+            op,
+            set_quantifier,
+            right,
+        } => {
+            if op != ast::SetOperator::Union {
+                return Err(unsupported(&op.to_string(), at)
+                    .hint("write it with [NOT] EXISTS or [NOT] IN (SELECT ..)"));
+            }
+            let all = match set_quantifier {
+                ast::SetQuantifier::All => true,
+                ast::SetQuantifier::None | ast::SetQuantifier::Distinct => false,
+                other => return Err(unsupported(&format!("UNION {other}"), at)),
+            };
+            let mut branches = Vec::new();
+            for side in [*left, *right] {
+                let at = position(side.span().start);
+                match convert_body(side, at, depth + 1)? {
+                    // (a UNION b) UNION c is one union; so is (q), a query with clauses of its own.
+                    Body::Union {
+                        all: inner,
+                        branches: more,
+                    } if inner == all || more.len() == 1 => branches.extend(more),
+                    body => branches.push(bare(body, at)),
+                }
+            }
+            Ok(Body::Union { all, branches })
+        }
+        ast::SetExpr::Values(_) => Err(unsupported("VALUES", at)),
+        _ => Err(unsupported("a statement in place of a SELECT", at)),
+    }
+}
+
+pub(super) fn refuse_any(at: Position, features: &[(bool, &str)]) -> Result<(), QueryError> {
     match features.iter().find(|(is_there, _)| *is_there) {
         Some((_, feature)) => Err(unsupported(feature, at)),
         None => Ok(()),
     }
 }
 
-fn convert_select(select: ast::Select, at: Position) -> Result<Select, QueryError> {
+fn convert_select(select: ast::Select, at: Position, depth: usize) -> Result<Select, QueryError> {
     let ast::Select {
         select_token: _,
         optimizer_hints,
@@ -104,7 +206,10 @@ fn convert_select(select: ast::Select, at: Position) -> Result<Select, QueryErro
         value_table_mode,
         flavor,
     } = select;
-    refuse_distinct(distinct.is_some(), at)?;
+    if let Some(ast::Distinct::On(_)) = distinct {
+        return Err(unsupported("DISTINCT ON", at)
+            .hint("join with the first of each: SELECT a, min(b) FROM t GROUP BY a"));
+    }
     refuse_any(
         at,
         &[
@@ -125,112 +230,31 @@ fn convert_select(select: ast::Select, at: Position) -> Result<Select, QueryErro
             (flavor != ast::SelectFlavor::Standard, "FROM before SELECT"),
         ],
     )?;
-    let (table, alias) = convert_from(from, at)?;
     let ast::GroupByExpr::Expressions(group, modifiers) = group_by else {
         return Err(unsupported("GROUP BY ALL", at));
     };
     refuse_any(at, &[(!modifiers.is_empty(), "a GROUP BY modifier")])?;
+    let node = |node| expr::convert_at(node, depth);
     Ok(Select {
+        distinct: matches!(distinct, Some(ast::Distinct::Distinct)),
         items: projection
             .into_iter()
-            .map(convert_item)
+            .map(|item| convert_item(item, depth))
             .collect::<Result<_, _>>()?,
-        table,
-        alias,
-        filter: selection.map(expr::convert).transpose()?,
-        group: group
-            .into_iter()
-            .map(expr::convert)
-            .collect::<Result<_, _>>()?,
-        having: having.map(expr::convert).transpose()?,
-        order: Vec::new(),
-        limit: None,
-        offset: None,
+        from: convert_from(from, at, depth)?,
+        filter: selection.map(node).transpose()?,
+        group: group.into_iter().map(node).collect::<Result<_, _>>()?,
+        having: having.map(node).transpose()?,
     })
 }
 
-fn refuse_distinct(is_there: bool, at: Position) -> Result<(), QueryError> {
-    if !is_there {
-        return Ok(());
-    }
-    Err(unsupported("DISTINCT", at)
-        .hint("group instead: SELECT a, b FROM t GROUP BY a, b has each pair once"))
-}
-
-/// The one table of FROM, and its alias.
-fn convert_from(
-    mut from: Vec<ast::TableWithJoins>,
-    at: Position,
-) -> Result<(Name, Option<Name>), QueryError> {
-    if from.len() > 1 {
-        return Err(unsupported("a comma join", position(from[1].span().start)).hint(NO_JOINS));
-    }
-    match from.pop() {
-        Some(source) => convert_source(source),
-        None => Err(unsupported("SELECT without FROM", at)),
-    }
-}
-
-fn convert_source(source: ast::TableWithJoins) -> Result<(Name, Option<Name>), QueryError> {
-    let at = position(source.span().start);
-    if let Some(join) = source.joins.first() {
-        return Err(unsupported("JOIN", position(join.span().start)).hint(NO_JOINS));
-    }
-    let ast::TableFactor::Table {
-        name,
-        alias,
-        args,
-        with_hints,
-        version,
-        with_ordinality,
-        partitions,
-        json_path,
-        sample,
-        index_directives,
-        inheritance,
-    } = source.relation
-    else {
-        return Err(unsupported("a sub-query or function in FROM", at).hint(NO_SUBQUERIES));
-    };
-    refuse_any(
-        at,
-        &[
-            (args.is_some(), "a table function"),
-            (!with_hints.is_empty(), "WITH after a table"),
-            (version.is_some(), "a table version"),
-            (with_ordinality, "WITH ORDINALITY"),
-            (!partitions.is_empty(), "PARTITION"),
-            (json_path.is_some(), "a JSON path"),
-            (sample.is_some(), "TABLESAMPLE"),
-            (!index_directives.is_empty(), "an index directive"),
-            (inheritance.is_some(), "ONLY or * after a table"),
-        ],
-    )?;
-    let alias = match alias {
-        None => None,
-        Some(alias) => {
-            refuse_any(
-                position(alias.name.span.start),
-                &[
-                    (
-                        !alias.columns.is_empty(),
-                        "a column list after a table alias",
-                    ),
-                    (alias.at.is_some(), "AT after a table alias"),
-                ],
-            )?;
-            Some(convert_ident(alias.name))
-        }
-    };
-    Ok((convert_name(name, at)?, alias))
-}
-
-fn convert_item(item: ast::SelectItem) -> Result<Item, QueryError> {
+fn convert_item(item: ast::SelectItem, depth: usize) -> Result<Item, QueryError> {
     let at = position(item.span().start);
     match item {
-        ast::SelectItem::UnnamedExpr(node) => Ok(Item::One(expr::convert(node)?, None)),
+        ast::SelectItem::UnnamedExpr(node) => Ok(Item::One(expr::convert_at(node, depth)?, None)),
         ast::SelectItem::ExprWithAlias { expr: node, alias } => {
-            Ok(Item::One(expr::convert(node)?, Some(convert_ident(alias))))
+            let node = expr::convert_at(node, depth)?;
+            Ok(Item::One(node, Some(convert_ident(alias))))
         }
         ast::SelectItem::Wildcard(options) => {
             check_wildcard(&options, at)?;
@@ -273,15 +297,25 @@ fn check_wildcard(
     }
 }
 
-fn convert_order(order: ast::OrderBy, at: Position) -> Result<Vec<OrderItem>, QueryError> {
+fn convert_order(
+    order: ast::OrderBy,
+    at: Position,
+    depth: usize,
+) -> Result<Vec<OrderItem>, QueryError> {
     refuse_any(at, &[(order.interpolate.is_some(), "INTERPOLATE")])?;
     let ast::OrderByKind::Expressions(items) = order.kind else {
         return Err(unsupported("ORDER BY ALL", at));
     };
-    items.into_iter().map(convert_order_item).collect()
+    items
+        .into_iter()
+        .map(|item| convert_order_item(item, depth))
+        .collect()
 }
 
-fn convert_order_item(item: ast::OrderByExpr) -> Result<OrderItem, QueryError> {
+pub(super) fn convert_order_item(
+    item: ast::OrderByExpr,
+    depth: usize,
+) -> Result<OrderItem, QueryError> {
     let at = position(item.expr.span().start);
     refuse_any(at, &[(item.with_fill.is_some(), "WITH FILL")])?;
     let descending = match item.options.sort {
@@ -300,7 +334,7 @@ fn convert_order_item(item: ast::OrderByExpr) -> Result<OrderItem, QueryError> {
                 .hint("NULL is the smallest value: first in ASC, last in DESC"))
         }
         _ => Ok(OrderItem {
-            node: expr::convert(item.expr)?,
+            node: expr::convert_at(item.expr, depth)?,
             descending,
         }),
     }

@@ -4,34 +4,37 @@ use syncline_protocol::ErrorCode;
 use syncline_protocol::param::Param;
 
 use super::parse;
-use crate::syntax::{Item, NodeKind, Position};
+use crate::syntax::{Body, Item, NodeKind, Position, Relation};
 
 #[test]
 fn clauses_arrive_in_their_places() {
-    let select = parse(
+    let query = parse(
         "SELECT a.x AS y, a.* FROM things a WHERE x > 1 GROUP BY x HAVING count(*) > 2 \
          ORDER BY x DESC, y LIMIT 5 OFFSET :skip;",
     )
     .unwrap();
-    assert_eq!(select.table.text, "things");
-    assert_eq!(select.alias.unwrap().text, "a");
+    let Body::Select(select) = &query.body else {
+        panic!("it is a select");
+    };
+    assert!(matches!(&select.from[0].relation, Relation::Table(name) if name.text == "things"));
+    assert_eq!(select.from[0].alias.as_ref().unwrap().text, "a");
     assert!(matches!(&select.items[0], Item::One(_, Some(alias)) if alias.text == "y"));
     assert!(matches!(&select.items[1], Item::AllOf(name) if name.text == "a"));
     assert_eq!(
-        select
+        query
             .order
             .iter()
             .map(|item| item.descending)
             .collect::<Vec<_>>(),
         [true, false]
     );
-    assert_eq!(select.limit.unwrap().kind, NodeKind::Literal(Param::Int(5)));
+    assert_eq!(query.limit.unwrap().kind, NodeKind::Literal(Param::Int(5)));
     assert_eq!(
-        select.offset.unwrap().kind,
+        query.offset.unwrap().kind,
         NodeKind::Parameter("skip".into())
     );
     assert_eq!(
-        select.filter.unwrap().at,
+        select.filter.as_ref().unwrap().at,
         Position {
             line: 1,
             column: 42
@@ -57,7 +60,7 @@ fn parameters_need_no_spaces() {
         let select =
             parse(&format!("SELECT * FROM t WHERE {sql}")).unwrap_or_else(|e| panic!("{sql}: {e}"));
         assert!(
-            format!("{:?}", select.filter).contains("Parameter(\"p\")"),
+            format!("{:?}", select.body).contains("Parameter(\"p\")"),
             "{sql}"
         );
     }
@@ -67,6 +70,9 @@ fn parameters_need_no_spaces() {
 fn long_chains_are_flat_and_deep_nesting_is_refused() {
     let chain = vec!["x = 1"; 1000].join(" OR ");
     let select = parse(&format!("SELECT * FROM t WHERE {chain}")).unwrap();
+    let Body::Select(select) = select.body else {
+        panic!("it is a select");
+    };
     assert!(matches!(select.filter.unwrap().kind, NodeKind::Or(items) if items.len() == 1000));
 
     // Everything that could overflow the stack, here or in a destructor.

@@ -5,8 +5,6 @@
 //! come from its sources, tables or queries again. A [`SubQuery`] in an expression is a function of the
 //! parameters and of a tuple that the query around it computes, so nothing is resolved by name any more.
 
-#![allow(dead_code, reason = "the binder makes the rest of it next")]
-
 pub(crate) mod expr;
 mod shape;
 

@@ -143,6 +143,48 @@ impl Query {
     }
 }
 
+impl Query {
+    /// Calls `visit` with every sub-query at any level.
+    pub(crate) fn for_each_sub_query<'q>(&'q self, visit: &mut dyn FnMut(&'q SubQuery)) {
+        let select = match &self.body {
+            Body::Select(select) => select,
+            Body::Union { branches, .. } => {
+                for branch in branches {
+                    branch.for_each_sub_query(visit);
+                }
+                return;
+            }
+        };
+        let mut find = |expr: &'q Expr| sub_queries(expr, visit);
+        for source in &select.sources {
+            source.left_on.iter().for_each(&mut find);
+        }
+        select.filter.iter().for_each(&mut find);
+        select.exprs.iter().for_each(&mut find);
+        if let Some(grouping) = &select.grouping {
+            for (key, _) in &grouping.keys {
+                find(key);
+            }
+            let args = grouping.calls.iter().filter_map(|call| call.arg.as_ref());
+            args.chain(&grouping.having).for_each(&mut find);
+        }
+        for source in &select.sources {
+            if let Relation::Derived(query) = &source.relation {
+                query.for_each_sub_query(visit);
+            }
+        }
+    }
+}
+
+/// Calls `visit` with the sub-queries of an expression and those in them.
+fn sub_queries<'q>(expr: &'q Expr, visit: &mut dyn FnMut(&'q SubQuery)) {
+    if let Some(sub_query) = expr.sub_query() {
+        visit(sub_query);
+        sub_query.query.for_each_sub_query(visit);
+    }
+    expr.for_each_part(&mut |part| sub_queries(part, visit));
+}
+
 impl SubQuery {
     /// The shape of what is inside: `outer` belongs to the expression around it.
     pub(crate) fn write_shape<'e>(

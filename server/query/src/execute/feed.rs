@@ -1,0 +1,199 @@
+//! Conditions over several sources as seen from one of them: what they say about its rows once those of
+//! other sources are known. The known parts become parameters, so that the table's paths can be chosen as
+//! for a query of one table.
+
+use syncline_protocol::{RowLayout, Type};
+
+use crate::bind::keys::sources_of;
+use crate::plan::expr::{CastTo, Expr, Input, NumberClass, Slot, int_fits};
+use crate::scalar::{Kind, Scalar, is_nullable};
+use crate::syntax::CompareOp;
+
+/// A condition over the rows of one source, as source 0, and the parameters in it.
+#[derive(Debug)]
+pub(super) struct Fed {
+    pub(super) filter: Option<Expr>,
+    feeds: Vec<(Expr, Type)>,
+    pub(super) layout: RowLayout,
+}
+
+/// Builds a [`Fed`].
+struct Feeder<'l> {
+    source: u8,
+    types: &'l [Type],
+    feeds: Vec<(Expr, Type)>,
+}
+
+impl Fed {
+    /// What the conditions say about a source when the sources in `known` are known.
+    pub(super) fn new(conditions: &[&Expr], source: usize, types: &[Type], known: u32) -> Self {
+        let mut feeder = Feeder {
+            source: source as u8,
+            types,
+            feeds: Vec::new(),
+        };
+        let usable = conditions.iter().filter(|condition| {
+            let reads = sources_of(condition);
+            reads & (1 << source) != 0 && reads & !(known | 1 << source) == 0
+        });
+        let atoms: Vec<Expr> = usable.filter_map(|atom| feeder.atom(atom)).collect();
+        let types = feeder.feeds.iter().map(|(_, ty)| ty.clone());
+        Self {
+            filter: (!atoms.is_empty()).then_some(Expr::And(atoms)),
+            layout: RowLayout::new(types.collect()),
+            feeds: feeder.feeds,
+        }
+    }
+
+    /// Writes the parameters; `false` if one of them has no such value, so that no row passes.
+    pub(super) fn write(&self, input: &Input<'_>, out: &mut Vec<u8>) -> bool {
+        out.clear();
+        let mut feeds = self.feeds.iter();
+        feeds.all(|(expr, ty)| write_exactly(&expr.eval(input), ty, out))
+    }
+}
+
+/// Appends a value as one of the type, if it is one.
+fn write_exactly(value: &Scalar<'_>, ty: &Type, out: &mut Vec<u8>) -> bool {
+    let kind = Kind::of(ty);
+    let fits = match value {
+        Scalar::Null => is_nullable(ty),
+        Scalar::Int(value) => int_fits(*value, kind),
+        Scalar::Huge(_) => kind == Kind::U128,
+        Scalar::Bool(_) => kind == Kind::Bool,
+        Scalar::Float(_) => matches!(kind, Kind::F32 | Kind::F64),
+        Scalar::Bytes(_) => matches!(kind, Kind::Sized | Kind::Raw),
+    };
+    if fits {
+        value.write(ty, out);
+    }
+    fits
+}
+
+fn is_whole(kind: Kind) -> bool {
+    !matches!(
+        kind,
+        Kind::Bool | Kind::F32 | Kind::F64 | Kind::Sized | Kind::Raw
+    )
+}
+
+/// The kind of an expression's values, where it shows.
+fn kind_of(expr: &Expr) -> Option<Kind> {
+    Some(match expr {
+        Expr::Column(slot) | Expr::Param(slot) | Expr::Outer(slot) => slot.kind,
+        Expr::Literal(literal) => Kind::of(&literal.ty),
+        Expr::Arithmetic(_, class, ..) | Expr::Negate(class, _) if *class != NumberClass::Float => {
+            Kind::I128
+        }
+        Expr::Cast(_, CastTo::Int(kind)) => *kind,
+        Expr::Cast(_, CastTo::Text) | Expr::Concat(..) => Kind::Sized,
+        Expr::Scalar(sub_query) => Kind::of(&sub_query.query.outputs.first()?.ty),
+        _ => return None,
+    })
+}
+
+impl Feeder<'_> {
+    fn is_own(&self, expr: &Expr) -> Option<Slot> {
+        match expr {
+            Expr::Column(slot) if slot.source == self.source => Some(*slot),
+            _ => None,
+        }
+    }
+
+    fn here(slot: Slot) -> Expr {
+        Expr::Column(Slot { source: 0, ..slot })
+    }
+
+    /// The expression as a parameter of the column's type.
+    fn feed(&mut self, column: Slot, expr: &Expr, any_width: bool) -> Option<Expr> {
+        if sources_of(expr) & (1 << self.source) != 0 {
+            return None;
+        }
+        let ty = &self.types[usize::from(column.index)];
+        if let Expr::Literal(literal) = expr
+            && literal.ty == *ty
+        {
+            return Some(expr.clone());
+        }
+        let kind = kind_of(expr)?;
+        let fits = kind == column.kind || any_width && is_whole(kind) && is_whole(column.kind);
+        if !fits {
+            return None;
+        }
+        self.feeds.push((expr.clone(), ty.clone()));
+        Some(Expr::Param(Slot::new(self.feeds.len() - 1, ty)))
+    }
+
+    /// What the atom says about the source's rows alone; `None` if it says nothing that a path can use.
+    fn atom(&mut self, atom: &Expr) -> Option<Expr> {
+        Some(match atom {
+            Expr::Compare(op, left, right) => {
+                let (op, column, other) = match (self.is_own(left), self.is_own(right)) {
+                    (Some(column), _) => (*op, column, right),
+                    (None, Some(column)) => (op.flip(), column, left),
+                    (None, None) => return None,
+                };
+                let other = self.feed(column, other, op == CompareOp::Equal)?;
+                Expr::Compare(op, Box::new(Self::here(column)), Box::new(other))
+            }
+            Expr::ColumnIs(column, param) if column.source == self.source => {
+                let param = self.feed(*column, &Expr::Param(*param), false)?;
+                let column = Box::new(Self::here(*column));
+                Expr::Compare(CompareOp::Equal, column, Box::new(param))
+            }
+            Expr::Same(left, right) => {
+                let (column, other) = match (self.is_own(left), self.is_own(right)) {
+                    (Some(column), _) => (column, right),
+                    (None, Some(column)) => (column, left),
+                    (None, None) => return None,
+                };
+                let other = self.feed(column, other, false)?;
+                Expr::Same(Box::new(Self::here(column)), Box::new(other))
+            }
+            Expr::IsNull(inner) => Expr::IsNull(Box::new(Self::here(self.is_own(inner)?))),
+            Expr::In(operand, items) => {
+                let column = self.is_own(operand)?;
+                let ty = &self.types[usize::from(column.index)];
+                let is_of = |item: &Expr| match item {
+                    Expr::Literal(literal) => literal.ty == *ty,
+                    Expr::Param(slot) => {
+                        (slot.kind, slot.nullable) == (column.kind, column.nullable)
+                    }
+                    _ => false,
+                };
+                if !items.iter().all(is_of) {
+                    return None;
+                }
+                let items = items.iter().map(|item| self.feed(column, item, false));
+                let items = items.collect::<Option<Vec<_>>>()?;
+                Expr::In(Box::new(Self::here(column)), items)
+            }
+            Expr::Like {
+                operand,
+                pattern,
+                escape,
+            } => {
+                let column = self.is_own(operand)?;
+                let pattern = match pattern.as_ref() {
+                    Expr::Literal(_) => pattern.as_ref().clone(),
+                    Expr::Param(slot) => {
+                        let ty = if slot.nullable {
+                            Type::option(Type::String)
+                        } else {
+                            Type::String
+                        };
+                        self.feeds.push((pattern.as_ref().clone(), ty.clone()));
+                        Expr::Param(Slot::new(self.feeds.len() - 1, &ty))
+                    }
+                    _ => return None,
+                };
+                Expr::Like {
+                    operand: Box::new(Self::here(column)),
+                    pattern: Box::new(pattern),
+                    escape: *escape,
+                }
+            }
+            _ => return None,
+        })
+    }
+}
