@@ -16,6 +16,9 @@ pub enum CodecError {
     /// A string is not UTF-8.
     #[error("a string is not UTF-8")]
     NotUtf8,
+    /// A decimal or JSON text has another form than the one that its value has.
+    #[error("a decimal or a JSON text is not in its canonical form")]
+    NotCanonical,
     /// A count or length exceeds what the input can hold or a limit allows.
     #[error("a length is over its limit")]
     TooLong,

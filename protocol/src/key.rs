@@ -2,9 +2,12 @@
 //!
 //! Integers are big-endian with the sign bit flipped; floats have their bits flipped so that they
 //! sort as numbers with NaN last; strings and bytes escape 0x00 as 0x00 0xff and end with 0x00 0x00;
-//! an option is 0x00 for nothing (so NULL sorts first) or 0x01 and the value; a list is 0x01 before
-//! each element and 0x00 at its end; structs and keys of several columns are concatenations.
+//! a decimal is its [memcomparable form](crate::Decimal::to_memcomparable); an option is 0x00 for nothing (so NULL sorts first) or 0x01 and the value; a list is 0x01 before
+//! each element and 0x00 at its end; structs and keys of several columns are concatenations. JSON is written like
+//! a string: that tells values apart, as `DISTINCT` asks, and is no order that means anything, so no schema has it in
+//! a key.
 
+use crate::decimal::Decimal;
 use crate::error::CodecError;
 use crate::packed::Reader;
 use crate::types::Type;
@@ -52,7 +55,8 @@ pub fn encode<B: Extend<u8>>(
             };
             out.extend(sorted.to_be_bytes());
         }
-        Type::String | Type::Bytes => put_escaped(reader.sized()?, out),
+        Type::Decimal => out.extend(Decimal::from_packed(reader.array()?)?.to_memcomparable()),
+        Type::String | Type::Bytes | Type::Json => put_escaped(reader.sized()?, out),
         Type::Identity => out.extend(reader.array::<32>()?),
         Type::ConnectionId | Type::Uuid => out.extend(reader.array::<16>()?),
         Type::Option(inner) => match reader.array::<1>()? {

@@ -21,10 +21,13 @@
 pub mod ids;
 pub mod limits;
 
+pub mod error;
+
+pub mod decimal;
+pub mod json_text;
+
 pub mod types;
 pub mod value;
-
-pub mod error;
 
 pub mod key;
 pub mod packed;
@@ -51,8 +54,10 @@ pub mod param;
 mod strategies;
 
 pub use change::{ChangeSet, Changed};
+pub use decimal::Decimal;
 pub use error::{CodecError, ErrorCode, WireError};
 pub use ids::{ConnectionId, Epoch, Identity, Lsn, TableId};
+pub use json_text::Json;
 pub use layout::RowLayout;
 pub use schema::{
     ColumnDef, IndexDef, IndexKind, PolicyDef, ReducerDef, ReducerKind, Schema, TableDef, ViewDef,

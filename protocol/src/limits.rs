@@ -9,6 +9,10 @@ pub const MODULE_BYTES_MAX: usize = 32 << 20;
 pub const ROW_BYTES_MAX: usize = 1 << 20;
 /// A packed or memcomparable key.
 pub const KEY_BYTES_MAX: usize = 4 << 10;
+/// Canonical text of a JSON value.
+pub const JSON_BYTES_MAX: usize = 256 << 10;
+/// Nesting of arrays and objects in a JSON value.
+pub const JSON_DEPTH_MAX: usize = 64;
 /// Packed arguments of a call.
 pub const ARGS_BYTES_MAX: usize = 1 << 20;
 /// Packed value that a reducer returns, and its error text.
@@ -130,6 +134,7 @@ const _: () = assert!(
     "a query in JSON nests less than what its parser takes, with the message around it"
 );
 const _: () = assert!(KEY_BYTES_MAX <= ROW_BYTES_MAX, "a key is a part of a row");
+const _: () = assert!(JSON_BYTES_MAX < ROW_BYTES_MAX, "and so is a JSON value");
 const _: () = assert!(
     ROW_BYTES_MAX <= FRAME_BYTES_MAX,
     "a row travels in one frame"

@@ -8,6 +8,8 @@
 //! | string, bytes | u32 length, then the bytes (UTF-8 for string) |
 //! | Identity, ConnectionId, Uuid | 32, 16, 16 |
 //! | Timestamp, Duration | 8: microseconds as i64 |
+//! | Decimal | 17: mantissa as i128, u8 scale; canonical, see [`crate::decimal`] |
+//! | Json | u32 length, then the text; canonical, see [`crate::json_text`] |
 //! | option | tag 0, then the value; or tag 1 for nothing |
 //! | list | u32 count, then the values |
 //! | struct | its fields, in order |
@@ -16,8 +18,10 @@
 //! A row is its columns in order, without separators. The layout is the documented BSATN one.
 //! Equal values have equal bytes.
 
+use crate::decimal::Decimal;
 use crate::error::CodecError;
 use crate::ids::{ConnectionId, Identity};
+use crate::json_text::{self, Json};
 use crate::types::Type;
 use crate::value::{Value, canonical_f32, canonical_f64};
 
@@ -96,7 +100,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Steps over one value and returns its bytes, checking structure (tags, lengths, UTF-8).
+    /// Steps over one value and returns its bytes, checking structure (tags, lengths, UTF-8, the
+    /// canonical form of decimals and JSON).
     pub fn value(&mut self, ty: &Type) -> Result<&'a [u8], CodecError> {
         let start = self.rest;
         skip(ty, self, 0)?;
@@ -119,6 +124,10 @@ fn skip(ty: &Type, reader: &mut Reader<'_>, depth: usize) -> Result<(), CodecErr
         Type::Bytes => {
             reader.sized()?;
         }
+        Type::Decimal => {
+            Decimal::from_packed(reader.array()?)?;
+        }
+        Type::Json => json_text::check(reader.sized()?)?,
         Type::Option(inner) => match reader.array::<1>()? {
             [0] => skip(inner, reader, depth + 1)?,
             [1] => {}
@@ -259,6 +268,8 @@ pub fn encode(ty: &Type, value: &Value, out: &mut Vec<u8>) -> Result<(), CodecEr
         (Type::U128, Value::U128(v)) => out.extend_from_slice(&v.to_le_bytes()),
         (Type::F32, Value::F32(v)) => out.extend_from_slice(&canonical_f32(*v).to_le_bytes()),
         (Type::F64, Value::F64(v)) => out.extend_from_slice(&canonical_f64(*v).to_le_bytes()),
+        (Type::Decimal, Value::Decimal(v)) => out.extend_from_slice(&v.to_packed()),
+        (Type::Json, Value::Json(v)) => put_sized(v.text().as_bytes(), out),
         (Type::String, Value::String(v)) => put_sized(v.as_bytes(), out),
         (Type::Bytes, Value::Bytes(v)) => put_sized(v, out),
         (Type::Identity, Value::Identity(v)) => out.extend_from_slice(&v.0),
@@ -346,6 +357,11 @@ fn decode_at(ty: &Type, reader: &mut Reader<'_>, depth: usize) -> Result<Value, 
         Type::Timestamp => Value::Timestamp(i64::from_le_bytes(reader.array()?)),
         Type::Duration => Value::Duration(i64::from_le_bytes(reader.array()?)),
         Type::Uuid => Value::Uuid(reader.array()?),
+        Type::Decimal => Value::Decimal(Decimal::from_packed(reader.array()?)?),
+        Type::Json => {
+            let text = core::str::from_utf8(reader.sized()?).map_err(|_| CodecError::NotUtf8)?;
+            Value::Json(Json::from_canonical(text)?)
+        }
         Type::Option(inner) => match reader.array::<1>()? {
             [0] => Value::Option(Some(Box::new(decode_at(inner, reader, depth + 1)?))),
             [1] => Value::Option(None),

@@ -1,5 +1,6 @@
 //! A query parameter before its type is known: the binder coerces it to the type it meets.
 
+use crate::decimal::Decimal;
 use crate::ids::{ConnectionId, Identity};
 use crate::limits::SQL_PARAMS_MAX;
 use crate::types::Type;
@@ -57,6 +58,10 @@ impl Param {
             (Type::Identity | Type::ConnectionId | Type::Uuid, Self::Text(v)) => {
                 crate::json::decode(ty, &serde_json::Value::String(v.clone())).ok()?
             }
+            (Type::Decimal, Self::Int(v)) => Value::Decimal(Decimal::try_from(*v).ok()?),
+            (Type::Decimal, Self::Float(v)) => Value::Decimal(Decimal::from_f64(*v)?),
+            (Type::Decimal, Self::Text(v)) => Value::Decimal(v.parse().ok()?),
+            (Type::Json, Self::Text(v)) => Value::Json(v.parse().ok()?),
             (Type::List(inner), Self::List(items)) => Value::List(
                 items
                     .iter()
@@ -113,6 +118,12 @@ impl From<bool> for Param {
 impl From<f64> for Param {
     fn from(value: f64) -> Self {
         Self::Float(value)
+    }
+}
+
+impl From<Decimal> for Param {
+    fn from(value: Decimal) -> Self {
+        Self::Text(value.to_string())
     }
 }
 

@@ -325,6 +325,13 @@ fn check_key(place: &str, table: &TableDef, columns: &[u16]) -> Result<(), Schem
             let problem = format!("it names column `{}` twice", column.name);
             return Err(SchemaError::new(place, problem));
         }
+        if column.ty.has_json() {
+            let problem = format!(
+                "column `{}` has JSON in it, which has no order: keep what is looked up in a column of its own",
+                column.name
+            );
+            return Err(SchemaError::new(place, problem));
+        }
         key_bytes += column.ty.fixed_len().unwrap_or(0);
     }
     if key_bytes > KEY_BYTES_MAX {

@@ -13,7 +13,7 @@
 //! | reducer | text name; `[parameter]`; flag, then the type it returns if 1; u8 kind: 0 call, 1 init, 2 connected, 3 disconnected |
 //! | policy | position of the table; text condition |
 //! | view | text name; `[parameter]`; text query |
-//! | type | u8 tag: position in [`Type`], bool 0 to uuid 19; 20 option and 21 list, then a type; 22 struct, then text name and `[field]`; 23 enum, then text name and `[variant]` |
+//! | type | u8 tag: position in [`Type`], bool 0 to uuid 19; 20 option and 21 list, then a type; 22 struct, then text name and `[field]`; 23 enum, then text name and `[variant]`; 24 decimal, 25 json |
 //! | variant | text name; flag, then the type it carries if 1 |
 //!
 //! A schema has exactly one encoding, so equal schemas have equal hashes. [`decode`] checks the form
@@ -32,7 +32,7 @@ use crate::types::{EnumType, Field, StructType, Type, Variant};
 #[cfg(test)]
 mod tests;
 
-/// Types without an inner part; the position is the tag.
+/// Types without an inner part whose position is the tag.
 const SCALARS: [Type; 20] = [
     Type::Bool,
     Type::I8,
@@ -59,6 +59,8 @@ const TAG_OPTION: u8 = 20;
 const TAG_LIST: u8 = 21;
 const TAG_STRUCT: u8 = 22;
 const TAG_ENUM: u8 = 23;
+const TAG_DECIMAL: u8 = 24;
+const TAG_JSON: u8 = 25;
 
 const INDEX_KINDS: [IndexKind; 2] = [IndexKind::Hash, IndexKind::Ordered];
 const REDUCER_KINDS: [ReducerKind; 4] = [
@@ -210,9 +212,11 @@ fn put_type(ty: &Type, out: &mut Vec<u8>) {
                 put_optional(variant.payload.as_ref(), out);
             });
         }
+        Type::Decimal => out.push(TAG_DECIMAL),
+        Type::Json => out.push(TAG_JSON),
         scalar => {
             let tag = SCALARS.iter().position(|other| other == scalar);
-            out.push(tag.expect("every type without an inner part is in the list") as u8);
+            out.push(tag.expect("every other type is in the list") as u8);
         }
     }
 }
@@ -336,6 +340,8 @@ fn type_at(reader: &mut Reader<'_>, depth: usize) -> Result<Type, CodecError> {
                 })
             })?,
         })),
+        TAG_DECIMAL => Type::Decimal,
+        TAG_JSON => Type::Json,
         _ => return Err(CodecError::BadTag),
     })
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::decimal::Decimal;
 use crate::ids::{ConnectionId, Identity};
+use crate::json_text::Json;
 use crate::packed;
 use crate::schema::{
     ColumnDef, IndexDef, IndexKind, PolicyDef, ReducerDef, ReducerKind, Schema, TableDef, ViewDef,
@@ -36,6 +38,8 @@ pub(crate) fn scalar() -> impl Strategy<Value = Type> {
         Type::Timestamp,
         Type::Duration,
         Type::Uuid,
+        Type::Decimal,
+        Type::Json,
     ])
 }
 
@@ -112,6 +116,40 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
+/// Small ones, which are often equal, and ones of any size and scale.
+pub(crate) fn decimal() -> impl Strategy<Value = Decimal> {
+    let near = (-50..50_i128, 0..3_u8);
+    let far = (any::<i128>(), 0..=38_u32, 0..=38_u8)
+        .prop_map(|(mantissa, digits, scale)| (mantissa % 10_i128.pow(digits), scale));
+    prop_oneof![near, far]
+        .prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale).expect("it has 38 digits"))
+}
+
+/// JSON as a person might write it, with names that occur twice now and then.
+pub(crate) fn json_text() -> impl Strategy<Value = String> {
+    let number = prop_oneof![
+        (-3..3_i8).prop_map(|v| v.to_string()),
+        any::<i64>().prop_map(|v| v.to_string()),
+        any::<f64>()
+            .prop_filter("JSON has finite numbers", |v| v.is_finite())
+            .prop_map(|v| format!("{v:e}")),
+    ];
+    let quoted = || text().prop_map(|v| serde_json::Value::from(v).to_string());
+    let words = proptest::sample::select(vec!["null", "true", "false"]).prop_map(str::to_owned);
+    prop_oneof![number, quoted(), words].prop_recursive(3, 12, 4, move |inner| {
+        let member =
+            (quoted(), inner.clone()).prop_map(|(name, value)| format!("{name} : {value}"));
+        prop_oneof![
+            vec(inner, 0..4).prop_map(|items| format!("[ {}]", items.join(" , "))),
+            vec(member, 0..4).prop_map(|members| format!("{{{} }}", members.join(","))),
+        ]
+    })
+}
+
+fn json() -> impl Strategy<Value = Json> {
+    json_text().prop_map(|text| Json::parse(&text).unwrap_or_else(|_| Json::null()))
+}
+
 /// A value of this type. Small numbers are frequent, so that two values are often equal.
 pub(crate) fn value_of(ty: &Type) -> BoxedStrategy<Value> {
     macro_rules! number {
@@ -146,7 +184,11 @@ pub(crate) fn value_of(ty: &Type) -> BoxedStrategy<Value> {
         Type::Timestamp => number!(Timestamp, i64),
         Type::Duration => number!(Duration, i64),
         Type::Uuid => any::<[u8; 16]>().prop_map(Value::Uuid).boxed(),
+        Type::Decimal => decimal().prop_map(Value::Decimal).boxed(),
+        Type::Json => json().prop_map(Value::Json).boxed(),
         Type::Option(inner) => proptest::option::of(value_of(inner))
+            // The JSON form cannot tell a JSON null from nothing.
+            .prop_map(|value| value.filter(|v| *v != Value::Json(Json::null())))
             .prop_map(|value| Value::Option(value.map(Box::new)))
             .boxed(),
         Type::List(inner) => vec(value_of(inner), 0..4).prop_map(Value::List).boxed(),

@@ -36,6 +36,10 @@ pub enum Type {
     Duration,
     /// 16 bytes, in the order of the text form.
     Uuid,
+    /// An exact decimal number, see [`crate::Decimal`].
+    Decimal,
+    /// Any JSON value, as canonical text, see [`crate::Json`]. It has no order, so it is no part of a key.
+    Json,
     /// A value or nothing. In SQL nothing is NULL. Options do not nest.
     Option(Arc<Type>),
     List(Arc<Type>),
@@ -98,8 +102,11 @@ impl Type {
             Self::I32 | Self::U32 | Self::F32 => 4,
             Self::I64 | Self::U64 | Self::F64 | Self::Timestamp | Self::Duration => 8,
             Self::I128 | Self::U128 | Self::ConnectionId | Self::Uuid => 16,
+            Self::Decimal => crate::decimal::PACKED_BYTES,
             Self::Identity => 32,
-            Self::String | Self::Bytes | Self::Option(_) | Self::List(_) => return None,
+            Self::String | Self::Bytes | Self::Json | Self::Option(_) | Self::List(_) => {
+                return None;
+            }
             Self::Struct(inner) => {
                 let mut sum = 0;
                 for field in &inner.fields {
@@ -162,15 +169,25 @@ impl Type {
     /// Whether the type holds a float somewhere, so that its bytes may need canonicalising.
     #[must_use]
     pub fn has_float(&self) -> bool {
+        self.has(&|ty| matches!(ty, Self::F32 | Self::F64))
+    }
+
+    /// Whether the type holds JSON somewhere, so that its values have no order.
+    #[must_use]
+    pub fn has_json(&self) -> bool {
+        self.has(&|ty| matches!(ty, Self::Json))
+    }
+
+    /// Whether this is such a type, or has one in it.
+    fn has(&self, is_it: &impl Fn(&Self) -> bool) -> bool {
         match self {
-            Self::F32 | Self::F64 => true,
-            Self::Option(inner) | Self::List(inner) => inner.has_float(),
-            Self::Struct(inner) => inner.fields.iter().any(|field| field.ty.has_float()),
+            Self::Option(inner) | Self::List(inner) => inner.has(is_it),
+            Self::Struct(inner) => inner.fields.iter().any(|field| field.ty.has(is_it)),
             Self::Enum(inner) => inner
                 .variants
                 .iter()
-                .any(|v| v.payload.as_ref().is_some_and(Type::has_float)),
-            _ => false,
+                .any(|v| v.payload.as_ref().is_some_and(|ty| ty.has(is_it))),
+            scalar => is_it(scalar),
         }
     }
 }
@@ -187,6 +204,8 @@ impl core::fmt::Display for Type {
             Self::Timestamp => f.write_str("Timestamp"),
             Self::Duration => f.write_str("Duration"),
             Self::Uuid => f.write_str("Uuid"),
+            Self::Decimal => f.write_str("Decimal"),
+            Self::Json => f.write_str("Json"),
             scalar => f.write_str(&format!("{scalar:?}").to_lowercase()),
         }
     }

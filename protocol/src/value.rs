@@ -1,6 +1,8 @@
 //! A decoded value: convenient, allocating, and therefore never on the hot path.
 
+use crate::decimal::Decimal;
 use crate::ids::{ConnectionId, Identity};
+use crate::json_text::Json;
 
 /// A value of some [`crate::Type`]. Floats are canonical once packed: no -0, one NaN.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +30,8 @@ pub enum Value {
     /// Microseconds.
     Duration(i64),
     Uuid([u8; 16]),
+    Decimal(Decimal),
+    Json(Json),
     Option(Option<Box<Value>>),
     List(Vec<Value>),
     /// Fields in declared order.

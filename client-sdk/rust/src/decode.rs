@@ -1,7 +1,8 @@
 //! From packed values to Rust types, through serde.
 //!
 //! Structs are read by the names of their fields, or by position into a tuple; rows likewise by
-//! the names of their visible columns. Ids and uuids are text (hex), times are microseconds.
+//! the names of their visible columns. Ids and uuids are text (hex), times are microseconds, decimals are text
+//! (`"-12.5"`), and JSON is what it would be read as from text.
 
 use serde::Deserializer;
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
@@ -87,6 +88,10 @@ impl<'de> Deserializer<'de> for Node<'_> {
             Value::F64(v) => visitor.visit_f64(*v),
             Value::String(v) => visitor.visit_str(v),
             Value::Bytes(v) => visitor.visit_bytes(v),
+            Value::Decimal(v) => visitor.visit_string(v.to_string()),
+            Value::Json(v) => serde_json::Deserializer::from_str(v.text())
+                .deserialize_any(visitor)
+                .map_err(de::Error::custom),
             Value::Identity(_) | Value::ConnectionId(_) | Value::Uuid(_) => visitor.visit_str(
                 json::encode(self.ty, self.value)
                     .as_str()

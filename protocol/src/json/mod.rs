@@ -10,6 +10,8 @@
 //! | bytes | string: base64 with padding |
 //! | Identity, ConnectionId | string: hex, 64 and 32 digits |
 //! | Uuid | string: hyphenated hex |
+//! | Decimal | decimal string, as `"-12.5"`: plain digits, no zeros at the end |
+//! | Json | the value itself |
 //! | option | the value, or `null` |
 //! | list | array |
 //! | struct | object, members in declared order |
@@ -17,7 +19,8 @@
 //!
 //! Readers take what a person would write as well: any integer as a number or a decimal string, a uuid
 //! without hyphens, hex in upper case, bytes as an array of numbers; where a struct field or an argument
-//! is missing, null. Integers are never rounded.
+//! is missing, null; a decimal as a number. Integers and decimals are never rounded. An option of Json cannot
+//! tell the JSON value `null` from nothing: in this form both are `null`, and that is read as nothing.
 
 use base64::Engine as _;
 use serde_json::Value as Json;

@@ -5,6 +5,7 @@ use core::fmt;
 use serde_json::{Map, Value as Json};
 
 use super::from_base64;
+use crate::decimal::{Decimal, NotADecimal};
 use crate::ids::{ConnectionId, Identity};
 use crate::packed::put_sized;
 use crate::types::{EnumType, Field, StructType, Type};
@@ -99,6 +100,13 @@ pub(super) fn value(ty: &Type, json: &Json, out: &mut Vec<u8>) -> Result<(), Mis
         (Type::Uuid, Json::String(text)) => {
             out.extend_from_slice(&uuid(text).ok_or_else(mismatch)?);
         }
+        (Type::Decimal, Json::Number(number)) => decimal(&number.to_string(), json, out)?,
+        (Type::Decimal, Json::String(text)) => decimal(text, json, out)?,
+        (Type::Json, any) => {
+            let canonical = crate::Json::parse(&any.to_string());
+            let canonical = canonical.map_err(|error| Mismatch::new(error.problem.to_string()))?;
+            put_sized(canonical.text().as_bytes(), out);
+        }
         (Type::Option(_), Json::Null) => out.push(1),
         (Type::Option(inner), some) => {
             out.push(0);
@@ -115,6 +123,15 @@ pub(super) fn value(ty: &Type, json: &Json, out: &mut Vec<u8>) -> Result<(), Mis
         (Type::Enum(inner), _) => enum_variant(ty, inner, json, out)?,
         _ => integer(ty, json, out)?,
     }
+    Ok(())
+}
+
+fn decimal(text: &str, json: &Json, out: &mut Vec<u8>) -> Result<(), Mismatch> {
+    let number: Decimal = text.parse().map_err(|error| match error {
+        NotADecimal::OutOfRange => Mismatch::new(format!("{}: {error}", excerpt(json))),
+        _ => Mismatch::expected(&Type::Decimal, json),
+    })?;
+    out.extend_from_slice(&number.to_packed());
     Ok(())
 }
 

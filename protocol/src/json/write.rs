@@ -3,8 +3,10 @@
 use serde_json::{Map, Value as Json};
 
 use super::to_base64;
+use crate::decimal::Decimal;
 use crate::error::CodecError;
 use crate::ids::{ConnectionId, Identity};
+use crate::json_text;
 use crate::packed::Reader;
 use crate::types::Type;
 use crate::value::Value;
@@ -29,6 +31,8 @@ pub(super) fn encode(ty: &Type, value: &Value) -> Json {
         (_, Value::Identity(v)) => v.to_hex().into(),
         (_, Value::ConnectionId(v)) => v.to_hex().into(),
         (_, Value::Uuid(v)) => hyphenated(*v).into(),
+        (_, Value::Decimal(v)) => v.to_string().into(),
+        (_, Value::Json(v)) => serde_json::from_str(v.text()).unwrap_or_default(),
         (Type::Option(inner), Value::Option(Some(v))) => encode(inner, v),
         (Type::List(inner), Value::List(items)) => {
             items.iter().map(|item| encode(inner, item)).collect()
@@ -115,6 +119,12 @@ pub fn write_packed(
         Type::Identity => put(&Identity(reader.array()?).to_hex(), out),
         Type::ConnectionId => put(&ConnectionId(reader.array()?).to_hex(), out),
         Type::Uuid => put(&hyphenated(reader.array()?), out),
+        Type::Decimal => put_quoted(&Decimal::from_packed(reader.array()?)?, out),
+        Type::Json => {
+            let text = reader.sized()?;
+            json_text::check(text)?;
+            out.extend_from_slice(text);
+        }
         nested => write_nested(nested, reader, out)?,
     }
     Ok(())

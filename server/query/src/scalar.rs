@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use syncline_protocol::Type;
+use syncline_protocol::{Decimal, Type};
 use syncline_protocol::packed::put_sized;
 use syncline_protocol::value::{canonical_f32, canonical_f64};
 
@@ -17,6 +17,7 @@ pub(crate) enum Scalar<'a> {
     /// A u128 that no i128 holds; a smaller one is an `Int`.
     Huge(u128),
     Float(f64),
+    Decimal(Decimal),
     /// Text, bytes, identifiers, and the packed form of everything composed.
     Bytes(Cow<'a, [u8]>),
 }
@@ -38,7 +39,8 @@ pub(crate) enum Kind {
     U128,
     F32,
     F64,
-    /// Behind a length: text and bytes.
+    Decimal,
+    /// Behind a length: text, bytes and JSON.
     Sized,
     /// As it is: identifiers and composed values.
     Raw,
@@ -61,7 +63,8 @@ impl Kind {
             Type::U128 => Self::U128,
             Type::F32 => Self::F32,
             Type::F64 => Self::F64,
-            Type::String | Type::Bytes => Self::Sized,
+            Type::Decimal => Self::Decimal,
+            Type::String | Type::Bytes | Type::Json => Self::Sized,
             _ => Self::Raw,
         }
     }
@@ -101,6 +104,10 @@ impl<'a> Scalar<'a> {
             Kind::U128 => Self::from_u128(u128::from_le_bytes(wide(packed))),
             Kind::F32 => Self::Float(f32::from_le_bytes(wide(packed)).into()),
             Kind::F64 => Self::Float(f64::from_le_bytes(wide(packed))),
+            Kind::Decimal => Self::Decimal(
+                Decimal::from_packed(wide(packed))
+                    .expect("packed values were validated where they entered"),
+            ),
             Kind::Sized => Self::Bytes(Cow::Borrowed(packed.get(4..).unwrap_or_default())),
             Kind::Raw => Self::Bytes(Cow::Borrowed(packed)),
         }
@@ -196,6 +203,7 @@ impl<'a> Scalar<'a> {
             Self::Float(value) => {
                 out.extend_from_slice(&canonical_f64(*value).to_le_bytes());
             }
+            Self::Decimal(value) => out.extend_from_slice(&value.to_packed()),
             Self::Bytes(bytes) if Kind::of(ty) == Kind::Sized => put_sized(bytes, out),
             Self::Bytes(bytes) => out.extend_from_slice(bytes),
         }
@@ -209,6 +217,7 @@ impl<'a> Scalar<'a> {
             (Self::Int(a), Self::Int(b)) => a.cmp(b),
             (Self::Bytes(a), Self::Bytes(b)) => a.cmp(b),
             (Self::Float(a), Self::Float(b)) => compare_floats(*a, *b),
+            (Self::Decimal(a), Self::Decimal(b)) => a.cmp(b),
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
             (Self::Huge(a), Self::Huge(b)) => a.cmp(b),
             (Self::Int(_), Self::Huge(_)) => Ordering::Less,
@@ -243,7 +252,9 @@ fn write_int(kind: Kind, value: i128, out: &mut Vec<u8>) -> Option<()> {
         Kind::U32 => out.extend_from_slice(&u32::try_from(value).ok()?.to_le_bytes()),
         Kind::U64 => out.extend_from_slice(&u64::try_from(value).ok()?.to_le_bytes()),
         Kind::U128 => out.extend_from_slice(&u128::try_from(value).ok()?.to_le_bytes()),
-        Kind::Bool | Kind::F32 | Kind::F64 | Kind::Sized | Kind::Raw => return None,
+        Kind::Bool | Kind::F32 | Kind::F64 | Kind::Decimal | Kind::Sized | Kind::Raw => {
+            return None;
+        }
     }
     Some(())
 }

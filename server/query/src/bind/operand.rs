@@ -52,7 +52,7 @@ pub(super) fn is_number(ty: &Type) -> bool {
 pub(super) fn is_ordered(ty: &Type) -> bool {
     !matches!(
         ty.non_null(),
-        Type::List(_) | Type::Struct(_) | Type::Enum(_)
+        Type::Json | Type::List(_) | Type::Struct(_) | Type::Enum(_)
     )
 }
 

@@ -186,7 +186,7 @@ pub(super) fn plain_len(types: &[Type]) -> Option<usize> {
     fn is_plain(ty: &Type) -> bool {
         match ty {
             Type::Struct(inner) => inner.fields.iter().all(|field| is_plain(&field.ty)),
-            Type::Bool | Type::F32 | Type::F64 | Type::Enum(_) => false,
+            Type::Bool | Type::F32 | Type::F64 | Type::Decimal | Type::Enum(_) => false,
             other => other.fixed_len().is_some(),
         }
     }

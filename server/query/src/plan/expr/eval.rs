@@ -230,7 +230,7 @@ fn call<'a>(function: Function, args: &'a [Expr], input: &Input<'a>) -> Scalar<'
 
 fn cast(value: Scalar<'_>, to: CastTo) -> Scalar<'_> {
     let cast = match (to, &value) {
-        (_, Scalar::Null) | (CastTo::Bool, Scalar::Float(_)) => None,
+        (_, Scalar::Null) | (CastTo::Bool, Scalar::Float(_) | Scalar::Decimal(_)) => None,
         (CastTo::Bool, Scalar::Bool(value)) => Some(Scalar::Bool(*value)),
         (CastTo::Bool, Scalar::Int(value)) => Some(Scalar::Bool(*value != 0)),
         (CastTo::Bool, Scalar::Huge(_)) => Some(Scalar::Bool(true)),
@@ -261,7 +261,7 @@ fn cast_to_int<'a>(value: &Scalar<'_>, kind: Kind) -> Option<Scalar<'a>> {
                 Err(_) => Scalar::from_u128(digits.parse().ok()?),
             }
         }
-        Scalar::Null => return None,
+        Scalar::Null | Scalar::Decimal(_) => return None,
     };
     let fits = match (&wide, kind) {
         (Scalar::Huge(_), Kind::U128) => true,
@@ -284,7 +284,7 @@ pub(crate) fn int_fits(value: i128, kind: Kind) -> bool {
         Kind::U32 => u32::try_from(value).is_ok(),
         Kind::U64 => u64::try_from(value).is_ok(),
         Kind::U128 => value >= 0,
-        Kind::Bool | Kind::F32 | Kind::F64 | Kind::Sized | Kind::Raw => false,
+        Kind::Bool | Kind::F32 | Kind::F64 | Kind::Decimal | Kind::Sized | Kind::Raw => false,
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn to_text<'a>(value: &Scalar<'_>) -> Option<Scalar<'a>> {
         }
         .to_owned(),
         Scalar::Float(value) => value.to_string(),
+        Scalar::Decimal(value) => value.to_string(),
         Scalar::Bytes(_) | Scalar::Null => return None,
     };
     Some(Scalar::Bytes(Cow::Owned(text.into_bytes())))
