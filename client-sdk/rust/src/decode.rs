@@ -8,7 +8,7 @@ use serde::Deserializer;
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
 use syncline_protocol::message::ResultColumn;
-use syncline_protocol::{Type, Value, json};
+use syncline_protocol::{Json, Type, Value, json};
 
 #[cfg(test)]
 mod tests;
@@ -89,9 +89,7 @@ impl<'de> Deserializer<'de> for Node<'_> {
             Value::String(v) => visitor.visit_str(v),
             Value::Bytes(v) => visitor.visit_bytes(v),
             Value::Decimal(v) => visitor.visit_string(v.to_string()),
-            Value::Json(v) => serde_json::Deserializer::from_str(v.text())
-                .deserialize_any(visitor)
-                .map_err(de::Error::custom),
+            Value::Json(json) => plain(json)?.deserialize_any(visitor).map_err(from_json),
             Value::Identity(_) | Value::ConnectionId(_) | Value::Uuid(_) => visitor.visit_str(
                 json::encode(self.ty, self.value)
                     .as_str()
@@ -131,6 +129,7 @@ impl<'de> Deserializer<'de> for Node<'_> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.value {
             Value::Option(None) => visitor.visit_none(),
+            Value::Json(json) => plain(json)?.deserialize_option(visitor).map_err(from_json),
             _ => visitor.visit_some(some(self).unwrap_or(self)),
         }
     }
@@ -172,10 +171,16 @@ impl<'de> Deserializer<'de> for Node<'_> {
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        _: &'static str,
-        _: &'static [&'static str],
+        name: &'static str,
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
+        if let Value::Json(json) = self.value {
+            let plain = plain(json)?;
+            return plain
+                .deserialize_enum(name, variants, visitor)
+                .map_err(from_json);
+        }
         match self.variant() {
             Some(variant) => visitor.visit_enum(EnumNode(variant)),
             None => self.deserialize_any(visitor),
@@ -194,6 +199,14 @@ fn some(node: Node<'_>) -> Option<Node<'_>> {
         (Type::Option(ty), Value::Option(Some(value))) => Some(Node { ty, value }),
         _ => None,
     }
+}
+
+fn plain(json: &Json) -> Result<serde_json::Value, Error> {
+    serde_json::from_str(json.text()).map_err(from_json)
+}
+
+fn from_json(error: serde_json::Error) -> Error {
+    de::Error::custom(error)
 }
 
 fn mismatch() -> Error {

@@ -2,6 +2,8 @@
 
 import * as fc from "fast-check";
 import type { ScalarType, Type } from "../src/index.js";
+import { canonicalJson } from "../src/values/canonical-json.js";
+import { formatDecimal } from "../src/values/decimal.js";
 
 const int = (bits: number): fc.Arbitrary<number> =>
   fc.integer({ min: -(2 ** (bits - 1)), max: 2 ** (bits - 1) - 1 });
@@ -17,6 +19,23 @@ const canonical = (value: number): number => value + 0;
 
 /** Few characters from all over Unicode, so that texts have common beginnings. */
 const text = fc.string({ unit: fc.constantFrom("a", "b", "\0", "é", "￿", "𐀀", "😀"), maxLength: 30 });
+
+/** Canonical texts of decimals, small ones often. */
+const decimal = fc
+  .tuple(
+    fc.oneof(fc.bigInt({ min: -50n, max: 50n }), fc.bigInt({ min: -(10n ** 38n) + 1n, max: 10n ** 38n - 1n })),
+    fc.oneof(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 38 })),
+  )
+  .map(([mantissa, scale]) => {
+    let [left, places] = [mantissa, scale];
+    for (; places > 0 && left % 10n === 0n; places--) left /= 10n;
+    return formatDecimal({ mantissa: left, scale: places });
+  });
+
+/** What JSON.parse makes of canonical text. */
+const json = fc
+  .jsonValue({ maxDepth: 3 })
+  .map((value) => JSON.parse(canonicalJson(value) ?? "null") as unknown);
 
 export const SCALAR_VALUES: Record<ScalarType, fc.Arbitrary<unknown>> = {
   bool: fc.boolean(),
@@ -39,6 +58,8 @@ export const SCALAR_VALUES: Record<ScalarType, fc.Arbitrary<unknown>> = {
   timestamp: bigInt(64n),
   duration: bigInt(64n),
   uuid: fc.uuid(),
+  decimal,
+  json,
 };
 
 const scalar = fc.constantFrom(...(Object.keys(SCALAR_VALUES) as ScalarType[]));

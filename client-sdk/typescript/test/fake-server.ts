@@ -290,7 +290,11 @@ function pack(type: Type, value: any, out: number[]): void {
     const bytes = Buffer.from(value);
     pack("u32", bytes.length, out);
     for (const byte of bytes) out.push(byte);
-  } else if (typeof type === "string") out.push(...Buffer.from(value.replaceAll("-", ""), "hex"));
+  } else if (type === "decimal") {
+    pack("i128", BigInt(value.replace(".", "")), out);
+    out.push(value.split(".")[1]?.length ?? 0);
+  } else if (type === "json") pack("string", jsonText(value), out);
+  else if (typeof type === "string") out.push(...Buffer.from(value.replaceAll("-", ""), "hex"));
   else if ("option" in type) {
     out.push(value === null ? 1 : 0);
     if (value !== null) pack(type.option, value, out);
@@ -308,6 +312,14 @@ function pack(type: Type, value: any, out: number[]): void {
   }
 }
 
+/** JSON with the members of objects in order. */
+function jsonText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(jsonText).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([name, it]) => `${JSON.stringify(name)}:${jsonText(it)}`).join(",")}}`;
+}
+
 export function packAll(types: Type[], rows: Values[]): Buffer {
   const out: number[] = [];
   for (const row of rows) row.forEach((value, i) => pack(types[i]!, value, out));
@@ -316,7 +328,7 @@ export function packAll(types: Type[], rows: Values[]): Buffer {
 
 /** The JSON of a value, as the table in docs/wire.md has it. */
 export function jsonOf(type: Type, value: any): unknown {
-  if (value === null) return null;
+  if (value === null || type === "json") return value;
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
   if (typeof value === "number" && !Number.isFinite(value)) return String(value);

@@ -3,6 +3,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { toDate, type Type } from "../src/index.js";
+import { canonicalJson } from "../src/values/canonical-json.js";
 import { compileCompare, isEqual } from "../src/values/compare.js";
 import { fromJson, toJson } from "../src/values/json.js";
 import { compileReader, Cursor } from "../src/values/read.js";
@@ -49,6 +50,8 @@ describe("packed values", () => {
     ["bytes", Uint8Array.of(9, 8), [2, 0, 0, 0, 9, 8]],
     ["connection_id", "00".repeat(15) + "ff", [...Array<number>(15).fill(0), 255]],
     ["uuid", "01020304-0506-0708-090a-0b0c0d0e0f10", Array.from({ length: 16 }, (_, i) => i + 1)],
+    ["decimal", "-12.5", [0x83, ...Array<number>(15).fill(0xff), 1]],
+    ["json", { b: 1, a: ["é"] }, [18, 0, 0, 0, ...Buffer.from('{"a":["é"],"b":1}')]],
     ["timestamp", 1_000_000n, [0x40, 0x42, 0x0f, 0, 0, 0, 0, 0]],
     [{ option: "u8" }, 7, [0, 7]],
     [{ option: "u8" }, null, [1]],
@@ -107,6 +110,15 @@ describe("packed values", () => {
     ["bytes", [1], "v: expected bytes, got [1]"],
     [{ list: { option: "bool" } }, [true, null, 1], "v[2]: expected bool, got 1"],
     [{ struct: { name: "P", fields: [{ name: "x", type: "f32" }] } }, { x: "a" }, 'v.x: expected f32, got "a"'],
+    ["decimal", "1.2.3", 'v: expected decimal, got "1.2.3"'],
+    ["decimal", "", 'v: expected decimal, got ""'],
+    ["decimal", "1e38", 'v: expected decimal, got "1e38"'],
+    ["decimal", "1e-39", 'v: expected decimal, got "1e-39"'],
+    ["decimal", NaN, "v: expected decimal, got NaN"],
+    ["json", undefined, "v: expected json, got undefined"],
+    ["json", { a: [NaN] }, "v: expected json"],
+    ["json", { a: 1n }, 'v: expected json, got {"a":"1n"}'],
+    ["json", ["\ud800"], "v: expected json"],
     [shape, "Dot", 'v: expected Shape, got "Dot"'],
     [shape, { tag: "Dot", value: -1 }, "v.Dot: expected u16, got -1"],
   ])("name the place where %o is not met", (type, value, message) => {
@@ -118,6 +130,20 @@ describe("packed values", () => {
     expect(read("u8", write("u8", 5n))).toBe(5);
     expect(read("timestamp", write("timestamp", new Date(12)))).toBe(12_000n);
     expect(Object.is(read("f64", write("f64", -0)), 0)).toBe(true);
+    const decimals = { "+0.50": "0.5", "1e3": "1000", "-0": "0", "5.": "5", ".5": "0.5", "100e-4": "0.01" };
+    for (const [text, canonical] of Object.entries(decimals)) {
+      expect(read("decimal", write("decimal", text))).toBe(canonical);
+    }
+    expect(read("decimal", write("decimal", 1e-7))).toBe("0.0000001");
+    expect(read("decimal", write("decimal", -(10n ** 37n)))).toBe(`-1${"0".repeat(37)}`);
+    const canonical = '{"":[-1e-7,1e+21,null],"😀":"\\u001f\u007f","ﬁ":{}}';
+    expect(canonicalJson(JSON.parse(canonical))).toBe(canonical);
+    expect(canonicalJson({ b: undefined, a: new Date(0), c: -0 })).toBe(
+      '{"a":"1970-01-01T00:00:00.000Z","c":0}',
+    );
+    const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)]);
+    expect(canonicalJson(nested(64))).toBe(`${"[".repeat(64)}1${"]".repeat(64)}`);
+    expect(canonicalJson(nested(65))).toBeUndefined();
     expect(toDate(12_345n).getTime()).toBe(12);
     expect(toDate(-1n).getTime()).toBe(-1);
     expect(toDate(-1000n).getTime()).toBe(-1);
@@ -149,9 +175,22 @@ describe("JSON values", () => {
   });
 });
 
+/** Sign and place of the first digit, then the digits moved to the front of 38. */
+function decimalKey(text: string): number[] {
+  const digits = text.replace(/[-.]/g, "").replace(/^0+/, "");
+  if (digits === "") return [0x80];
+  const isNegative = text.startsWith("-");
+  const place = 40 + digits.length - (text.split(".")[1]?.length ?? 0);
+  const aligned = BigInt(digits.padEnd(38, "0")).toString(16).padStart(32, "0");
+  const bytes = [...Buffer.from(aligned, "hex")];
+  return isNegative
+    ? [0x80 - place, ...bytes.map((byte) => 255 - byte)]
+    : [0x80 + place, ...bytes];
+}
+
 /** The memcomparable form of a value, whose order as bytes is the server's order of values. */
 function memcomparable(type: Type, value: any): number[] {
-  if (value === null) return [0];
+  if (value === null && type !== "json") return [0];
   if (typeof type === "object") {
     if ("option" in type) return [1, ...memcomparable(type.option, value)];
     if ("list" in type) {
@@ -164,8 +203,9 @@ function memcomparable(type: Type, value: any): number[] {
     const payload = type.enum.variants[at]!.type;
     return [at, ...(payload == null ? [] : memcomparable(payload, value.value))];
   }
+  if (type === "decimal") return decimalKey(value);
   const packed = [...packAll([type], [[value]])];
-  if (type === "string" || type === "bytes") {
+  if (type === "string" || type === "bytes" || type === "json") {
     return [...packed.slice(4).flatMap((byte) => (byte === 0 ? [0, 255] : [byte])), 0, 0];
   }
   if (["identity", "connection_id", "uuid"].includes(type)) return packed;

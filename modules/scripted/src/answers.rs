@@ -3,7 +3,8 @@
 use syncline::prelude::*;
 
 use crate::tables::{
-    BookAccess, Everything, EverythingAccess, Reading, ReadingAccess, Shape, WordAccess,
+    BookAccess, Everything, EverythingAccess, PriceAccess, Reading, ReadingAccess, Shape,
+    WordAccess,
 };
 
 /// Returns what it was given.
@@ -138,4 +139,53 @@ pub(crate) fn find_book(
         .into_iter()
         .map(|book| book.map(|book| book.id))
         .collect()
+}
+
+/// What the operations on decimals give; nothing where there is no result.
+#[derive(Type, Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Calculation {
+    sum: Option<Decimal>,
+    difference: Option<Decimal>,
+    product: Option<Decimal>,
+    quotient: Option<Decimal>,
+    remainder: Option<Decimal>,
+}
+
+/// Reckons with two decimals.
+#[reducer]
+pub(crate) fn calculate(_ctx: &Context, one: Decimal, other: Decimal) -> Calculation {
+    Calculation {
+        sum: one.checked_add(other),
+        difference: one.checked_sub(other),
+        product: one.checked_mul(other),
+        quotient: one.checked_div(other),
+        remainder: one.checked_rem(other),
+    }
+}
+
+/// The value at the end of a path of names and positions, with what it is beside it.
+#[reducer]
+pub(crate) fn json_at(_ctx: &Context, json: Json, path: Vec<String>) -> Result<Json, String> {
+    let mut value = json.view();
+    for step in &path {
+        let found = match step.parse() {
+            Ok(position) => value.at(position),
+            Err(_) => value.get(step),
+        };
+        value = found.ok_or_else(|| format!("nothing at `{step}`"))?;
+    }
+    let kind = Json::try_from(format!("{:?}", value.kind()).as_str());
+    let members = [
+        ("value", value.to_json()),
+        ("kind", kind.map_err(|e| e.to_string())?),
+    ];
+    Json::object(members).map_err(|error| error.to_string())
+}
+
+/// Names of the prices of a rate whose amount is in a range, in order of the amount.
+#[reducer]
+pub(crate) fn prices_between(ctx: &Context, low: Decimal, high: Decimal) -> Vec<String> {
+    let prices = ctx.db().price();
+    let found = prices.by_amount().range(Some(low)..=Some(high));
+    found.map(|price| price.name).collect()
 }

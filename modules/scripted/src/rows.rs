@@ -3,8 +3,8 @@
 use syncline::prelude::*;
 
 use crate::tables::{
-    Book, BookAccess, Everything, EverythingAccess, Pair, PairAccess, Reading, ReadingAccess,
-    Secret, SecretAccess, Tiny, TinyAccess, Word, WordAccess,
+    Book, BookAccess, Everything, EverythingAccess, Pair, PairAccess, Price, PriceAccess, Reading,
+    ReadingAccess, Secret, SecretAccess, Tiny, TinyAccess, Word, WordAccess,
 };
 
 /// `insert_..`, `update_..`, `upsert_..` and `delete_..` for a table.
@@ -46,6 +46,8 @@ write_reducers!(word Word insert_word update_word upsert_word delete_word(word: 
 write_reducers!(book Book insert_book update_book upsert_book delete_book(id: u32));
 write_reducers!(reading Reading insert_reading update_reading upsert_reading
     delete_reading(id: u64));
+write_reducers!(price Price insert_price update_price upsert_price
+    delete_price(rate: Decimal, name: String));
 write_reducers!(secret Secret insert_secret update_secret upsert_secret
     delete_secret(owner: Identity));
 

@@ -70,6 +70,8 @@ pub(crate) struct Everything {
     pub(crate) v_timestamp: Timestamp,
     pub(crate) v_duration: Duration,
     pub(crate) v_uuid: Uuid,
+    pub(crate) v_decimal: Decimal,
+    pub(crate) v_json: Json,
     pub(crate) v_option: Option<i32>,
     pub(crate) v_list: Vec<String>,
     pub(crate) v_struct: Point,
@@ -147,6 +149,23 @@ pub(crate) struct Reading {
     /// Floats sort too.
     #[index(ordered)]
     pub(crate) level: f64,
+}
+
+/// Exact amounts, in order and as a key, beside JSON.
+#[table(public, primary_key(rate, name))]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Price {
+    /// First in the key.
+    pub(crate) rate: Decimal,
+    /// Second in the key.
+    pub(crate) name: String,
+    /// In order.
+    #[index(ordered)]
+    pub(crate) amount: Option<Decimal>,
+    /// Anything.
+    pub(crate) terms: Json,
+    /// Anything, or nothing.
+    pub(crate) note: Option<Json>,
 }
 
 /// A table that clients do not see.

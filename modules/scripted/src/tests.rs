@@ -46,6 +46,8 @@ fn everything() -> Everything {
         v_timestamp: Timestamp::from_micros(-1),
         v_duration: Duration::from_secs(-5),
         v_uuid: Uuid([5; 16]),
+        v_decimal: Decimal::MIN,
+        v_json: Json::parse(r#"{"b": 1.50, "a": ["\u00e9"]}"#).expect("JSON"),
         v_option: None,
         v_list: vec![String::new(), "x".to_owned()],
         v_struct: point.clone(),

@@ -69,6 +69,7 @@ fn hint_for(name: &str) -> Option<&'static str> {
         }
         "HashSet" | "BTreeSet" => "use a Vec, or a table with one row per entry",
         "SystemTime" | "Instant" => "use Timestamp; ctx.timestamp() is now",
+        "BigDecimal" => "use Decimal",
         "Box" | "Rc" | "Arc" | "Cow" => "use the owned value itself",
         _ => return None,
     })

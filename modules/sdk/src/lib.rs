@@ -46,6 +46,7 @@
 //! - [`Index`]: what a secondary index answers: equality, prefixes, ranges, in both directions.
 //! - [`reducer`] and [`Context`]: who called, when, the tables, and randomness that can be replayed.
 //! - [`Type`](macro@Type): structs and enums of your own as columns, parameters and results.
+//! - [`Decimal`]: exact decimal numbers, for money; [`Json`]: what has no shape of its own.
 //! - [`log`]: lines in the module's log.
 //! - [`testing`] (not in wasm): run reducers in plain `cargo test`, against tables in memory.
 //!
@@ -76,7 +77,9 @@ pub use guest::query::{Query, QueryError, QueryRow, Value};
 pub use guest::registry::schema;
 pub use packed::Packed;
 pub use random::Random;
-pub use syncline_protocol::{ConnectionId, Identity};
+pub use syncline_protocol::decimal::NotADecimal;
+pub use syncline_protocol::json_text::{JsonError, JsonKind, JsonRef};
+pub use syncline_protocol::{ConnectionId, Decimal, Identity, Json};
 pub use syncline_sdk_macros::{Type, reducer, table, view};
 pub use table::error::WriteError;
 pub use table::index::Index;
@@ -89,7 +92,7 @@ pub use uuid::Uuid;
 pub mod prelude {
     pub use crate::log;
     pub use crate::{
-        ConnectionId, Context, Db, Duration, Identity, QueryError, Timestamp, Type, Uuid,
+        ConnectionId, Context, Db, Decimal, Duration, Identity, Json, QueryError, Timestamp, Type, Uuid,
         WriteError, reducer, table, view,
     };
 }

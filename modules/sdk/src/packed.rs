@@ -6,7 +6,7 @@ use std::sync::Arc;
 use syncline_protocol::packed::{DEPTH_MAX, Reader, put_sized};
 use syncline_protocol::value::{canonical_f32, canonical_f64};
 use syncline_protocol::{
-    CodecError, ConnectionId, EnumType, Field, Identity, StructType, Type, Variant,
+    CodecError, ConnectionId, Decimal, EnumType, Field, Identity, Json, StructType, Type, Variant,
 };
 
 #[cfg(test)]
@@ -20,7 +20,7 @@ mod tests;
     message = "`{Self}` cannot be the type of a column, a parameter or a result",
     label = "not a Syncline type",
     note = "Syncline types are bool, i8 to i128, u8 to u128, f32, f64, String, Vec<u8>, Identity, \
-            ConnectionId, Timestamp, Duration, Uuid, Option<T>, Vec<T>, and tables",
+            ConnectionId, Timestamp, Duration, Uuid, Decimal, Json, Option<T>, Vec<T>, and tables",
     note = "for a struct or an enum of your own: #[derive(syncline::Type)]"
 )]
 pub trait Packed: Sized {
@@ -237,6 +237,40 @@ impl Packed for ConnectionId {
     #[inline]
     fn take(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(Self(reader.array()?))
+    }
+}
+
+impl Packed for Decimal {
+    fn ty() -> Type {
+        Type::Decimal
+    }
+
+    #[inline]
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_packed());
+    }
+
+    #[inline]
+    fn take(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Self::from_packed(reader.array()?)
+    }
+}
+
+impl Packed for Json {
+    fn ty() -> Type {
+        Type::Json
+    }
+
+    #[inline]
+    fn put(&self, out: &mut Vec<u8>) {
+        put_sized(self.text().as_bytes(), out);
+    }
+
+    /// The host checks what it hands over, rows and arguments alike.
+    #[inline]
+    fn take(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let text = core::str::from_utf8(reader.sized()?).map_err(|_| CodecError::NotUtf8)?;
+        Ok(Self::from_trusted(text))
     }
 }
 

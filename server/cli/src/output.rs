@@ -69,7 +69,7 @@ impl Grid {
 fn is_number(ty: &Type) -> bool {
     match ty {
         Type::Option(inner) => is_number(inner),
-        Type::F32 | Type::F64 | Type::Duration => true,
+        Type::F32 | Type::F64 | Type::Duration | Type::Decimal => true,
         ty => ty.is_integer(),
     }
 }
@@ -77,6 +77,7 @@ fn is_number(ty: &Type) -> bool {
 /// A value for a person's eyes: times as dates, texts without quotes, nothing that moves the cursor.
 pub(crate) fn cell(ty: &Type, value: &Value) -> String {
     match (ty, value) {
+        (Type::Json, value) => printable(&value.to_string()),
         (_, Value::Null) => "NULL".to_owned(),
         (Type::Option(inner), value) => cell(inner, value),
         (Type::Timestamp, Value::String(micros)) => {

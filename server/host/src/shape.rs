@@ -93,7 +93,7 @@ impl IndexShape {
 /// Length of the values of a type, if any bytes of that length are a value.
 fn plain_len(ty: &Type) -> Option<usize> {
     match ty {
-        Type::Bool | Type::Struct(_) | Type::Enum(_) => None,
+        Type::Bool | Type::Decimal | Type::Struct(_) | Type::Enum(_) => None,
         other => other.fixed_len(),
     }
 }

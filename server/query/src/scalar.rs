@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use syncline_protocol::{Decimal, Type};
 use syncline_protocol::packed::put_sized;
 use syncline_protocol::value::{canonical_f32, canonical_f64};
+use syncline_protocol::{Decimal, Type};
 
 /// A value of any type. All integers, times among them, are one kind, so they compare with each
 /// other whatever their width.

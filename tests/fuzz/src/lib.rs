@@ -41,7 +41,7 @@ fn next(input: &mut &[u8]) -> u8 {
 }
 
 fn type_from(input: &mut &[u8], depth: usize) -> Type {
-    let kinds = if depth < DEPTH_MAX { 24 } else { 20 };
+    let kinds = if depth < DEPTH_MAX { 26 } else { 22 };
     match next(input) % kinds {
         0 => Type::Bool,
         1 => Type::I8,
@@ -63,12 +63,14 @@ fn type_from(input: &mut &[u8], depth: usize) -> Type {
         17 => Type::Timestamp,
         18 => Type::Duration,
         19 => Type::Uuid,
-        20 => match type_from(input, depth + 1) {
+        20 => Type::Decimal,
+        21 => Type::Json,
+        22 => match type_from(input, depth + 1) {
             nested @ Type::Option(_) => nested,
             inner => Type::option(inner),
         },
-        21 => Type::list(type_from(input, depth + 1)),
-        22 => {
+        23 => Type::list(type_from(input, depth + 1)),
+        24 => {
             let count = 1 + next(input) % 3;
             let fields = (0..count).map(|position| Field {
                 name: format!("f{position}"),

@@ -40,6 +40,9 @@ fuzz_target!(|input: &[u8]| {
     let all: Vec<u16> = (0..types.len() as u16).collect();
     layout.project(bytes, &all, &mut projected);
     assert_eq!(projected, bytes);
+    if !values.iter().all(is_told_apart) {
+        return;
+    }
     for (position, (ty, value)) in types.iter().zip(&values).enumerate() {
         let column = layout.column(&canonical, position);
         let json = json::encode(ty, value);
@@ -48,3 +51,16 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(back, column);
     }
 });
+
+/// Whether JSON holds the value: it cannot tell a JSON null in an option from nothing.
+fn is_told_apart(value: &Value) -> bool {
+    match value {
+        Value::Option(Some(inner)) => match &**inner {
+            Value::Json(json) => json.text() != "null",
+            other => is_told_apart(other),
+        },
+        Value::List(values) | Value::Struct(values) => values.iter().all(is_told_apart),
+        Value::Enum(_, Some(carried)) => is_told_apart(carried),
+        _ => true,
+    }
+}

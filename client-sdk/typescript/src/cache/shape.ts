@@ -191,6 +191,6 @@ export class ResultShape {
 
 /** Whether equal values of the type are the same key of a Map. */
 function comparesByValue(type: Type): boolean {
-  if (typeof type === "string") return type !== "bytes";
+  if (typeof type === "string") return type !== "bytes" && type !== "json";
   return "option" in type && comparesByValue(type.option);
 }

@@ -1,5 +1,7 @@
 /** The order of values on the server, for results that are sorted: NULL first, NaN last. */
 
+import { canonicalJson } from "./canonical-json.js";
+import { compareDecimals } from "./decimal.js";
 import type { Type } from "./types.js";
 
 export type Compare = (a: unknown, b: unknown) => number;
@@ -46,6 +48,9 @@ function listOf(inner: Compare): Compare {
 export function compileCompare(type: Type): Compare {
   if (type === "f32" || type === "f64") return float;
   if (type === "string") return text;
+  // No order that means anything, but a result can have JSON in its key, which settles ties.
+  if (type === "json") return (a, b) => text(canonicalJson(a), canonicalJson(b));
+  if (type === "decimal") return (a, b) => compareDecimals(a as string, b as string);
   if (type === "bytes") return listOf(simple);
   // Booleans, numbers, bigints; and hex text of one length, which sorts like its bytes.
   if (typeof type === "string") return simple;

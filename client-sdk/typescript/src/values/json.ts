@@ -1,6 +1,6 @@
 /**
  * Values in JSON: integers of 64 bits and more as decimal strings, bytes as base64, ids as hex, NaN and
- * infinities as strings, an enum as its variant's name or an object with that one member.
+ * infinities as strings, decimals as text, JSON as it is, an enum as its variant's name or an object with that one member.
  */
 
 import { fromBase64, toBase64 } from "./text.js";
@@ -38,6 +38,7 @@ function scalarFromJson(type: ScalarType, json: unknown): unknown {
 
 /** The JSON of a value that {@link writeValue} accepts for the type. */
 export function toJson(type: Type, value: unknown): unknown {
+  if (type === "json") return value;
   if (typeof type === "string") return scalarToJson(value);
   if ("option" in type) return value == null ? null : toJson(type.option, value);
   if ("list" in type) return (value as unknown[]).map((item) => toJson(type.list, item));

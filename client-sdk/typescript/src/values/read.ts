@@ -6,6 +6,7 @@
  */
 
 import type { Type } from "./types.js";
+import { formatDecimal } from "./decimal.js";
 import { toHex, toUuid } from "./text.js";
 
 /** A position in packed bytes. */
@@ -79,6 +80,7 @@ const wide = (high: (at: number, view: DataView) => bigint): Reader => (c) => {
   const at = c.skip(16);
   return (high(at + 8, c.view) << 64n) | c.view.getBigUint64(at, true);
 };
+const i128 = wide((at, view) => view.getBigInt64(at, true));
 const id = (length: number): Reader => (c) => toHex(c.take(length));
 
 const SCALARS: Record<Extract<Type, string>, Reader> = {
@@ -87,7 +89,7 @@ const SCALARS: Record<Extract<Type, string>, Reader> = {
   i16: (c) => c.view.getInt16(c.skip(2), true),
   i32: (c) => c.view.getInt32(c.skip(4), true),
   i64,
-  i128: wide((at, view) => view.getBigInt64(at, true)),
+  i128,
   u8: (c) => c.u8(),
   u16: (c) => c.view.getUint16(c.skip(2), true),
   u32: (c) => c.u32(),
@@ -102,6 +104,8 @@ const SCALARS: Record<Extract<Type, string>, Reader> = {
   timestamp: i64,
   duration: i64,
   uuid: (c) => toUuid(c.take(16)),
+  decimal: (c) => formatDecimal({ mantissa: i128(c) as bigint, scale: tag(c, 39) }),
+  json: (c) => JSON.parse(readText(c.sized())) as unknown,
 };
 
 function tag(cursor: Cursor, count: number): number {

@@ -23,7 +23,9 @@ export type ScalarType =
   | "connection_id"
   | "timestamp"
   | "duration"
-  | "uuid";
+  | "uuid"
+  | "decimal"
+  | "json";
 
 export type Type =
   | ScalarType

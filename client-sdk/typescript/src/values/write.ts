@@ -3,6 +3,8 @@
  * and what was expected there.
  */
 
+import { canonicalJson } from "./canonical-json.js";
+import { parseDecimal } from "./decimal.js";
 import { typeName, type Field, type ScalarType, type Type } from "./types.js";
 import { GrowingBytes } from "./growing-bytes.js";
 import { fromHex } from "./text.js";
@@ -117,6 +119,16 @@ function writeScalar(type: ScalarType, value: unknown, path: string, out: Packed
     return out.u8(value ? 1 : 0);
   } else if (type === "string" && typeof value === "string") {
     return out.sized(UTF8.encode(value));
+  } else if (type === "decimal") {
+    const decimal = isDecimalLike(value) ? parseDecimal(String(value)) : undefined;
+    if (decimal) {
+      out.u64(decimal.mantissa);
+      out.u64(decimal.mantissa >> 64n);
+      return out.u8(decimal.scale);
+    }
+  } else if (type === "json") {
+    const text = canonicalJson(value);
+    if (text !== undefined) return out.sized(UTF8.encode(text));
   } else if (type === "bytes" && value instanceof Uint8Array) {
     return out.sized(value);
   } else if (typeof value === "number") {
@@ -125,6 +137,11 @@ function writeScalar(type: ScalarType, value: unknown, path: string, out: Packed
     if (type === "f64") return out.f64(value + 0);
   }
   throw new ValueError(path, type, value);
+}
+
+/** A number stands for the digits that it is written with. */
+function isDecimalLike(value: unknown): value is string | number | bigint {
+  return typeof value === "string" || typeof value === "number" || typeof value === "bigint";
 }
 
 /** The integer that a number, a bigint or (for times) a Date stands for, if it is in range. */

@@ -2,7 +2,7 @@ use core::fmt::Debug;
 
 use syncline_protocol::packed::{self, Reader};
 use syncline_protocol::value::{NAN_F32, NAN_F64};
-use syncline_protocol::{ConnectionId, Identity, Type, Value};
+use syncline_protocol::{ConnectionId, Decimal, Identity, Json, Type, Value};
 
 use super::Packed;
 use crate::{Duration, Timestamp, Uuid};
@@ -43,6 +43,18 @@ fn check<T: Packed + PartialEq + Debug>(rust: &T, value: &Value) {
             "{len} bytes of {rust:?}"
         );
     }
+}
+
+#[test]
+fn decimals_and_json() {
+    for text in ["0", "-12.5", "99999999999999999999999999999999999999"] {
+        let decimal: Decimal = text.parse().expect("a decimal");
+        check(&decimal, &Value::Decimal(decimal));
+    }
+    let json = Json::parse(r#"{"b": [1, "\u00e9"], "a": null}"#).expect("JSON");
+    check(&json, &Value::Json(json.clone()));
+    let some = Some(json.clone());
+    check(&some, &Value::Option(Some(Box::new(Value::Json(json)))));
 }
 
 #[test]

@@ -190,10 +190,16 @@ impl Writer {
             | Type::U32
             | Type::F32
             | Type::F64 => "number",
-            Type::String | Type::Identity | Type::ConnectionId | Type::Uuid => "string",
+            Type::String | Type::Identity | Type::ConnectionId | Type::Uuid | Type::Decimal => {
+                "string"
+            }
+            Type::Json => "unknown",
             Type::Bytes => "Uint8Array",
+            // It has null in it.
+            Type::Option(inner) if **inner == Type::Json => "unknown",
             Type::Option(inner) => return format!("{} | null", self.type_name(inner)),
-            Type::List(inner) if matches!(**inner, Type::Option(_)) => {
+            Type::List(inner) if matches!(&**inner, Type::Option(inner) if **inner != Type::Json) =>
+            {
                 return format!("({})[]", self.type_name(inner));
             }
             Type::List(inner) => return format!("{}[]", self.type_name(inner)),

@@ -84,6 +84,9 @@ fn types() -> Vec<Type> {
         Type::Timestamp,
         Type::Uuid,
         Type::I128,
+        Type::Decimal,
+        Type::option(Type::Decimal),
+        Type::Json,
         Type::option(Type::F32),
         Type::list(Type::U16),
         Type::Struct(Arc::new(pair)),
@@ -109,12 +112,13 @@ fn a_table(name: &str, choices: &mut Choices<'_>) -> TableDef {
         .zip(types.iter().cloned())
         .collect();
     let mut primary_key = choices.some_of(count, 3);
-    primary_key.retain(|&c| !matches!(types[usize::from(c)], Type::Option(_)));
+    primary_key.retain(|&c| !matches!(types[usize::from(c)], Type::Option(_) | Type::Json));
     if primary_key.is_empty() {
         primary_key.push(count as u16);
         columns.push((&names[count], Type::U8));
     }
     let mut def = table(name, &columns, &primary_key);
+    let ty = |at: u16| &columns[usize::from(at)].1;
     def.indexes = (0..choices.below(5))
         .map(|number| IndexDef {
             name: format!("i{number}"),
@@ -122,6 +126,7 @@ fn a_table(name: &str, choices: &mut Choices<'_>) -> TableDef {
             kind: choices.pick(&[IndexKind::Hash, IndexKind::Ordered]),
             unique: choices.below(3) == 0,
         })
+        .filter(|index: &IndexDef| index.columns.iter().all(|&at| *ty(at) != Type::Json))
         .collect();
     let is_alone = |at: &u16| {
         let unique = def.indexes.iter().filter(|index| index.unique);
@@ -182,6 +187,14 @@ pub(super) fn value(ty: &Type, choices: &mut Choices<'_>) -> Value {
         Type::ConnectionId => Value::ConnectionId(ConnectionId([choices.pick(&[0, 1, 255]); 16])),
         Type::Timestamp => Value::Timestamp(choices.pick(&small)),
         Type::Uuid => Value::Uuid([choices.pick(&[0, 7, 255]); 16]),
+        Type::Decimal => {
+            let texts = ["0", "0.1", "1", "1e20", "-1", "-0.1", "-12.50", "1e-38"];
+            Value::Decimal(choices.pick(&texts).parse().unwrap())
+        }
+        Type::Json => {
+            let texts = ["null", "1", r#"{"b":[],"a":"x"}"#, r#"["\u0000",1e300]"#];
+            Value::Json(choices.pick(&texts).parse().unwrap())
+        }
         Type::Option(inner) => {
             let inner = (choices.below(3) > 0).then(|| Box::new(value(inner, choices)));
             Value::Option(inner)
