@@ -16,7 +16,7 @@ pub enum JsonKind {
     Null,
     Bool,
     Number,
-    String,
+    Text,
     Array,
     Object,
 }
@@ -52,7 +52,7 @@ impl<'a> JsonRef<'a> {
         match self.0.as_bytes().first() {
             Some(b'{') => JsonKind::Object,
             Some(b'[') => JsonKind::Array,
-            Some(b'"') => JsonKind::String,
+            Some(b'"') => JsonKind::Text,
             Some(b't' | b'f') => JsonKind::Bool,
             Some(b'-' | b'0'..=b'9') => JsonKind::Number,
             _ => JsonKind::Null,
@@ -92,7 +92,7 @@ impl<'a> JsonRef<'a> {
     /// The text of the string, if it is one; copied only if it has escapes.
     #[must_use]
     pub fn as_str(self) -> Option<Cow<'a, str>> {
-        if self.kind() != JsonKind::String {
+        if self.kind() != JsonKind::Text {
             return None;
         }
         let inside = self.0.get(1..self.0.len() - 1)?;
@@ -104,7 +104,7 @@ impl<'a> JsonRef<'a> {
     pub fn to_text(self) -> Option<Cow<'a, str>> {
         match self.kind() {
             JsonKind::Null => None,
-            JsonKind::String => self.as_str(),
+            JsonKind::Text => self.as_str(),
             _ => Some(Cow::Borrowed(self.0)),
         }
     }

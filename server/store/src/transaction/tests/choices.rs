@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use syncline_protocol::{
-    ConnectionId, EnumType, Field, Identity, IndexDef, IndexKind, StructType, TableDef, Type,
-    Value, Variant,
+    ConnectionId, Decimal, EnumType, Field, Identity, IndexDef, IndexKind, Json, StructType,
+    TableDef, Type, Value, Variant,
 };
 
 use crate::schema::tests::fixtures::table;
@@ -138,6 +138,26 @@ fn a_table(name: &str, choices: &mut Choices<'_>) -> TableDef {
     def
 }
 
+const TEXTS: [&str; 7] = [
+    "",
+    "a",
+    "a\0",
+    "a\0b",
+    "b",
+    "ü",
+    "long enough to be kept on the heap",
+];
+
+fn decimal(choices: &mut Choices<'_>) -> Decimal {
+    let texts = ["0", "0.1", "1", "1e20", "-1", "-0.1", "-12.50", "1e-38"];
+    choices.pick(&texts).parse().unwrap()
+}
+
+fn json(choices: &mut Choices<'_>) -> Json {
+    let texts = ["null", "1", r#"{"b":[],"a":"x"}"#, r#"["\u0000",1e300]"#];
+    choices.pick(&texts).parse().unwrap()
+}
+
 /// A value of a small domain, so that keys meet.
 pub(super) fn value(ty: &Type, choices: &mut Choices<'_>) -> Value {
     let small = [0_i64, 1, 2, 3, 4, 5, 6, 7, -1, -2];
@@ -149,15 +169,6 @@ pub(super) fn value(ty: &Type, choices: &mut Choices<'_>) -> Value {
         f64::NAN,
         f64::INFINITY,
         f64::NEG_INFINITY,
-    ];
-    let texts = [
-        "",
-        "a",
-        "a\0",
-        "a\0b",
-        "b",
-        "ü",
-        "long enough to be kept on the heap",
     ];
     match ty {
         Type::Bool => Value::Bool(choices.below(2) == 1),
@@ -174,7 +185,7 @@ pub(super) fn value(ty: &Type, choices: &mut Choices<'_>) -> Value {
         Type::String => match choices.below(10) {
             7 => Value::String("y".repeat(700)),
             8 => Value::String("z".repeat(2500)),
-            which => Value::String(texts[which % texts.len()].to_owned()),
+            which => Value::String(TEXTS[which % TEXTS.len()].to_owned()),
         },
         Type::Bytes => Value::Bytes(choices.pick(&[
             vec![],
@@ -187,14 +198,8 @@ pub(super) fn value(ty: &Type, choices: &mut Choices<'_>) -> Value {
         Type::ConnectionId => Value::ConnectionId(ConnectionId([choices.pick(&[0, 1, 255]); 16])),
         Type::Timestamp => Value::Timestamp(choices.pick(&small)),
         Type::Uuid => Value::Uuid([choices.pick(&[0, 7, 255]); 16]),
-        Type::Decimal => {
-            let texts = ["0", "0.1", "1", "1e20", "-1", "-0.1", "-12.50", "1e-38"];
-            Value::Decimal(choices.pick(&texts).parse().unwrap())
-        }
-        Type::Json => {
-            let texts = ["null", "1", r#"{"b":[],"a":"x"}"#, r#"["\u0000",1e300]"#];
-            Value::Json(choices.pick(&texts).parse().unwrap())
-        }
+        Type::Decimal => Value::Decimal(decimal(choices)),
+        Type::Json => Value::Json(json(choices)),
         Type::Option(inner) => {
             let inner = (choices.below(3) > 0).then(|| Box::new(value(inner, choices)));
             Value::Option(inner)
