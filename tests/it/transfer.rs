@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value as Json, json};
 use syncline_protocol::{
-    EnumType, Field, IndexDef, IndexKind, StructType, TableDef, Type, Value, Variant,
+    Decimal, EnumType, Field, IndexDef, IndexKind, StructType, TableDef, Type, Value, Variant,
     json as wire_json,
 };
 use syncline_store::{Options, RealDisk};
@@ -39,6 +39,8 @@ fn types() -> Vec<Type> {
         Type::Timestamp,
         Type::Duration,
         Type::Uuid,
+        Type::Decimal,
+        Type::Json,
     ];
     let mut types = scalars.to_vec();
     types.extend(scalars.map(Type::option));
@@ -134,6 +136,21 @@ fn value_of(ty: &Type) -> BoxedStrategy<Value> {
         Type::Timestamp => any::<i64>().prop_map(Value::Timestamp).boxed(),
         Type::Duration => any::<i64>().prop_map(Value::Duration).boxed(),
         Type::Uuid => any::<[u8; 16]>().prop_map(Value::Uuid).boxed(),
+        Type::Decimal => (-10_i128.pow(37)..10_i128.pow(37), 0..=38_u8)
+            .prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale).expect("of 37 digits"))
+            .prop_map(Value::Decimal)
+            .boxed(),
+        Type::Json => proptest::sample::select(vec![
+            "true",
+            "-1.5e+300",
+            "\"\"",
+            "\"null\"",
+            "\"a,\\\"b\\\"\\n\"",
+            "[]",
+            "{\"\":[null,{\"é\":1}]}",
+        ])
+        .prop_map(|text| Value::Json(text.parse().expect("it is JSON")))
+        .boxed(),
         Type::Option(inner) => proptest::option::of(value_of(inner))
             .prop_map(|value| Value::Option(value.map(Box::new)))
             .boxed(),

@@ -130,6 +130,7 @@ impl<'a> Scalar<'a> {
             Self::Int(value) => Scalar::Int(value),
             Self::Huge(value) => Scalar::Huge(value),
             Self::Float(value) => Scalar::Float(value),
+            Self::Decimal(value) => Scalar::Decimal(value),
             Self::Bytes(bytes) => Scalar::Bytes(Cow::Owned(bytes.into_owned())),
         }
     }

@@ -5,7 +5,7 @@
 //! | string | the text |
 //! | bool, numbers, times, bytes, ids | what JSON has, without quotes |
 //! | enum | the variant's name; JSON if it carries a value |
-//! | list, struct | JSON |
+//! | Json, list, struct | JSON |
 //! | option | nothing for NULL; a value as above, with a backslash before one that is empty or begins with one |
 //!
 //! So in a column that may be NULL an empty cell is NULL and `\` is the empty text. Whether a cell stood in
@@ -39,7 +39,7 @@ pub(crate) fn write(
 }
 
 fn write_value(ty: &Type, reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
-    if let Type::String = ty {
+    if let Type::String | Type::Json = ty {
         out.extend_from_slice(reader.sized()?);
         return Ok(());
     }
@@ -80,7 +80,7 @@ fn read_value(ty: &Type, cell: &str, out: &mut Vec<u8>) -> Result<(), String> {
             Ok(number) if number.is_finite() => number.into(),
             _ => text(),
         },
-        Type::List(_) | Type::Struct(_) => of_json(ty, cell)?,
+        Type::Json | Type::List(_) | Type::Struct(_) => of_json(ty, cell)?,
         Type::Enum(_) if cell.starts_with('{') => of_json(ty, cell)?,
         _ => text(),
     };

@@ -50,6 +50,21 @@ fn values_and_their_cells() {
         (Type::Bool, Value::Bool(true), "true"),
         (Type::U64, Value::U64(u64::MAX), "18446744073709551615"),
         (
+            Type::Decimal,
+            Value::Decimal("-1.50".parse().unwrap()),
+            "-1.5",
+        ),
+        (
+            Type::Json,
+            Value::Json(r#""null""#.parse().unwrap()),
+            r#""null""#,
+        ),
+        (
+            Type::option(Type::Json),
+            some(Value::Json("{}".parse().unwrap())),
+            "{}",
+        ),
+        (
             Type::I128,
             Value::I128(i128::MIN),
             "-170141183460469231731687303715884105728",
