@@ -92,8 +92,8 @@ pub use uuid::Uuid;
 pub mod prelude {
     pub use crate::log;
     pub use crate::{
-        ConnectionId, Context, Db, Decimal, Duration, Identity, Json, QueryError, Timestamp, Type, Uuid,
-        WriteError, reducer, table, view,
+        ConnectionId, Context, Db, Decimal, Duration, Identity, Json, QueryError, Timestamp, Type,
+        Uuid, WriteError, reducer, table, view,
     };
 }
 

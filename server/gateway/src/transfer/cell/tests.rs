@@ -50,21 +50,6 @@ fn values_and_their_cells() {
         (Type::Bool, Value::Bool(true), "true"),
         (Type::U64, Value::U64(u64::MAX), "18446744073709551615"),
         (
-            Type::Decimal,
-            Value::Decimal("-1.50".parse().unwrap()),
-            "-1.5",
-        ),
-        (
-            Type::Json,
-            Value::Json(r#""null""#.parse().unwrap()),
-            r#""null""#,
-        ),
-        (
-            Type::option(Type::Json),
-            some(Value::Json("{}".parse().unwrap())),
-            "{}",
-        ),
-        (
             Type::I128,
             Value::I128(i128::MIN),
             "-170141183460469231731687303715884105728",
@@ -104,6 +89,15 @@ fn values_and_their_cells() {
     for (ty, value, expected) in cases {
         assert_eq!(cell(&ty, &value), expected, "{ty}");
     }
+}
+
+#[test]
+fn decimals_and_json_and_their_cells() {
+    let json = |text: &str| Value::Json(text.parse().unwrap());
+    let decimal = Value::Decimal("-1.50".parse().unwrap());
+    assert_eq!(cell(&Type::Decimal, &decimal), "-1.5");
+    assert_eq!(cell(&Type::Json, &json("\"null\"")), "\"null\"");
+    assert_eq!(cell(&Type::option(Type::Json), &some(json("{}"))), "{}");
 }
 
 #[test]
