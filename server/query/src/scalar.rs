@@ -163,6 +163,11 @@ impl<'a> Scalar<'a> {
                 out.push(5);
                 put_sized(bytes, out);
             }
+            // They compare with decimals alone.
+            Self::Decimal(value) => {
+                out.push(6);
+                out.extend_from_slice(&value.to_packed());
+            }
         }
     }
 

@@ -62,6 +62,7 @@ fn write_exactly(value: &Scalar<'_>, ty: &Type, out: &mut Vec<u8>) -> bool {
         Scalar::Huge(_) => kind == Kind::U128,
         Scalar::Bool(_) => kind == Kind::Bool,
         Scalar::Float(_) => matches!(kind, Kind::F32 | Kind::F64),
+        Scalar::Decimal(_) => kind == Kind::Decimal,
         Scalar::Bytes(_) => matches!(kind, Kind::Sized | Kind::Raw),
     };
     if fits {
@@ -73,7 +74,7 @@ fn write_exactly(value: &Scalar<'_>, ty: &Type, out: &mut Vec<u8>) -> bool {
 fn is_whole(kind: Kind) -> bool {
     !matches!(
         kind,
-        Kind::Bool | Kind::F32 | Kind::F64 | Kind::Sized | Kind::Raw
+        Kind::Bool | Kind::F32 | Kind::F64 | Kind::Decimal | Kind::Sized | Kind::Raw
     )
 }
 
