@@ -100,6 +100,17 @@ pub const SLOW_CLIENT_MS_MAX: u64 = 10_000;
 pub const HELLO_MS_MAX: u64 = 5_000;
 /// Commands that wait for the engine of a database.
 pub const INBOX_COMMANDS_MAX: usize = 16_384;
+/// Bytes of the messages that wait for it: a thousand calls with arguments of megabytes are too many.
+pub const INBOX_BYTES_MAX: usize = 64 << 20;
+/// Commands of one connection among them; more stop its reading.
+pub const CONNECTION_COMMANDS_MAX: usize = 1024;
+/// Bytes of the messages of one connection among them; more stop its reading.
+pub const CONNECTION_COMMAND_BYTES_MAX: usize = 8 << 20;
+/// Commands that wait for their turn because they, or one before them, call a slow reducer; more calls of
+/// such reducers are refused.
+pub const DEFERRED_COMMANDS_MAX: usize = 4096;
+/// Bytes of the messages of those.
+pub const DEFERRED_BYTES_MAX: usize = 16 << 20;
 /// Commands of one `Engine::step`.
 pub const STEP_COMMANDS_MAX: usize = 1024;
 /// Bytes of the commit log that are written but not yet durable; more stop the engine.
@@ -158,4 +169,8 @@ const _: () = assert!(
 const _: () = assert!(
     2 * CALL_WRITE_BYTES_MAX < LOG_RECORD_BYTES_MAX,
     "a record holds a transaction"
+);
+const _: () = assert!(
+    DEFERRED_COMMANDS_MAX < INBOX_COMMANDS_MAX && DEFERRED_BYTES_MAX < INBOX_BYTES_MAX,
+    "slow calls leave room for others"
 );

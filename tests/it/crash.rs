@@ -1,14 +1,14 @@
 //! Power cuts, on a disk that loses what was not synced: an engine with a bank on it lives many short
 //! lives. What was confirmed is there, what was not is there once or not at all, and nothing by half.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use syncline_engine::{
-    Answer, CallArgs, Command, Effects, Engine, LogWriter, MemoryDisk, Options, Origin, Publish,
-    QueryText, Settings, Ticket,
+    Answer, CallArgs, Command, Effects, Engine, Inbox, LogWriter, MemoryDisk, Options, Origin,
+    Publish, QueryText, Settings, Ticket,
 };
 use syncline_protocol::{ErrorCode, Identity};
 use syncline_store::disk::Fault;
@@ -52,7 +52,7 @@ struct Outside {
 struct Life {
     engine: Engine,
     writer: LogWriter,
-    inbox: VecDeque<Command>,
+    inbox: Inbox,
     answers: BTreeMap<u64, Answer>,
     now: i64,
 }
@@ -74,7 +74,7 @@ impl Life {
             Ok(opened) => Ok(Self {
                 engine: opened.engine,
                 writer: opened.writer,
-                inbox: VecDeque::new(),
+                inbox: Inbox::default(),
                 answers: BTreeMap::new(),
                 now,
             }),
@@ -104,7 +104,7 @@ impl Life {
     /// Makes durable what the engine has handed over, and tells it.
     fn sync(&mut self) -> Result<(), Dark> {
         let result = self.writer.run_once();
-        self.inbox.push_back(Command::DurableAdvanced);
+        self.inbox.push(Command::DurableAdvanced, 0);
         self.step();
         result.map(|_| ()).map_err(|_| Dark)
     }
@@ -112,7 +112,7 @@ impl Life {
     /// Asks and waits for the answer.
     fn ask(&mut self, command: impl FnOnce(Ticket) -> Command) -> Result<Answer, Dark> {
         const TICKET: u64 = u64::MAX;
-        self.inbox.push_back(command(Ticket(TICKET)));
+        self.inbox.push(command(Ticket(TICKET)), 0);
         self.step();
         self.sync()?;
         Ok(self
@@ -223,11 +223,8 @@ fn live(life: &mut Life, outside: &mut Outside, random: &mut Random) -> Result<(
             let (from, to) = (random.below(ACCOUNTS), random.below(ACCOUNTS));
             let amount = random.below(5) as i64 + 1;
             outside.sent.insert(marker, (from, to, amount));
-            life.inbox.push_back(call(
-                marker,
-                "transfer_marked",
-                json!([marker, from, to, amount]),
-            ));
+            let args = json!([marker, from, to, amount]);
+            life.inbox.extend([call(marker, "transfer_marked", args)]);
         }
         life.step();
         // The engine runs ahead of the disk.

@@ -22,3 +22,4 @@ mod rust_client;
 mod smoke;
 mod tls;
 mod transfer;
+mod turns;

@@ -22,9 +22,11 @@ use crate::connections::{Connections, Subscribers};
 use crate::counters::Counters;
 use crate::effect::Effects;
 use crate::fanout::{FanOut, Queues};
+use crate::inbox::{Inbox, Wait};
 use crate::module_log::ModuleLog;
 use crate::refusal::refusal;
 use crate::reply;
+use crate::suspects::{SLOW_TICKS, Suspects};
 
 /// Bytes of messages after which a step stops taking commands.
 const STEP_BYTES_MAX: usize = 64 << 20;
@@ -32,6 +34,10 @@ const STEP_BYTES_MAX: usize = 64 << 20;
 const HELD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of a change set that the next transaction gets to reuse the memory of.
 const KEPT_CHANGES_BYTES_MAX: usize = 4 << 20;
+/// Ticks after which a step takes no more commands.
+const STEP_TICKS: u64 = 2;
+/// Ticks that pass between two steps for who has no clock: more than any suspicion lasts.
+const AGE_TICKS: u64 = 1 << 32;
 
 /// One database: its tables, its module, its live queries, its log and its connections.
 ///
@@ -70,8 +76,12 @@ pub struct Engine {
     pub(crate) held_bytes: usize,
     /// Connections that are gone, but not yet from their table: the log could not take it.
     pub(crate) unended: Vec<(Identity, ConnectionId)>,
-    /// A call of the running step has used up all its time; effects shall not wait for the next one.
-    is_long: bool,
+    /// The reducer that the running command has run, and whether it used up all its time.
+    ran: Option<(usize, bool)>,
+    /// Reducers that took long.
+    pub(crate) suspects: Suspects,
+    /// The tick of the last command that was not deferred.
+    pub(crate) busy_tick: u64,
     spare: Vec<Effects>,
     pub(crate) poison_told: bool,
 }
@@ -138,55 +148,84 @@ impl Engine {
             held: VecDeque::new(),
             held_bytes: 0,
             unended: Vec::new(),
-            is_long: false,
+            ran: None,
+            suspects: Suspects::default(),
+            busy_tick: 0,
             spare: Vec::new(),
             poison_told: false,
         }
     }
 
-    /// Takes commands off the front of the inbox (all of them, unless they are very many, make very
-    /// long answers, or one has used up its time), runs them in order, hands what they wrote to the log, and lets out every effect
-    /// that need not wait any longer. `now` is microseconds since the Unix epoch.
-    pub fn step(
-        &mut self,
-        inbox: &mut VecDeque<Command>,
-        now: i64,
-        out: &mut dyn FnMut(&mut Effects),
-    ) {
-        self.step_while(inbox, now, &mut || true, out);
+    /// [`Engine::step_timed`] for callers without a clock. An age passes between two steps, so nothing waits
+    /// for a tick.
+    pub fn step(&mut self, inbox: &mut Inbox, now: i64, out: &mut dyn FnMut(&mut Effects)) {
+        let tick = self.busy_tick.saturating_add(AGE_TICKS);
+        self.busy_tick = tick;
+        self.step_timed(inbox, now, &mut || tick, out);
     }
 
-    /// [`Engine::step`] that takes no more commands when `may_go_on` says so: the engine has no clock, but
-    /// nobody's answers should wait for a thousand slow calls of somebody else.
-    pub fn step_while(
+    /// Takes commands out of the inbox (all of them, unless they are very many, take long, make very
+    /// long answers, or have to wait), runs them, hands what they wrote to the log, and lets out every effect
+    /// that need not wait any longer. `now` is microseconds since the Unix epoch. `ticks` counts time in
+    /// [`syncline_host::TICK_MS`], never goes back, and is asked after every command: it decides who waits
+    /// for whom, and nothing else.
+    pub fn step_timed(
         &mut self,
-        inbox: &mut VecDeque<Command>,
+        inbox: &mut Inbox,
         now: i64,
-        may_go_on: &mut dyn FnMut() -> bool,
+        ticks: &mut dyn FnMut() -> u64,
         out: &mut dyn FnMut(&mut Effects),
     ) {
         // Commit time never goes back, whatever the clock does.
         self.now = self.now.max(now);
         self.end_left_over();
-        self.is_long = false;
-        for _ in 0..STEP_COMMANDS_MAX {
-            let bytes = self.confirmed.byte_len() + self.unconfirmed.byte_len();
-            if bytes > STEP_BYTES_MAX || self.is_long || self.is_behind() {
-                break;
-            }
-            let Some(command) = inbox.pop_front() else {
-                break;
-            };
-            self.run(command);
-            if !may_go_on() {
-                break;
-            }
+        let start = ticks();
+        self.suspects.expire(start);
+        self.refuse_excess(inbox, start);
+        if self.waits_for(inbox, start) == Wait::Nothing {
+            self.take_commands(inbox, start, ticks);
         }
         self.log.flush();
         self.release(out);
     }
 
-    fn run(&mut self, command: Command) {
+    fn take_commands(&mut self, inbox: &mut Inbox, start: u64, ticks: &mut dyn FnMut() -> u64) {
+        let is_deferred = self.deferred_from(inbox).is_some_and(|from| from <= start);
+        let mut tick = start;
+        for _ in 0..STEP_COMMANDS_MAX {
+            let bytes = self.confirmed.byte_len() + self.unconfirmed.byte_len();
+            if bytes > STEP_BYTES_MAX || self.is_behind() {
+                break;
+            }
+            let next = if is_deferred {
+                self.next_deferred(inbox, tick)
+            } else {
+                self.next_ready(inbox, tick)
+            };
+            let Some(command) = next else { break };
+            self.ran = None;
+            self.run(command);
+            let before = std::mem::replace(&mut tick, ticks());
+            let spent = tick.saturating_sub(before);
+            if let Some((reducer, is_over)) = self.ran
+                && (is_over || spent >= SLOW_TICKS)
+            {
+                self.suspects.note(reducer, spent.max(SLOW_TICKS), tick);
+            }
+            if !is_deferred {
+                self.busy_tick = tick;
+                if spent > 0 {
+                    inbox.end_turn();
+                }
+            }
+            // Others, and the answers of those that were served, wait for the end of the step.
+            if tick >= start + STEP_TICKS || self.ran.is_some_and(|(_, is_over)| is_over) {
+                break;
+            }
+        }
+    }
+
+    pub(crate) fn run(&mut self, command: Command) {
         match command {
             Command::Call {
                 origin,
@@ -372,8 +411,9 @@ impl Engine {
             self.module_log
                 .push(self.now, line.level_name(), name, line.text);
         }
+        self.ran = Some((index, false));
         if let Err(error) = &result {
-            self.is_long |= matches!(error, CallError::Deadline { .. });
+            self.ran = Some((index, matches!(error, CallError::Deadline { .. })));
             self.log_failure(name, error);
         }
         let outcome = result.map_err(|error| reply::call_error(name, &error));

@@ -11,6 +11,7 @@ mod effect;
 mod engine;
 mod fanout;
 mod import;
+mod inbox;
 mod lifecycle;
 mod module_log;
 mod open;
@@ -21,8 +22,10 @@ mod reducer_query;
 mod refusal;
 mod reply;
 mod requests;
+mod suspects;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use command::{
     CallArgs, Command, ConnKey, Connect, Import, ImportMode, Inspect, Origin, Publish, QueryText,
@@ -31,6 +34,7 @@ pub use command::{
 pub use counters::Counters;
 pub use effect::{Answer, EffectRef, Effects, Imported, Published};
 pub use engine::{Engine, SchemaText};
+pub use inbox::{Inbox, Wait};
 pub use module_log::LogEntry;
 pub use open::{OpenError, Opened, Settings};
 pub use past::{event_json, found_error, past_error, query_past};

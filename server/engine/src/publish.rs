@@ -173,6 +173,7 @@ impl Engine {
         self.tables.clone_from(&schema.table_ids);
         let schema = &schema.module;
         self.reducers.clear();
+        self.suspects.clear();
         for (index, reducer) in schema.reducers.iter().enumerate() {
             self.reducers.insert(reducer.name.as_str().into(), index);
         }

@@ -1,7 +1,6 @@
 //! The engine without a module: who is told what, and when. With modules it is driven by the corpus.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,8 +10,8 @@ use syncline_protocol::{ConnectionId, ErrorCode, Identity, TableId};
 use syncline_store::{LogWriter, MemoryDisk};
 
 use crate::{
-    Answer, CallArgs, Command, ConnKey, Connect, EffectRef, Effects, Engine, Inspect, Origin,
-    Settings, Ticket,
+    Answer, CallArgs, Command, ConnKey, Connect, EffectRef, Effects, Engine, Inbox, Inspect,
+    Origin, Settings, Ticket,
 };
 
 /// An engine whose log is written when a test says so.
@@ -56,7 +55,7 @@ impl Bench {
     }
 
     fn step(&mut self, commands: impl IntoIterator<Item = Command>) {
-        let mut inbox: VecDeque<_> = commands.into_iter().collect();
+        let mut inbox: Inbox = commands.into_iter().collect();
         let Self {
             engine,
             sent,
@@ -309,17 +308,17 @@ fn the_end_of_a_connection_that_could_not_be_logged_is_made_up_for() {
 }
 
 #[test]
-fn a_step_ends_when_the_caller_says_so() {
+fn a_step_ends_when_it_has_taken_long() {
     let mut bench = Bench::new();
     let ping = |id| Command::Ping { conn: conn(0), id };
-    let mut inbox: VecDeque<_> = [ping(1), ping(2), ping(3)].into();
-    let mut left = 2;
-    let mut may_go_on = || {
-        left -= 1;
-        left > 0
+    let mut inbox: Inbox = [ping(1), ping(2), ping(3)].into_iter().collect();
+    let mut tick = 0;
+    let mut ticks = || {
+        tick += 1;
+        tick
     };
     let engine = &mut bench.engine;
-    engine.step_while(&mut inbox, 2_000, &mut may_go_on, &mut |_| {});
+    engine.step_timed(&mut inbox, 2_000, &mut ticks, &mut |_| {});
     assert_eq!(inbox.len(), 1);
 }
 
@@ -332,10 +331,10 @@ fn too_many_answers_that_wait_for_the_disk_stop_the_engine() {
         .engine
         .confirmed
         .send(conn(0), false, |out| out.resize(65 << 20, 0));
-    let mut inbox = VecDeque::new();
+    let mut inbox = Inbox::default();
     bench.engine.step(&mut inbox, 2_000, &mut |_| {});
     assert!(bench.engine.is_behind());
-    inbox.push_back(Command::DurableAdvanced);
+    inbox.push(Command::DurableAdvanced, 0);
     bench.engine.step(&mut inbox, 2_000, &mut |_| {});
     assert_eq!(inbox.len(), 1, "it takes nothing");
     bench.writer.run_once().unwrap();

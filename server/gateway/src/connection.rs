@@ -156,7 +156,7 @@ impl Connection {
             if self.is_over() {
                 return Poll::Ready(Ok(()));
             }
-            if self.is_paused() || !context.has_room(cx.waker()) {
+            if self.is_paused() || !context.has_room(self.key, cx.waker()) {
                 return Poll::Pending;
             }
             let mut scratch = context.scratch.borrow_mut();

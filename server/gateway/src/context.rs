@@ -5,10 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use syncline_engine::{Command, ConnKey};
+use syncline_engine::{Command, ConnKey, Inbox};
 
 use crate::auth::Authority;
-use crate::inbox::Inbox;
 use crate::shared::{Shared, Stats};
 
 /// Where connections put what they have read, and note what they have to write.
@@ -55,9 +54,9 @@ impl Context {
         self.shared.bell.notify_one();
     }
 
-    /// Whether a connection may be read; if not, it is woken when it may.
-    pub(crate) fn has_room(&self, waker: &Waker) -> bool {
-        let has_room = self.inbox.borrow().has_room();
+    /// Whether this connection may be read; if not, it is woken when it may.
+    pub(crate) fn has_room(&self, conn: ConnKey, waker: &Waker) -> bool {
+        let has_room = self.inbox.borrow().has_room_for(conn);
         if !has_room {
             self.waiting.borrow_mut().push(waker.clone());
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use syncline_engine::{ConnKey, EffectRef, Effects, Engine};
+use syncline_engine::{ConnKey, EffectRef, Effects, Engine, TICK_MS, Wait};
 use syncline_protocol::limits::HELLO_MS_MAX;
 use syncline_protocol::{ConnectionId, ErrorCode, WireError};
 
@@ -25,8 +25,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_secs(30);
 /// And is cut after this.
 const SILENT: Duration = Duration::from_secs(90);
-/// Ticks after which a step takes no more commands: others, and those that were answered, wait for its end.
-const STEP_TICKS: u64 = 2;
 
 /// A database and its connections, on one thread.
 pub(crate) struct DatabaseTask {
@@ -85,7 +83,7 @@ impl DatabaseTask {
         let mut next_look = Instant::now() + LOOK;
         let mut checkpoints = Checkpoints::default();
         loop {
-            let wait = next_look.saturating_duration_since(Instant::now());
+            let wait = self.wait(&engine, next_look);
             // Elapsed is as good as rung: both mean that there may be something to do.
             let _ = tokio::time::timeout(wait, self.context.shared.bell.notified()).await;
             loop {
@@ -109,7 +107,7 @@ impl DatabaseTask {
                     checkpoints.look(&self.context.shared.name, &mut engine);
                     next_look = Instant::now() + LOOK;
                 }
-                if self.context.inbox.borrow().is_empty() || engine.is_behind() {
+                if self.waits_for(&engine) != Wait::Nothing {
                     break;
                 }
                 tokio::task::yield_now().await;
@@ -117,15 +115,26 @@ impl DatabaseTask {
         }
     }
 
+    /// How long there is surely nothing to do, unless the bell rings.
+    fn wait(&self, engine: &Engine, next_look: Instant) -> Duration {
+        let wait = next_look.saturating_duration_since(Instant::now());
+        let Wait::Tick(tick) = self.waits_for(engine) else {
+            return wait;
+        };
+        let ticks = tick.saturating_sub(TICKS.load(Ordering::Relaxed));
+        wait.min(Duration::from_millis(ticks.saturating_mul(TICK_MS)))
+    }
+
+    fn waits_for(&self, engine: &Engine) -> Wait {
+        engine.waits_for(&self.context.inbox.borrow(), TICKS.load(Ordering::Relaxed))
+    }
+
     fn step(&self, engine: &mut Engine) {
         {
             let mut inbox = self.context.inbox.borrow_mut();
-            let end = TICKS.load(Ordering::Relaxed) + STEP_TICKS;
-            inbox.drain_with(|commands| {
-                let mut may_go_on = || TICKS.load(Ordering::Relaxed) < end;
-                let mut out = |effects: &mut Effects| self.apply(effects);
-                engine.step_while(commands, crate::now_us(), &mut may_go_on, &mut out);
-            });
+            let mut ticks = || TICKS.load(Ordering::Relaxed);
+            let mut out = |effects: &mut Effects| self.apply(effects);
+            engine.step_timed(&mut inbox, crate::now_us(), &mut ticks, &mut out);
             for command in self.context.late.borrow_mut().drain(..) {
                 inbox.push(command, 0);
             }

@@ -23,7 +23,6 @@ mod database;
 mod files;
 mod home;
 mod http;
-mod inbox;
 mod metrics;
 mod outbox;
 mod requests;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use syncline_engine::{
-    Answer, CallArgs, Command, ConnKey, Connect, EffectRef, Effects, Engine, LogWriter, MemoryDisk,
-    Origin, Publish, QueryText, Settings, Ticket,
+    Answer, CallArgs, Command, ConnKey, Connect, EffectRef, Effects, Engine, Inbox, LogWriter,
+    MemoryDisk, Origin, Publish, QueryText, Settings, Ticket,
 };
 use syncline_protocol::message::{
     Args, ClientMessage, Encoding, ErrorMessage, QueryForm, ServerMessage,
@@ -35,7 +35,7 @@ pub(crate) struct EngineWorld {
     disk: MemoryDisk,
     /// `None` only while it is opened anew.
     open: Option<(Engine, LogWriter)>,
-    inbox: VecDeque<Command>,
+    inbox: Inbox,
     outboxes: Vec<VecDeque<Event>>,
     answers: BTreeMap<u64, Answer>,
     now: i64,
@@ -52,7 +52,7 @@ impl EngineWorld {
         Self {
             disk,
             open,
-            inbox: VecDeque::new(),
+            inbox: Inbox::default(),
             outboxes: Vec::new(),
             answers: BTreeMap::new(),
             now: 1_000_000,
@@ -67,7 +67,7 @@ impl EngineWorld {
         while !self.inbox.is_empty() || !self.opened().0.is_settled() {
             self.step();
             self.opened().1.run_once().unwrap();
-            self.inbox.push_back(Command::DurableAdvanced);
+            self.inbox.push(Command::DurableAdvanced, 0);
             self.step();
         }
     }
@@ -144,13 +144,13 @@ impl World for EngineWorld {
 
     fn publish(&mut self, module: &str) {
         self.tickets += 1;
-        self.inbox.push_back(Command::Publish(Box::new(Publish {
+        self.inbox.extend([Command::Publish(Box::new(Publish {
             ticket: Ticket(self.tickets),
             identity: identity(ADMIN),
             module: compiled(module),
             wasm: wasm(module).into(),
             clear_data: false,
-        })));
+        }))]);
         self.settle();
         let answer = self.answers.remove(&self.tickets);
         assert!(matches!(answer, Some(Answer::Published(_))), "{answer:?}");
@@ -170,7 +170,7 @@ impl World for EngineWorld {
         self.outboxes.push(VecDeque::new());
         // A token is a name here.
         let token = hello.token.as_deref();
-        self.inbox.push_back(Command::Connect(Box::new(Connect {
+        self.inbox.extend([Command::Connect(Box::new(Connect {
             conn: key(index),
             connection: ConnectionId([index as u8 + 1; 16]),
             identity: identity(token.unwrap_or(who)),
@@ -179,7 +179,7 @@ impl World for EngineWorld {
             delivery: hello.delivery,
             token: token.is_none().then(|| who.to_owned()),
             schema_hash: None,
-        })));
+        }))]);
         index
     }
 
@@ -233,7 +233,7 @@ impl World for EngineWorld {
             },
             other => panic!("scripts do not send {other:?}"),
         };
-        self.inbox.push_back(command);
+        self.inbox.push(command, 0);
     }
 
     fn send_frame(&mut self, _: usize, _: bool, _: &[u8]) {
@@ -248,7 +248,7 @@ impl World for EngineWorld {
     }
 
     fn close(&mut self, link: usize) {
-        self.inbox.push_back(Command::Disconnect(key(link)));
+        self.inbox.push(Command::Disconnect(key(link)), 0);
         self.settle();
     }
 
