@@ -13,9 +13,7 @@ use syncline_protocol::{
     ChangeSet, ConnectionId, Epoch, Identity, Lsn, ReducerKind, TableId, WireError,
 };
 use syncline_query::{Deltas, LiveQueries};
-use syncline_store::{
-    CheckpointWriter, Database, LogAppender, LogError, Transaction, TransactionRecord, checkpoint,
-};
+use syncline_store::{Database, LogAppender, Transaction, TransactionRecord};
 
 use crate::command::{Command, ConnKey, Origin};
 use crate::connections::{Connections, Subscribers};
@@ -30,8 +28,6 @@ use crate::suspects::{SLOW_TICKS, Suspects};
 
 /// Bytes of messages after which a step stops taking commands.
 const STEP_BYTES_MAX: usize = 64 << 20;
-/// Bytes of messages that wait for the disk, above which no commands are taken.
-const HELD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of a change set that the next transaction gets to reuse the memory of.
 const KEPT_CHANGES_BYTES_MAX: usize = 4 << 20;
 /// Ticks after which a step takes no more commands.
@@ -82,7 +78,8 @@ pub struct Engine {
     pub(crate) suspects: Suspects,
     /// The tick of the last command that was not deferred.
     pub(crate) busy_tick: u64,
-    spare: Vec<Effects>,
+    /// Emptied effects, whose memory is used again.
+    pub(crate) spare: Vec<Effects>,
     pub(crate) poison_told: bool,
 }
 
@@ -256,54 +253,6 @@ impl Engine {
             Command::Inspect { ticket, what } => self.inspect(ticket, what),
             Command::DurableAdvanced => {}
         }
-    }
-
-    /// Lets out what is durable; after the log has failed, lets nothing out any more but the news.
-    fn release(&mut self, out: &mut dyn FnMut(&mut Effects)) {
-        if self.log.is_poisoned() {
-            return self.release_poison(out);
-        }
-        if !self.unconfirmed.is_empty() {
-            out(&mut self.unconfirmed);
-            self.unconfirmed.clear();
-        }
-        if !self.confirmed.is_empty() {
-            let next = self.spare.pop().unwrap_or_default();
-            let effects = std::mem::replace(&mut self.confirmed, next);
-            self.held_bytes += effects.byte_len();
-            self.held.push_back((self.log.last(), effects));
-        }
-        let durable = self.log.durable();
-        while self.held.front().is_some_and(|(lsn, _)| *lsn <= durable) {
-            let (_, mut effects) = self.held.pop_front().expect("it was just looked at");
-            self.held_bytes -= effects.byte_len();
-            out(&mut effects);
-            effects.clear();
-            if self.spare.len() < 8 {
-                self.spare.push(effects);
-            }
-        }
-    }
-
-    /// More waits for the disk than may, of the log or of answers: commands wait until the log rings.
-    #[must_use]
-    pub fn is_behind(&self) -> bool {
-        self.held_bytes > HELD_BYTES_MAX || matches!(self.log.reserve(0), Err(LogError::Busy))
-    }
-
-    /// A checkpoint of the database as it is now, if it is time for one: somebody else's thread writes it. Between
-    /// two steps.
-    #[must_use]
-    pub fn due_checkpoint(&mut self) -> Option<CheckpointWriter> {
-        let database = self.database.as_ref()?;
-        let is_due = self.log.is_checkpoint_due() && !self.log.is_poisoned();
-        is_due.then(|| checkpoint::begin(&mut self.log, database))
-    }
-
-    /// Nothing waits for the disk.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.held.is_empty()
     }
 
     /// The log has failed: reads and writes are refused until the database is opened again.

@@ -20,6 +20,7 @@ mod poison;
 mod publish;
 mod reducer_query;
 mod refusal;
+mod release;
 mod reply;
 mod requests;
 mod suspects;
