@@ -9,6 +9,7 @@
 //!   [`LogAppender`] takes what is committed, [`LogWriter`] makes it durable.
 //! - [`checkpoint::begin`] takes a checkpoint while the database goes on, so that an open has less to replay.
 //! - [`past`] reads a database as it was, and makes new ones of that.
+//! - [`BackupSource`] is a running database as one stream, [`BackupSink`] and [`backup::restore`] make a database of it again.
 //! - [`check()`] verifies everything in a database's folder, [`salvage()`] makes a new database of what is provably good in a
 //!   damaged one.
 //! - [`Catalog`] knows the databases of a server.
@@ -19,6 +20,7 @@ mod index;
 mod page;
 mod pages;
 
+pub mod backup;
 pub mod catalog;
 pub mod check;
 pub mod checkpoint;
@@ -29,10 +31,12 @@ pub mod open;
 pub mod past;
 pub mod salvage;
 pub mod schema;
+pub mod scrub;
 pub mod table;
 pub mod transaction;
 pub mod view;
 
+pub use backup::{BackupError, BackupSink, BackupSource};
 pub use catalog::{Catalog, CatalogError, DatabaseEntry};
 pub use check::{CheckReport, Problem, check};
 pub use checkpoint::{CheckpointError, CheckpointProgress, CheckpointReport, CheckpointWriter};
@@ -46,6 +50,7 @@ pub use open::{DamagedFile, OpenReport, Opened, Until, compact, open};
 pub use past::{FoundError, Past, found, read_history, read_past};
 pub use salvage::{Salvaged, salvage};
 pub use schema::{DatabaseSchema, SchemaDifference, SchemaError};
+pub use scrub::{Scrub, ScrubProgress, ScrubReport};
 pub use table::{IndexId, Rows, Table, WriteError, row_hash};
 pub use transaction::{ScanChunk, ScanError, ScanPosition, Transaction};
 pub use view::ReadView;

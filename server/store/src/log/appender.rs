@@ -226,6 +226,15 @@ impl LogAppender {
         Arc::clone(&self.handover)
     }
 
+    pub(crate) fn salt(&self) -> u64 {
+        self.origin.salt
+    }
+
+    /// Of the database.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.origin.folder
+    }
+
     pub(crate) fn disk(&self) -> Arc<dyn Disk> {
         Arc::clone(&self.disk)
     }

@@ -55,7 +55,6 @@ impl Survey {
     }
 
     /// The segments in use with their headers.
-    #[cfg(test)]
     pub(crate) fn used(&self) -> impl ExactSizeIterator<Item = (&SegmentHeader, &Path)> {
         let used = self.headers.iter().zip(&self.found);
         used.map(|(header, found)| (header, found.path.as_path()))
