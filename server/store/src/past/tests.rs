@@ -327,3 +327,91 @@ fn the_history_of_a_row_is_what_was_done_to_it() {
     let history = of(&1, 1000, last);
     assert!(history.after > Lsn::ZERO && history.events.is_empty());
 }
+
+fn backup_of(disk: &MemoryDisk, last: Lsn) -> Vec<u8> {
+    let mut backup = begin_backup(disk, Path::new(FOLDER), last, 6_000).unwrap();
+    let mut bytes = Vec::new();
+    while backup.write(&mut bytes).unwrap() {}
+    bytes
+}
+
+/// A disk with a file that has these bytes.
+fn opened(bytes: &[u8]) -> Result<BackupDisk, BackupError> {
+    let disk = MemoryDisk::new();
+    let mut file = disk.create(Path::new("/copy")).unwrap();
+    file.write_at(0, bytes).unwrap();
+    BackupDisk::open(file)
+}
+
+#[test]
+fn a_backup_of_a_database_that_runs_has_all_its_history() {
+    let disk = MemoryDisk::new();
+    let (mut session, states) = with_history(&shared(&disk), Path::new(FOLDER));
+    let last = session.log.last();
+    let mut backup = begin_backup(&disk, Path::new(FOLDER), last, 6_000).unwrap();
+    let contents = session.contents();
+    // It goes on while the backup is written, and drops what it does not need any more.
+    let mut random = Random(4);
+    let mut bytes = Vec::new();
+    while backup.write(&mut bytes).unwrap() {
+        session.transact_at_random(&mut random);
+        session.settle();
+    }
+    for _ in 0..3 {
+        session.transact_at_random(&mut random);
+        session.settle();
+        session.begin_checkpoint().run().unwrap();
+    }
+    assert!(session.log.last() > last);
+    let restored = opened(&bytes).unwrap();
+    assert_eq!((restored.last(), restored.time()), (last, 6_000));
+    let folder = Path::new(BackupDisk::FOLDER);
+    let past = read_past(&restored, folder, Until::END).unwrap();
+    assert_eq!(past.lsn, last);
+    assert_eq!(Contents::of(&past.database), contents);
+    for (number, (lsn, _, contents)) in states.iter().enumerate() {
+        let past = read_past(&restored, folder, Until::lsn(*lsn)).unwrap();
+        assert_eq!(Contents::of(&past.database), *contents, "{lsn}");
+        if number % 20 == 7 {
+            let folder = Path::new("/data/databases").join(format!("restored{number}"));
+            check_copy(&disk, &folder, &past, contents, number as u64);
+        }
+    }
+    // One up to an earlier point.
+    let (lsn, _, contents) = &states[33];
+    let early = opened(&backup_of(&disk, *lsn)).unwrap();
+    let past = read_past(&early, folder, Until::END).unwrap();
+    assert_eq!((past.lsn, &Contents::of(&past.database)), (*lsn, contents));
+}
+
+#[test]
+fn every_flipped_bit_and_every_cut_of_a_backup_is_found() {
+    let disk = MemoryDisk::new();
+    let (session, _) = with_history(&shared(&disk), Path::new(FOLDER));
+    let bytes = backup_of(&disk, session.log.last());
+    assert!(opened(&bytes).is_ok());
+    for at in (0..bytes.len())
+        .step_by(41)
+        .chain(bytes.len() - 60..bytes.len())
+    {
+        let mut rotten = bytes.clone();
+        rotten[at] ^= 1 << (at % 8);
+        assert!(opened(&rotten).is_err(), "byte {at}");
+    }
+    for len in (0..bytes.len()).step_by(97) {
+        let cut = opened(&bytes[..len]);
+        assert!(
+            matches!(cut, Err(BackupError::CutOff { .. } | BackupError::NoBackup)),
+            "{len} bytes: {cut:?}"
+        );
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    assert!(opened(&longer).is_err());
+    let mut newer = bytes;
+    newer[8] = 9;
+    assert!(
+        matches!(opened(&newer), Err(BackupError::NoBackup)),
+        "its checksum says so"
+    );
+}
