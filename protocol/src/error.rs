@@ -90,6 +90,8 @@ error_codes! {
     DatabaseExists = "DATABASE_EXISTS",
     /// What is asked for is older than what is kept.
     NotKept = "NOT_KEPT",
+    /// What should be a backup is none, or is damaged.
+    BadBackup = "BAD_BACKUP",
     /// The database has no module yet.
     NoModule = "NO_MODULE",
     /// No reducer of that name.

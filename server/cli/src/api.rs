@@ -10,7 +10,7 @@ use serde_json::Value;
 use syncline_client::tls::Roots;
 use syncline_protocol::{ErrorCode, WireError};
 use ureq::http::Response;
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, SendBody};
 
 use crate::args::Common;
 use crate::failure::{Failure, at, not_understood};
@@ -159,6 +159,41 @@ impl Api {
             return json_of(self.checked(Ok(answer))?);
         }
         json_of(answer)
+    }
+
+    /// POST of what is read as it is sent.
+    pub(crate) fn post_stream(
+        &self,
+        path: &[&str],
+        query: &str,
+        body: &mut dyn Read,
+        len: u64,
+    ) -> Result<Value, Failure> {
+        let mut request = self
+            .agent
+            .post(self.url(path, query))
+            .content_type("application/octet-stream")
+            .header("Content-Length", len.to_string());
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let mut body = body;
+        json_of(self.checked(request.send(SendBody::from_reader(&mut body)))?)
+    }
+
+    /// Names of all databases of the server.
+    pub(crate) fn databases(&self) -> Result<Vec<String>, Failure> {
+        #[derive(Deserialize)]
+        struct Names {
+            databases: Vec<String>,
+        }
+        let mut request = self.agent.get(format!("{}/v1/databases", self.server));
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let answer = json_of(self.checked(request.call())?)?;
+        let names: Names = serde_json::from_value(answer).map_err(not_understood)?;
+        Ok(names.databases)
     }
 
     fn send(

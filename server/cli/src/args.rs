@@ -99,6 +99,16 @@ pub(crate) enum Command {
     Export(Export),
     /// Take rows in from JSON Lines or CSV
     Import(Import),
+    /// Write all that is kept of a database to a file, while it runs
+    Backup(Backup),
+    /// Make a new database of a backup, as it was at its end or before
+    Restore(Restore),
+    /// Verify databases of a server that does not run, or a backup
+    Check(Check),
+    /// Copy what is provably good of a damaged database into a new one, while no server runs
+    Salvage(Salvage),
+    /// Give up the past of a database, while no server runs: less room, and nothing to replay
+    Compact(Compact),
     /// Make a new database that is what another one is, or was
     Fork(Fork),
     /// Show what has become of a row: when, by whom, by which call
@@ -340,6 +350,53 @@ pub(crate) enum ImportMode {
     Insert,
     /// Replace the row that is there
     Upsert,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// Name of the database
+    pub(crate) database: String,
+    /// File to write, once it is whole; by default DATABASE.backup
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Do not read the backup again and replay all of it, which takes as long as a restart
+    #[arg(long)]
+    pub(crate) no_check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// Name of the new database
+    pub(crate) database: String,
+    /// The backup
+    pub(crate) file: PathBuf,
+    /// As it was: an Lsn, or a time like 2026-11-25T12:00:00Z; by default at the backup's end
+    #[arg(long, value_name = "LSN|TIME", value_parser = crate::parse::as_of)]
+    pub(crate) as_of: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Names of databases; without any all of the data folder
+    #[arg(value_name = "DATABASE", conflicts_with = "backup")]
+    pub(crate) databases: Vec<String>,
+    /// Verify this backup instead
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Salvage {
+    /// Name of the damaged database, which stays as it is
+    pub(crate) database: String,
+    /// Name of the new one
+    pub(crate) new: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compact {
+    /// Name of the database
+    pub(crate) database: String,
 }
 
 #[derive(Debug, Args)]

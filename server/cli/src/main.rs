@@ -10,6 +10,7 @@ mod commands;
 mod failure;
 mod generate;
 mod kit;
+mod out;
 mod output;
 mod parse;
 mod progress;
@@ -39,6 +40,11 @@ fn main() -> ExitCode {
         Command::Generate(args) => commands::generate::run(&common, args),
         Command::Export(args) => commands::export::run(&common, args),
         Command::Import(args) => commands::import::run(&common, args),
+        Command::Backup(args) => commands::backup::run(&common, args),
+        Command::Restore(args) => commands::restore::run(&common, args),
+        Command::Check(args) => commands::check::run(&common, args),
+        Command::Salvage(args) => commands::check::salvage(&common, args),
+        Command::Compact(args) => commands::check::compact(&common, args),
         Command::Fork(args) => commands::fork::run(&common, args),
         Command::History(args) => commands::history::run(&common, args),
         Command::Token(args) => commands::token::run(&common, args),

@@ -38,14 +38,20 @@ pub use engine::{Engine, SchemaText};
 pub use inbox::{Inbox, Wait};
 pub use module_log::LogEntry;
 pub use open::{OpenError, Opened, Settings};
-pub use past::{event_json, found_error, past_error, query_past};
+pub use past::{backup_error, event_json, found_error, past_error, query_past};
 pub use reply::put as put_message;
 
 // What the gateway needs of the floors below, so that it depends on this one alone.
 pub use syncline_host::{Host, HostError, LoadError, Module, RunLimits, TICK_MS};
 pub use syncline_store::Until;
-pub use syncline_store::past::{HistoryOf, Past, found, read_history, read_past};
-pub use syncline_store::{
-    Catalog, CheckpointProgress, CheckpointWriter, DiscardDisk, Disk, LogWriter, MemoryDisk,
-    OpenReport, Options, ReadView, RealDisk,
+pub use syncline_store::check::{CheckReport, check};
+pub use syncline_store::past::{
+    BackupDisk, BackupError, FoundError, HistoryOf, Past, begin_backup, found, read_history,
+    read_past,
 };
+pub use syncline_store::salvage::{Salvaged, salvage};
+pub use syncline_store::{
+    Catalog, CatalogError, CheckpointProgress, CheckpointWriter, DiscardDisk, Disk, LogWriter,
+    MemoryDisk, OpenReport, Options, ReadView, RealDisk,
+};
+pub use syncline_store::{CheckpointReport, OpenError as FolderError, compact};

@@ -6,7 +6,7 @@ use syncline_protocol::{
     ConnectionId, ErrorCode, Field, Identity, TableDef, WireError, json as wire_json,
 };
 use syncline_query::Caller;
-use syncline_store::past::{Cause, Past, RowEvent, RowFate};
+use syncline_store::past::{BackupError, Cause, Past, RowEvent, RowFate};
 use syncline_store::{FoundError, OpenError};
 
 use crate::command::QueryText;
@@ -119,4 +119,16 @@ pub fn found_error(error: &FoundError) -> WireError {
         FoundError::Open(error) => past_error(error),
         error => WireError::new(ErrorCode::Internal, error.to_string()),
     }
+}
+
+/// Why a backup cannot be used.
+#[must_use]
+pub fn backup_error(error: &BackupError) -> WireError {
+    let hint = match error {
+        BackupError::Io(error) => return WireError::new(ErrorCode::Internal, error.to_string()),
+        BackupError::NoBackup => "make one with `syncline backup`",
+        BackupError::Version { .. } => "restore it with the release that made it",
+        _ => "take another backup: this one is not what was written",
+    };
+    WireError::new(ErrorCode::BadBackup, error.to_string()).hint(hint)
 }

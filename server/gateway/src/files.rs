@@ -1,9 +1,9 @@
 //! Small private files of the data folder.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file of the data folder cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -54,4 +54,20 @@ pub(crate) fn read_or_create(
     let folder = std::fs::File::open(folder).map_err(failed)?;
     folder.sync_all().map_err(failed)?;
     Ok(text)
+}
+
+/// Where backups lie until they are restored: emptied at every start.
+pub(crate) fn incoming(data: &Path) -> PathBuf {
+    data.join("incoming")
+}
+
+/// A new file with mode 0600 in a folder that is made if need be, to be written.
+pub(crate) fn create_private(path: &Path) -> std::io::Result<File> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(path)
 }

@@ -24,6 +24,7 @@ mod files;
 mod home;
 mod http;
 mod metrics;
+pub mod offline;
 mod outbox;
 mod requests;
 mod server;

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::auth::Authority;
 use crate::config::{Config, Data};
+use crate::files;
 use crate::home::Home;
 use crate::state::{StartError, State};
 use crate::ticks::TICKS;
@@ -51,6 +52,10 @@ impl Server {
         let host = Host::new(limits).map_err(|error| StartError::System(error.to_string()))?;
         let stop_ticking = start_ticker(host.clone()).map_err(system)?;
         let catalog = open_catalog(&config.data, &disk)?;
+        if let Data::Folder(folder) = &config.data {
+            // What a server left that did not end by itself. Now the folder is ours alone.
+            let _ = std::fs::remove_dir_all(files::incoming(folder));
+        }
         let state = Arc::new(State {
             is_loopback: address.ip().is_loopback(),
             config,

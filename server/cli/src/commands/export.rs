@@ -1,8 +1,7 @@
 //! `syncline export`.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::Path;
 
 use serde_json::json;
 use ureq::Body;
@@ -10,7 +9,8 @@ use ureq::http::Response;
 
 use crate::api::{Api, encoded};
 use crate::args::{Common, Export, RowFormat};
-use crate::failure::{Failure, at, not_understood};
+use crate::failure::{Failure, not_understood};
+use crate::out::Out;
 use crate::output;
 use crate::progress::{Progress, rows_text};
 use crate::rows::RowCount;
@@ -21,12 +21,10 @@ pub(crate) fn run(common: &Common, args: &Export) -> Result<(), Failure> {
     let format = args.format.unwrap_or_else(|| format_of(&args.out));
     let query = query(args.table.as_deref(), format)?;
     let answer = api.open(&[&args.database, "export"], &query)?;
-    let number = |name: &str| -> Result<u64, Failure> {
-        let value = answer.headers().get(name).and_then(|v| v.to_str().ok());
-        let value = value.and_then(|value| value.parse().ok());
-        value.ok_or_else(|| not_understood(format!("it has no header {name}")))
-    };
-    let (expected, lsn) = (number("syncline-rows")?, number("syncline-lsn")?);
+    let (expected, lsn) = (
+        number(&answer, "syncline-rows")?,
+        number(&answer, "syncline-lsn")?,
+    );
     let progress = Progress::rows(expected, common.json);
     let mut out = Out::open(&args.out)?;
     let copied = copy(answer, format, &mut out, &progress);
@@ -48,6 +46,13 @@ pub(crate) fn run(common: &Common, args: &Export) -> Result<(), Failure> {
     output::line(&format_args!(
         "{rows} at lsn {lsn} written to {file} ({bytes} bytes)"
     ))
+}
+
+/// A number in a header.
+pub(super) fn number(answer: &Response<Body>, name: &str) -> Result<u64, Failure> {
+    let value = answer.headers().get(name).and_then(|v| v.to_str().ok());
+    let value = value.and_then(|value| value.parse().ok());
+    value.ok_or_else(|| not_understood(format!("it has no header {name}")))
 }
 
 /// The form that a file's name tells.
@@ -98,49 +103,5 @@ fn copy(
         rows.add(&piece[..read]);
         bytes += read as u64;
         progress.at(rows.rows());
-    }
-}
-
-/// Where rows go: stdout, or a file that has its name only once it is whole.
-enum Out {
-    Stdout,
-    File {
-        file: File,
-        part: PathBuf,
-        whole: PathBuf,
-    },
-}
-
-impl Out {
-    fn open(path: &Path) -> Result<Self, Failure> {
-        if path == Path::new("-") {
-            return Ok(Self::Stdout);
-        }
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let file = File::create(&part).map_err(at(&part))?;
-        Ok(Self::File {
-            file,
-            part,
-            whole: path.to_owned(),
-        })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        match self {
-            Self::Stdout => Ok(std::io::stdout().lock().write_all(bytes)?),
-            Self::File { file, part, .. } => file.write_all(bytes).map_err(at(part)),
-        }
-    }
-
-    fn finish(self) -> Result<(), Failure> {
-        match self {
-            Self::Stdout => Ok(std::io::stdout().lock().flush()?),
-            Self::File { file, part, whole } => {
-                file.sync_all().map_err(at(&part))?;
-                std::fs::rename(&part, &whole).map_err(at(&whole))
-            }
-        }
     }
 }

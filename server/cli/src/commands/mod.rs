@@ -1,6 +1,8 @@
 //! One file a command.
 
+pub(crate) mod backup;
 pub(crate) mod call;
+pub(crate) mod check;
 pub(crate) mod dev;
 pub(crate) mod export;
 pub(crate) mod fork;
@@ -11,6 +13,7 @@ pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod publish;
 pub(crate) mod query;
+pub(crate) mod restore;
 pub(crate) mod schema;
 pub(crate) mod start;
 pub(crate) mod subscribe;

@@ -1,6 +1,7 @@
 //! The binary `syncline` as people and scripts use it. One test binary; every test has servers of its own.
 #![allow(clippy::unwrap_used)]
 
+mod backup;
 mod init;
 mod past;
 mod refusals;

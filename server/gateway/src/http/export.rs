@@ -23,7 +23,7 @@ use crate::transfer::Format;
 use crate::transfer::write::RowWriter;
 
 /// Pieces that wait for the client.
-const CHUNKS_MAX: usize = 4;
+pub(super) const CHUNKS_MAX: usize = 4;
 /// A client that takes nothing for so long is given up: it holds memory.
 const PAUSE: Duration = Duration::from_secs(30);
 
@@ -56,11 +56,7 @@ pub(crate) async fn export(
     // A table of gigabytes is read on a thread that serves nobody else.
     tokio::task::spawn_blocking(move || {
         let _place = place;
-        let sender = ChunkSender {
-            sender,
-            handle,
-            chunk: Vec::new(),
-        };
+        let sender = ChunkSender::new(sender, handle);
         if let Err(reason) = write(&view, &tables, options.format, names_tables, sender) {
             tracing::warn!(database = shared.name, reason, "an export broke off");
         }
@@ -132,17 +128,37 @@ pub(super) fn tables(
 }
 
 /// Hands pieces over to the response, and waits while it has enough.
-struct ChunkSender {
+pub(super) struct ChunkSender {
     sender: mpsc::Sender<Result<Bytes, std::io::Error>>,
     handle: Handle,
-    chunk: Vec<u8>,
+    /// The piece that is being made.
+    pub(super) chunk: Vec<u8>,
 }
 
 impl ChunkSender {
-    fn send(&mut self) -> Result<(), &'static str> {
+    /// To be used on a thread that may wait; the runtime is that of the response.
+    pub(super) fn new(sender: mpsc::Sender<Result<Bytes, std::io::Error>>, handle: Handle) -> Self {
+        Self {
+            sender,
+            handle,
+            chunk: Vec::new(),
+        }
+    }
+
+    /// Sends the piece, and begins another.
+    pub(super) fn send(&mut self) -> Result<(), &'static str> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
         let chunk = Bytes::copy_from_slice(&self.chunk);
         self.chunk.clear();
         self.put(Ok(chunk))
+    }
+
+    /// Cuts the response off, so that the client sees that it is not whole; returns the reason as an error.
+    pub(super) fn fail(&self, reason: &'static str) -> Result<(), &'static str> {
+        self.put(Err(std::io::Error::other(reason)))?;
+        Err(reason)
     }
 
     fn put(&self, chunk: Result<Bytes, std::io::Error>) -> Result<(), &'static str> {
@@ -167,10 +183,7 @@ fn write(
         writer.begin(&mut sender.chunk);
         for row in view.rows(*id) {
             if writer.row(row, &mut sender.chunk).is_err() {
-                // A response that is cut off is no whole export, and the client sees that.
-                let damaged = "a row does not decode";
-                sender.put(Err(std::io::Error::other(damaged)))?;
-                return Err(damaged);
+                return sender.fail("a row does not decode");
             }
             if sender.chunk.len() >= EXPORT_CHUNK_BYTES {
                 sender.send()?;

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, Query, Request, State as Shares};
 use axum::response::{IntoResponse, Response};
-use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::json;
 use syncline_engine::{Answer, Command, Import, ImportMode, Imported};
@@ -15,7 +14,7 @@ use syncline_protocol::{ErrorCode, Identity, TableDef, TableId, WireError};
 
 use super::api::{Server, require_admin};
 use super::export;
-use super::respond::{Answered, BODY_PAUSE, bad_request, status};
+use super::respond::{Answered, bad_request, next_piece, status};
 use crate::shared::Shared;
 use crate::transfer::Format;
 use crate::transfer::read::{BadRow, Next, Row, RowReader};
@@ -242,23 +241,6 @@ impl Batch {
         self.rows.extend_from_slice(packed);
         self.ends.push(self.rows.len());
         self.lines.push(row.line);
-    }
-}
-
-/// The next piece of a body, if there is one.
-async fn next_piece(body: &mut Body) -> Result<Option<Bytes>, WireError> {
-    let bad = |message: String| WireError::new(ErrorCode::BadRequest, message);
-    loop {
-        let frame = tokio::time::timeout(BODY_PAUSE, body.frame()).await;
-        let frame = frame.map_err(|_| bad("the body stopped for too long".into()))?;
-        let Some(frame) = frame else {
-            return Ok(None);
-        };
-        let frame = frame.map_err(|error| bad(format!("the body broke off: {error}")))?;
-        // Trailers are of no interest.
-        if let Ok(piece) = frame.into_data() {
-            return Ok(Some(piece));
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod assets;
+mod backup;
 mod export;
 mod import;
 mod origin;
@@ -42,6 +43,8 @@ fn router(state: Arc<State>) -> Router {
         .route("/logs", get(api::logs))
         .route("/export", get(export::export))
         .route("/import", post(import::import))
+        .route("/backup", get(backup::backup))
+        .route("/restore", post(backup::restore))
         .route("/fork", post(past::fork))
         .route("/history", get(past::history))
         .route("/tokens", post(api::tokens))

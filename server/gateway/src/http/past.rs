@@ -78,7 +78,7 @@ async fn point(state: &State, name: &str, as_of: Option<AsOf>) -> Result<Point, 
 }
 
 /// Runs on a thread that serves nobody else.
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, WireError> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;

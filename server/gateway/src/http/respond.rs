@@ -1,7 +1,7 @@
 //! How errors and answers become HTTP responses.
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -49,7 +49,8 @@ pub(crate) fn status(error: &WireError) -> StatusCode {
             | Code::ModuleInvalid
             | Code::ModuleAbi
             | Code::ModuleSchema
-            | Code::BadRow,
+            | Code::BadRow
+            | Code::BadBackup,
         ) => StatusCode::UNPROCESSABLE_ENTITY,
         Some(Code::TooManyConnections | Code::Overloaded | Code::ServerShutdown) => {
             StatusCode::SERVICE_UNAVAILABLE
@@ -63,7 +64,7 @@ pub(crate) fn status(error: &WireError) -> StatusCode {
 }
 
 /// Time between two parts of a request's body.
-pub(crate) const BODY_PAUSE: std::time::Duration = std::time::Duration::from_secs(15);
+const BODY_PAUSE: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// The body of a request, or why it cannot be had. As much again as is allowed is read and thrown away:
 /// most clients look for an answer only when they have sent everything.
@@ -95,6 +96,23 @@ pub(crate) async fn read_body(request: Request, bytes_max: usize) -> Result<Byte
         return Err(WireError::new(ErrorCode::FrameTooLarge, message).into());
     }
     Ok(bytes.into())
+}
+
+/// The next piece of a body that is read as it comes, if there is one.
+pub(crate) async fn next_piece(body: &mut Body) -> Result<Option<Bytes>, WireError> {
+    let bad = |message: String| WireError::new(ErrorCode::BadRequest, message);
+    loop {
+        let frame = tokio::time::timeout(BODY_PAUSE, body.frame()).await;
+        let frame = frame.map_err(|_| bad("the body stopped for too long".into()))?;
+        let Some(frame) = frame else {
+            return Ok(None);
+        };
+        let frame = frame.map_err(|error| bad(format!("the body broke off: {error}")))?;
+        // Trailers are of no interest.
+        if let Ok(piece) = frame.into_data() {
+            return Ok(Some(piece));
+        }
+    }
 }
 
 /// A body that is no JSON of the expected shape.
