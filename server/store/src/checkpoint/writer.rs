@@ -10,7 +10,7 @@ use super::format::{self, CHUNK_HEADER_BYTES, ChunkHeader, Header, Kind};
 use super::retention::{self, Retention, Retired};
 use super::{CHECKPOINTS_FOLDER, checkpoint_path};
 use crate::database::Database;
-use crate::disk::{Disk, DiskFile, NEW, create_dir_all, is_full};
+use crate::disk::{Disk, DiskFile, NEW, create_dir_all, is_full, remove_if_there};
 use crate::log::handover::Handover;
 use crate::log::record::RowSum;
 use crate::log::{LogAppender, varint};
@@ -263,10 +263,7 @@ impl CheckpointWriter {
     fn create(&mut self) -> io::Result<()> {
         create_dir_all(&*self.disk, &self.folder.join(CHECKPOINTS_FOLDER))?;
         let path = self.unfinished();
-        match self.disk.remove(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove_if_there(&*self.disk, &path)?;
         let file = self.file.insert(self.disk.create(&path)?);
         file.write_at(0, &self.header.encode())?;
         self.written = format::HEADER_BYTES as u64;

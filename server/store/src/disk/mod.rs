@@ -97,15 +97,20 @@ pub fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
 /// in the middle of it either the old file or the new one, whole.
 pub fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_added_extension(NEW);
-    match disk.remove(&new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove_if_there(disk, &new)?;
     let mut file = disk.create(&new)?;
     file.write_at(0, bytes)?;
     file.sync_data()?;
     disk.rename(&new, path)?;
     disk.sync_dir(folder_of(path))
+}
+
+/// Removes a file; no error if there is none.
+pub fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    match disk.remove(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// Extension of a file that is being written and has not got its name yet.

@@ -19,10 +19,11 @@ use syncline_protocol::limits::{
 
 use crate::disk::Disk;
 
-mod ahead;
 pub(crate) mod appender;
 pub mod changes;
+pub mod commit_log;
 pub mod error;
+pub(crate) mod file;
 pub(crate) mod group;
 pub(crate) mod handover;
 pub(crate) mod module_files;
@@ -36,6 +37,7 @@ pub(crate) mod writer;
 
 pub use appender::LogAppender;
 pub use changes::{LoggedChange, LoggedChanges};
+pub use commit_log::{AppendError, CommitLog, Entries, Room};
 pub use error::{LogError, OpenError};
 pub use record::{
     Audit, LoggedPublish, LoggedRecord, LoggedTransaction, OpenRecord, PublishRecord, RowSum,

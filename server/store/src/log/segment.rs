@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use syncline_protocol::{Epoch, Lsn};
 
 use super::group::{Chain, GROUP_ALIGN, is_blank};
+use crate::disk::DiskFile;
 
 /// Version of the log's format: what is written.
 pub const LOG_VERSION: u32 = 2;
@@ -55,6 +56,20 @@ pub(crate) struct SegmentHeader {
     pub(crate) chain: Chain,
     /// Of the format; [`Self::encode`] writes [`LOG_VERSION`].
     pub(crate) version: u32,
+}
+
+/// The segment that groups go to.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) file: Box<dyn DiskFile>,
+    pub(crate) number: u64,
+    pub(crate) epoch: Epoch,
+    pub(crate) salt: u64,
+    /// Of the groups so far.
+    pub(crate) chain: Chain,
+    pub(crate) len: u64,
+    /// Where the next group goes.
+    pub(crate) position: u64,
 }
 
 /// What the beginning of a segment turns out to be.

@@ -19,6 +19,7 @@ use crate::checkpoint::{
 use crate::database::Database;
 use crate::disk::{Disk, DiskLock, NEW, create_dir_all};
 use crate::log::appender::Origin;
+use crate::log::file::FileLog;
 use crate::log::handover::Handover;
 use crate::log::recovery::{Begin, begin_segment};
 use crate::log::{
@@ -136,7 +137,8 @@ pub fn open(
     let checkpoint_bytes = read.checkpoint.map_or(0, |(_, bytes)| bytes);
     log.set_unchecked(recovered.read_bytes, checkpoint_bytes);
     let segment_bytes = options.segment_bytes as u64;
-    let writer = LogWriter::new(disk, &log_folder, handover, segment, segment_bytes);
+    let files = FileLog::new(disk, &log_folder, segment, recovered.last, segment_bytes);
+    let writer = LogWriter::new(Box::new(files), handover);
     let report = OpenReport {
         is_new: recovered.segment_count == 0,
         segment_count: recovered.segment_count,

@@ -7,14 +7,14 @@ use syncline_protocol::Lsn;
 
 use super::Recovered;
 use crate::database::Database;
-use crate::disk::{Disk, DiskFile, NEW, is_full};
+use crate::disk::{Disk, DiskFile, NEW, is_full, remove_if_there};
 use crate::log::Options;
-use crate::log::ahead::remove_if_there;
 use crate::log::error::OpenError;
 use crate::log::group::{Chain, GroupHeader, Place, put_group};
 use crate::log::record::{OpenRecord, put_open};
-use crate::log::segment::{LOG_VERSION, SEGMENT_HEADER_BYTES, SegmentHeader, segment_path};
-use crate::log::writer::Segment;
+use crate::log::segment::{
+    LOG_VERSION, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, segment_path,
+};
 
 /// Bytes of zeros that are written at once.
 const ZEROS: usize = 1 << 20;

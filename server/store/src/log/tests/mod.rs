@@ -10,6 +10,7 @@ use super::{LoggedRecord, Options, Wake, read_log};
 use crate::disk::{Disk, MemoryDisk};
 use fixture::{Contents, FOLDER, Random, SMALL, Session};
 
+mod conformance;
 mod faults;
 pub(crate) mod fixture;
 mod formats;

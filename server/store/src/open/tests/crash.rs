@@ -79,7 +79,9 @@ impl Witness {
             Err(error) => return Err(error.to_string()),
         };
         self.check(&session)?;
-        session.writer.acknowledges_before_sync = matches!(planted, Planted::AcknowledgeBeforeSync);
+        if matches!(planted, Planted::AcknowledgeBeforeSync) {
+            session.writer.acknowledge_before_sync();
+        }
         let mut random = Random(seed);
         let mut checkpoint = None;
         for step in 0..30 {

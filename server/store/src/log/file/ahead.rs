@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::segment::segment_path;
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, remove_if_there};
+use crate::log::segment::segment_path;
 
 /// Most zeros that are written and synced in one go.
 const CHUNK_BYTES_MAX: u64 = 1 << 20;
@@ -114,13 +114,5 @@ impl Ahead {
             .ok_or_else(not_whole)?
             .write_at(0, header)?;
         self.file.take().ok_or_else(not_whole)
-    }
-}
-
-/// Removes a file; no error if there is none.
-pub(crate) fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
-    match disk.remove(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }
