@@ -7,6 +7,7 @@
 //! - [`presence`]: `connected` and `disconnected`, counted in a public table.
 //! - [`queries`]: SQL in a reducer.
 //! - [`trouble`]: errors, panics, traps and every limit.
+//! - [`visibility`]: row policies and a view.
 
 mod answers;
 mod presence;
@@ -14,6 +15,7 @@ mod queries;
 mod rows;
 mod tables;
 mod trouble;
+mod visibility;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use syncline_protocol::message::{SchemaChanged, ServerMessage};
 use syncline_protocol::{
     ChangeSet, ConnectionId, ErrorCode, Lsn, ReducerKind, Schema, TableId, WireError,
 };
-use syncline_query::LiveQueries;
+use syncline_query::{LiveQueries, check_declarations};
 use syncline_store::{Database, DatabaseSchema, PublishRecord};
 
 use crate::command::Publish;
@@ -32,12 +32,18 @@ impl Engine {
         self.log
             .reserve(publish.wasm.len())
             .map_err(|error| refusal(&error))?;
-        refuse_unenforced(publish.module.schema())?;
         let old = self.database().schema().clone();
         let hash = publish.module.hash();
         let schema = old
             .evolve(publish.module.schema().clone(), hash, publish.clear_data)
             .map_err(|differences| conflict(&differences))?;
+        check_declarations(&schema).map_err(|error| {
+            let error = error.to_wire();
+            WireError {
+                code: ErrorCode::ModuleSchema.as_str().into(),
+                ..error
+            }
+        })?;
         self.log
             .put_module(&hash, &publish.wasm)
             .map_err(|error| refusal(&error))?;
@@ -51,7 +57,7 @@ impl Engine {
                 .reserve(changes.byte_len())
                 .map_err(|error| refusal(&error))?;
             self.database = Some(fresh);
-            self.restart_live_queries(publish.clear_data && !is_first);
+            self.restart_live_queries("the data was cleared", publish.clear_data && !is_first);
         } else {
             let database = self.database.as_mut().expect("no transaction is open here");
             database
@@ -60,6 +66,11 @@ impl Engine {
             let lost = self.live.rebind(database);
             for (handle, error) in lost {
                 self.end_instance(handle, &error.to_wire());
+            }
+            // What is live was bound with what was declared: everyone asks again, and sees what may be seen now.
+            let declared = |schema: &Schema| (schema.policies.clone(), schema.views.clone());
+            if declared(&old.module) != declared(&schema.module) {
+                self.restart_live_queries("policies or views have changed", false);
             }
         }
         let lsn = self.log_publish(publish, &schema, &changes);
@@ -144,7 +155,7 @@ impl Engine {
 
     /// After the data was thrown away no live result is right any more: connections are closed, and
     /// their clients come back and ask anew.
-    fn restart_live_queries(&mut self, close: bool) {
+    fn restart_live_queries(&mut self, reason: &str, close: bool) {
         self.live = LiveQueries::with_hash_seed(self.database().hash_seed());
         self.subscribers = Subscribers::default();
         self.counters.subscriptions = 0;
@@ -159,8 +170,7 @@ impl Engine {
                 .get_mut(key)
                 .map_or(0, |connection| connection.subscriptions.drain(..).count());
             if close || ended > 0 {
-                let error = WireError::new(ErrorCode::SchemaConflict, "the data was cleared")
-                    .hint("connect again");
+                let error = WireError::new(ErrorCode::SchemaConflict, reason).hint("connect again");
                 if let Some(queue) = self.queue(key) {
                     queue.close(key, error);
                 }
@@ -239,15 +249,4 @@ fn summary(lsn: Lsn, hash: &[u8; 32], old: &Schema, new: &Schema, data_cleared: 
         reducers_removed: removed.map(|reducer| reducer.name.clone()).collect(),
         data_cleared,
     }
-}
-
-/// A policy that nothing enforces would hide nothing.
-fn refuse_unenforced(schema: &Schema) -> Result<(), WireError> {
-    let what = match (schema.policies.is_empty(), schema.views.is_empty()) {
-        (true, true) => return Ok(()),
-        (false, _) => "policies",
-        (true, false) => "views",
-    };
-    let message = format!("the module declares {what}, which this server does not have yet");
-    Err(WireError::new(ErrorCode::ModuleSchema, message))
 }

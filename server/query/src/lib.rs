@@ -52,6 +52,7 @@ mod parse;
 mod logical;
 
 mod asked;
+mod declared;
 
 mod plan;
 mod row;
@@ -60,6 +61,7 @@ mod sums;
 
 mod bind;
 
+mod check;
 mod execute;
 
 mod live;
@@ -68,6 +70,7 @@ mod live;
 mod tests;
 
 pub use asked::QueryRef;
+pub use check::check_declarations;
 pub use error::QueryError;
 pub use execute::{RowSink, query_once};
 pub use live::{Counters, Deltas, LiveQueries, Stats, Subscribed};

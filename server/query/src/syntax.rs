@@ -81,8 +81,10 @@ pub(crate) struct Source {
 /// What a source's rows are.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Relation {
-    /// A table, or what WITH names so.
+    /// A table, what WITH names so, or a view whose parameters are the query's.
     Table(Name),
+    /// A view with its arguments.
+    View(Name, Vec<Node>),
     Query(Box<Query>),
 }
 

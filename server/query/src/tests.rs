@@ -187,12 +187,15 @@ impl Fixture {
     }
 
     pub(crate) fn publish(&mut self, tables: Vec<TableDef>, clear_data: bool) {
-        let db = self.db.as_mut().unwrap();
         let schema = Schema {
             tables,
-            reducers: Vec::new(),
             ..Schema::default()
         };
+        self.publish_schema(schema, clear_data);
+    }
+
+    pub(crate) fn publish_schema(&mut self, schema: Schema, clear_data: bool) {
+        let db = self.db.as_mut().unwrap();
         let schema = db.schema().evolve(schema, [0; 32], clear_data).unwrap();
         if clear_data {
             db.clear_user_tables();

@@ -9,6 +9,7 @@ use super::names;
 use super::operand::{Free, Operand};
 use super::scopes::Frame;
 use crate::Caller;
+use crate::declared::Declared;
 use crate::error::QueryError;
 use crate::plan::expr::Expr;
 use crate::syntax::{Name, Position, Query};
@@ -19,9 +20,14 @@ const ME: &str = "me";
 /// What queries are bound against.
 pub(super) struct Binder<'a> {
     pub(super) db: &'a Database,
-    pub(super) caller: &'a Caller,
+    pub(super) declared: &'a Declared,
+    pub(super) caller: Caller,
     params: &'a [(String, Param)],
     used: Vec<bool>,
+    /// Parameters of the view that is being bound (a policy has none); the query's are out of sight there.
+    pub(super) local: Option<Vec<(&'a str, Expr, Type)>>,
+    /// Views that are being bound, one in the other.
+    pub(super) view_depth: usize,
     /// Whether every row needs a key: in all that lives, and in what is ordered.
     pub(super) keyed: bool,
     pub(super) frames: Vec<Frame>,
@@ -34,8 +40,9 @@ pub(super) struct Binder<'a> {
 impl<'a> Binder<'a> {
     pub(super) fn new(
         db: &'a Database,
+        declared: &'a Declared,
         params: &'a [(String, Param)],
-        caller: &'a Caller,
+        caller: &Caller,
     ) -> Result<Self, QueryError> {
         if params.len() > PARAMS_MAX {
             let message = format!("{} parameters are given, over {PARAMS_MAX}", params.len());
@@ -54,9 +61,12 @@ impl<'a> Binder<'a> {
         }
         Ok(Self {
             db,
-            caller,
+            declared,
+            caller: *caller,
             params,
             used: vec![false; params.len()],
+            local: None,
+            view_depth: 0,
             keyed: false,
             frames: Vec::new(),
             with: Vec::new(),
@@ -82,6 +92,16 @@ impl<'a> Binder<'a> {
                 Expr::literal(Type::Identity, me),
                 Type::Identity,
             ));
+        }
+        if let Some(local) = &self.local {
+            let found = local.iter().find(|(other, ..)| *other == name);
+            if let Some((_, expr, ty)) = found {
+                return Ok(Operand::Typed(expr.clone(), ty.clone()));
+            }
+            let message = format!("the parameter :{name} is not declared");
+            return Err(QueryError::new(ErrorCode::SqlParameter, message)
+                .at(at)
+                .hint("a view has the parameters that it declares, a policy none but :me"));
         }
         if let Some(position) = self.params.iter().position(|(other, _)| other == name) {
             self.used[position] = true;

@@ -11,6 +11,7 @@ mod names;
 mod operand;
 mod order;
 mod outputs;
+mod policy;
 mod scopes;
 mod select;
 mod sources;
@@ -19,12 +20,14 @@ mod sub_query;
 mod tests;
 mod types;
 mod union;
+mod view;
 
 use syncline_protocol::ErrorCode;
 use syncline_protocol::param::Param;
 use syncline_store::Database;
 
 use crate::Caller;
+use crate::declared::Declared;
 use crate::error::QueryError;
 use crate::plan::Query;
 use crate::syntax::{self, Body, Node};
@@ -45,17 +48,25 @@ pub(crate) enum Mode {
     Live,
 }
 
-/// Binds a query with its parameters for a caller.
+/// Binds a query with its parameters for a caller: policies are conditions of it, and views parts of it.
 pub(crate) fn bind(
     db: &Database,
+    declared: &Declared,
     query: &syntax::Query,
     params: &[(String, Param)],
     caller: &Caller,
     mode: Mode,
 ) -> Result<Query, QueryError> {
-    let mut binder = Binder::new(db, params, caller)?;
+    debug_assert!(
+        declared.is_of(db.schema()),
+        "declarations are of the schema"
+    );
+    let mut binder = Binder::new(db, declared, params, caller)?;
     binder.keyed = mode == Mode::Live;
-    let bound = binder.query(query)?;
+    let bound = match binder.whole_view(query)? {
+        Some(bound) => bound,
+        None => binder.query(query)?,
+    };
     binder.finish()?;
     Ok(bound)
 }

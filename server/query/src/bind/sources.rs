@@ -59,8 +59,14 @@ impl<'a> Binder<'a> {
             let visible = self.scope().visible.last_mut().expect("it was just pushed");
             visible.left = item.left;
             let (relation, layout) = (found.relation, found.layout);
+            // A row that is not seen joins nothing.
+            let policy = self.policy(&relation, number)?;
             if item.left {
-                let mut on = on.expect("LEFT JOIN has a condition");
+                let on = on.expect("LEFT JOIN has a condition");
+                let mut on = match policy {
+                    Some(policy) => Expr::And(vec![policy, on]),
+                    None => on,
+                };
                 on.normalize();
                 left.push(Source {
                     relation,
@@ -68,7 +74,7 @@ impl<'a> Binder<'a> {
                     left_on: Some(on),
                 });
             } else {
-                conditions.extend(on);
+                conditions.extend(policy.into_iter().chain(on));
                 inner.push(Source {
                     relation,
                     layout,
@@ -98,8 +104,19 @@ impl<'a> Binder<'a> {
                         let (known, query) = self.with[position];
                         (self.walled(query, position)?, known.text.clone())
                     }
-                    None => return self.table(name, alias),
+                    None => match self.find_view(name) {
+                        Some(view) => {
+                            let text = self.declared.view(view).0.name.clone();
+                            (self.view(view, None, item.at)?, text)
+                        }
+                        None => return self.table(name, alias),
+                    },
                 }
+            }
+            syntax::Relation::View(name, args) => {
+                let view = self.find_view(name).ok_or_else(|| self.no_view(name))?;
+                let text = self.declared.view(view).0.name.clone();
+                (self.view(view, Some(args), item.at)?, text)
             }
         };
         let columns = query.outputs.iter().filter(|column| !column.hidden);
@@ -118,7 +135,7 @@ impl<'a> Binder<'a> {
     }
 
     fn table(&mut self, name: &Name, alias: Option<String>) -> Result<Found, QueryError> {
-        let table = names::table(self.db, name, self.caller)?;
+        let table = names::table(self.db, name, &self.caller)?;
         let def = table.def();
         let columns = def.columns.iter();
         Ok(Found {
@@ -136,13 +153,17 @@ impl<'a> Binder<'a> {
     }
 
     /// Binds a query that sees nothing around it but the first `with` names of WITH.
-    fn walled(&mut self, query: &'a syntax::Query, with: usize) -> Result<Query, QueryError> {
+    pub(super) fn walled(
+        &mut self,
+        query: &'a syntax::Query,
+        with: usize,
+    ) -> Result<Query, QueryError> {
         let hidden = self.with.split_off(with);
         self.frames.push(Frame::Wall);
-        let bound = self.query(query)?;
+        let bound = self.query(query);
         self.frames.pop();
         self.with.extend(hidden);
-        Ok(bound)
+        bound
     }
 
     /// `USING (a, b)`: equal columns of the last source and of those before it become one.

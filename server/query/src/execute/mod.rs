@@ -23,6 +23,7 @@ use syncline_store::Database;
 use crate::Caller;
 use crate::asked::QueryRef;
 use crate::bind::{Mode, bind};
+use crate::declared::Declared;
 use crate::error::QueryError;
 use crate::plan::expr::Params;
 use crate::plan::{Column, Query};
@@ -53,7 +54,8 @@ fn answer(
     caller: &Caller,
     sink: &mut RowSink<'_>,
 ) -> Result<ResultDescription, QueryError> {
-    let plan = bind(db, &query.read()?, params, caller, Mode::Once)?;
+    let declared = Declared::new(db.schema());
+    let plan = bind(db, &declared, &query.read()?, params, caller, Mode::Once)?;
     // Its literals stay where they are.
     let no_params = RowLayout::new(Vec::new());
     let visible_count = plan.visible_count();

@@ -8,6 +8,7 @@ use syncline_protocol::{ErrorCode, IndexKind};
 use super::access::{Access, choose, choose_ordered};
 use super::sort::sort_keys;
 use crate::bind::{Mode, bind};
+use crate::declared::Declared;
 use crate::parse::parse;
 use crate::tests::{Fixture, Write, me, ordered, params, table, with_index};
 
@@ -262,6 +263,7 @@ fn the_best_index_is_taken() {
         };
         let plan = bind(
             fixture.db(),
+            &Declared::new(fixture.db().schema()),
             &parse(&sql).unwrap(),
             given,
             &me(),
@@ -294,7 +296,9 @@ fn the_best_index_is_taken() {
 
     let check_ordered = |filter: &str, order: &str, wanted: Option<(u16, bool)>| {
         let sql = format!("SELECT * FROM m WHERE {filter} ORDER BY {order}");
-        let plan = bind(fixture.db(), &parse(&sql).unwrap(), &[], &me(), Mode::Once).unwrap();
+        let declared = Declared::new(fixture.db().schema());
+        let parsed = parse(&sql).unwrap();
+        let plan = bind(fixture.db(), &declared, &parsed, &[], &me(), Mode::Once).unwrap();
         let select = plan.select().unwrap();
         let table = fixture.db().table(select.only_table().unwrap()).unwrap();
         let keys = sort_keys(&plan, select, &plan.order);

@@ -23,6 +23,7 @@ use syncline_store::Database;
 use crate::Caller;
 use crate::asked::QueryRef;
 use crate::bind::{Mode, bind};
+use crate::declared::Declared;
 use crate::error::QueryError;
 use crate::execute::{self, RowSink};
 use crate::plan::expr::Params;
@@ -46,6 +47,7 @@ const STATEMENT_BYTES_MAX: usize = 1024;
 pub struct LiveQueries {
     /// Syntax of SQL texts and of logical queries, by their bytes.
     statements: [HashMap<Box<[u8]>, Arc<Query>, FixedState>; 2],
+    declared: Option<Arc<Declared>>,
     templates: Slab<Template>,
     /// By identity.
     template_index: HashTable<u32>,
@@ -124,6 +126,7 @@ impl LiveQueries {
         let hasher = FixedState::with_seed(seed);
         Self {
             statements: [(); 2].map(|()| HashMap::with_hasher(hasher.clone())),
+            declared: None,
             templates: Slab::default(),
             template_index: HashTable::new(),
             instances: Slab::default(),
@@ -159,7 +162,8 @@ impl LiveQueries {
         caller: &Caller,
     ) -> Result<Subscribed, QueryError> {
         let select = self.syntax(query)?;
-        let plan = bind(db, &select, params, caller, Mode::Live)?;
+        let declared = self.declared(db);
+        let plan = bind(db, &declared, &select, params, caller, Mode::Live)?;
         let draft = Draft::new(plan)?;
         let (template, is_new_template) = self.template(db, &draft)?;
         let found = self.find_instance(template, &draft.params, draft.limit);
@@ -183,6 +187,14 @@ impl LiveQueries {
             description,
             is_new,
         })
+    }
+
+    /// What the module declares, remembered for the next one.
+    fn declared(&mut self, db: &Database) -> Arc<Declared> {
+        match &self.declared {
+            Some(declared) if declared.is_of(db.schema()) => Arc::clone(declared),
+            _ => Arc::clone(self.declared.insert(Arc::new(Declared::new(db.schema())))),
+        }
     }
 
     /// The syntax of a query, remembered for the next one who sends it.

@@ -266,7 +266,12 @@ impl Walk {
                 let at = query.at;
                 Ok((syntax::Relation::Query(Box::new(query)), at))
             }
-            Relation::View(..) => this.unsupported("a view with arguments"),
+            Relation::View(name, args) => {
+                let name = this.member("view", |this| this.name(name))?;
+                let at = name.at;
+                let args = this.list("args", args, Self::node)?;
+                Ok((syntax::Relation::View(name, args), at))
+            }
         })
     }
 

@@ -2,12 +2,13 @@
 
 use sqlparser::ast;
 use sqlparser::ast::{BinaryOperator, Spanned, UnaryOperator};
+use syncline_protocol::ErrorCode;
 use syncline_protocol::limits::SQL_DEPTH_MAX;
 use syncline_protocol::param::Param;
-use syncline_protocol::{ErrorCode, Type};
 
 use super::name::{convert_ident, convert_name};
 use super::query;
+use super::types::convert_type;
 use super::{position, too_deep, unsupported};
 use crate::error::QueryError;
 use crate::syntax::{ArithmeticOp, CompareOp, Node, NodeKind, Position};
@@ -380,7 +381,8 @@ fn convert_function(
     at: Position,
     depth: usize,
 ) -> Result<NodeKind, QueryError> {
-    let name = convert_name(function.name, at)?.text.to_lowercase();
+    let written = convert_name(function.name, at)?;
+    let name = written.text.to_lowercase();
     if let Some(window) = function.over {
         return convert_window(&name, window, at, depth);
     }
@@ -393,6 +395,11 @@ fn convert_function(
         && function.within_group.is_empty()
         && function.null_treatment.is_none();
     let ast::FunctionArguments::List(list) = function.args else {
+        // PostgreSQL has a function of this name; everyone else has columns.
+        if name == "user" {
+            let (table, name) = (None, written);
+            return Ok(NodeKind::Column { table, name });
+        }
         return Err(unsupported(&format!("{name} without an argument list"), at)
             .hint("what depends on time or session is given as a parameter"));
     };
@@ -457,43 +464,4 @@ fn convert_window(
             .map(|item| query::convert_order_item(item, depth))
             .collect::<Result<_, _>>()?,
     })
-}
-
-fn convert_type(ty: &ast::DataType, at: Position) -> Result<Type, QueryError> {
-    use ast::DataType as Sql;
-    Ok(match ty {
-        Sql::Bool | Sql::Boolean => Type::Bool,
-        Sql::SmallInt(None) | Sql::Int2(None) => Type::I16,
-        Sql::Int(None) | Sql::Integer(None) | Sql::Int4(None) => Type::I32,
-        Sql::BigInt(None) | Sql::Int8(None) => Type::I64,
-        Sql::HugeInt => Type::I128,
-        Sql::Real | Sql::Float4 => Type::F32,
-        Sql::DoublePrecision | Sql::Float8 | Sql::Double(ast::ExactNumberInfo::None) => Type::F64,
-        Sql::Text | Sql::Varchar(None) | Sql::String(None) => Type::String,
-        Sql::Custom(name, modifiers) if modifiers.is_empty() => {
-            match name.to_string().to_lowercase().as_str() {
-                "i8" => Type::I8,
-                "i16" => Type::I16,
-                "i32" => Type::I32,
-                "i64" => Type::I64,
-                "i128" => Type::I128,
-                "u8" => Type::U8,
-                "u16" => Type::U16,
-                "u32" => Type::U32,
-                "u64" => Type::U64,
-                "u128" => Type::U128,
-                "f32" => Type::F32,
-                "f64" => Type::F64,
-                _ => return Err(unknown_type(ty, at)),
-            }
-        }
-        _ => return Err(unknown_type(ty, at)),
-    })
-}
-
-fn unknown_type(ty: &ast::DataType, at: Position) -> QueryError {
-    unsupported(&format!("a cast to {ty}"), at).hint(
-        "cast to boolean, smallint, integer, bigint, real, double precision, text, \
-         or i8 .. i128, u8 .. u128, f32, f64",
-    )
 }

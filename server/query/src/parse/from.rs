@@ -7,7 +7,7 @@ use super::name::convert_name;
 use super::query::{convert, convert_alias, refuse_any};
 use super::{expr, position, unsupported};
 use crate::error::QueryError;
-use crate::syntax::{Name, On, Position, Relation, Source};
+use crate::syntax::{Name, Node, On, Position, Relation, Source};
 
 /// The sources in the order of the text, but for the two of a RIGHT JOIN.
 pub(super) fn convert_from(
@@ -92,10 +92,7 @@ fn convert_join(
 fn convert_source(relation: ast::TableFactor, depth: usize) -> Result<Source, QueryError> {
     let at = position(relation.span().start);
     let (relation, alias) = match relation {
-        ast::TableFactor::Table { .. } => {
-            let (name, alias) = convert_table(relation, at)?;
-            (Relation::Table(name), alias)
-        }
+        ast::TableFactor::Table { .. } => convert_table(relation, at, depth)?,
         ast::TableFactor::Derived {
             lateral,
             subquery,
@@ -130,7 +127,8 @@ fn convert_source(relation: ast::TableFactor, depth: usize) -> Result<Source, Qu
 fn convert_table(
     table: ast::TableFactor,
     at: Position,
-) -> Result<(Name, Option<Name>), QueryError> {
+    depth: usize,
+) -> Result<(Relation, Option<Name>), QueryError> {
     let ast::TableFactor::Table {
         name,
         alias,
@@ -150,7 +148,6 @@ fn convert_table(
     refuse_any(
         at,
         &[
-            (args.is_some(), "a table function"),
             (!with_hints.is_empty(), "WITH after a table"),
             (version.is_some(), "a table version"),
             (with_ordinality, "WITH ORDINALITY"),
@@ -162,5 +159,24 @@ fn convert_table(
         ],
     )?;
     let alias = alias.map(convert_alias).transpose()?;
-    Ok((convert_name(name, at)?, alias))
+    let name = convert_name(name, at)?;
+    let relation = match args {
+        None => Relation::Table(name),
+        Some(args) => {
+            refuse_any(at, &[(args.settings.is_some(), "SETTINGS")])?;
+            let args = args.args.into_iter();
+            let args = args.map(|arg| convert_argument(arg, at, depth));
+            Relation::View(name, args.collect::<Result<_, _>>()?)
+        }
+    };
+    Ok((relation, alias))
+}
+
+fn convert_argument(arg: ast::FunctionArg, at: Position, depth: usize) -> Result<Node, QueryError> {
+    match arg {
+        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(node)) => {
+            expr::convert_at(node, depth)
+        }
+        _ => Err(unsupported("an argument of a view that is no value", at)),
+    }
 }

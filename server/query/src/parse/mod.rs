@@ -8,6 +8,7 @@ mod name;
 mod query;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
@@ -17,7 +18,9 @@ use syncline_protocol::ErrorCode;
 use syncline_protocol::limits::{SQL_BYTES_MAX, SQL_DEPTH_MAX};
 
 use crate::error::QueryError;
-use crate::syntax::{Position, Query};
+use crate::syntax::{Node, Position, Query};
+
+static DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
 
 /// Words, numbers and signs of a query. Bounds how deep a chain of operators can become.
 const TOKENS_MAX: usize = 4096;
@@ -26,45 +29,70 @@ pub(crate) const SELECTS_MAX: usize = 16;
 
 /// Reads one query.
 pub(crate) fn parse(sql: &str) -> Result<Query, QueryError> {
-    if sql.len() > SQL_BYTES_MAX {
-        let message = format!("the query has {} bytes, over {SQL_BYTES_MAX}", sql.len());
-        return Err(QueryError::new(ErrorCode::QueryLimit, message));
-    }
-    let dialect = PostgreSqlDialect {};
-    let tokens = Tokenizer::new(&dialect, sql)
-        .tokenize_with_location()
-        .map_err(|error| {
-            let message = lower_first(&error.message);
-            QueryError::new(ErrorCode::SqlSyntax, message).at(position(error.location))
-        })?;
-    let solid = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
-    if tokens.iter().filter(solid).count() > TOKENS_MAX {
-        let message = format!("the query has over {TOKENS_MAX} words and signs");
-        return Err(QueryError::new(ErrorCode::QueryLimit, message)
-            .hint("give a long IN list as one list parameter: x IN (:list)"));
-    }
-    check_verb(tokens.iter().find(solid))?;
-    let is_select = |token: &&TokenWithSpan| matches!(&token.token, Token::Word(word) if word.keyword == Keyword::SELECT);
-    if tokens.iter().filter(is_select).count() > SELECTS_MAX {
-        let message = format!("the query has over {SELECTS_MAX} SELECTs");
-        return Err(QueryError::new(ErrorCode::QueryLimit, message));
-    }
+    let tokens = tokens(sql)?;
+    check_verb(tokens.iter().find(|token| is_solid(token)))?;
     let (tokens, after) = after::take(tokens)?;
-    let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(SQL_DEPTH_MAX)
-        .with_tokens_with_locations(tokens);
+    let mut parser = parser(tokens);
     let query = parser.parse_query().map_err(syntax_error)?;
     while parser.consume_token(&Token::SemiColon) {}
-    let next = parser.peek_token();
-    if next.token != Token::EOF {
-        let message = format!("expected the end of the query, found {}", next.token);
-        return Err(QueryError::new(ErrorCode::SqlSyntax, message).at(position(next.span.start)));
-    }
+    expect_end(&parser, "the query")?;
     let mut query = query::convert(*query, 0)?;
     if let Some(tokens) = after {
         query.after = after::parse(tokens, &query.order)?;
     }
     Ok(query)
+}
+
+/// Reads a condition by itself, that of a policy.
+pub(crate) fn parse_condition(sql: &str) -> Result<Node, QueryError> {
+    let mut parser = parser(tokens(sql)?);
+    let condition = parser.parse_expr().map_err(syntax_error)?;
+    expect_end(&parser, "the condition")?;
+    expr::convert_at(condition, 0)
+}
+
+/// The words and signs of a text, not too many.
+fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, QueryError> {
+    if sql.len() > SQL_BYTES_MAX {
+        let message = format!("the query has {} bytes, over {SQL_BYTES_MAX}", sql.len());
+        return Err(QueryError::new(ErrorCode::QueryLimit, message));
+    }
+    let tokens = Tokenizer::new(&DIALECT, sql)
+        .tokenize_with_location()
+        .map_err(|error| {
+            let message = lower_first(&error.message);
+            QueryError::new(ErrorCode::SqlSyntax, message).at(position(error.location))
+        })?;
+    if tokens.iter().filter(|token| is_solid(token)).count() > TOKENS_MAX {
+        let message = format!("the query has over {TOKENS_MAX} words and signs");
+        return Err(QueryError::new(ErrorCode::QueryLimit, message)
+            .hint("give a long IN list as one list parameter: x IN (:list)"));
+    }
+    let is_select = |token: &&TokenWithSpan| matches!(&token.token, Token::Word(word) if word.keyword == Keyword::SELECT);
+    if tokens.iter().filter(is_select).count() > SELECTS_MAX {
+        let message = format!("the query has over {SELECTS_MAX} SELECTs");
+        return Err(QueryError::new(ErrorCode::QueryLimit, message));
+    }
+    Ok(tokens)
+}
+
+fn is_solid(token: &TokenWithSpan) -> bool {
+    !matches!(token.token, Token::Whitespace(_))
+}
+
+fn parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
+    Parser::new(&DIALECT)
+        .with_recursion_limit(SQL_DEPTH_MAX)
+        .with_tokens_with_locations(tokens)
+}
+
+fn expect_end(parser: &Parser<'_>, what: &str) -> Result<(), QueryError> {
+    let next = parser.peek_token();
+    if next.token == Token::EOF {
+        return Ok(());
+    }
+    let message = format!("expected the end of {what}, found {}", next.token);
+    Err(QueryError::new(ErrorCode::SqlSyntax, message).at(position(next.span.start)))
 }
 
 /// The first word tells what someone wants; only reading is done with SQL.
