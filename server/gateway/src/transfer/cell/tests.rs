@@ -101,6 +101,33 @@ fn decimals_and_json_and_their_cells() {
 }
 
 #[test]
+fn exact_numbers_and_json() {
+    let cases = [
+        (
+            Type::Decimal,
+            Value::Decimal("-12.50".parse().unwrap()),
+            "-12.5",
+        ),
+        (
+            Type::Json,
+            Value::Json("{ \"b\": \"x\" }".parse().unwrap()),
+            "{\"b\":\"x\"}",
+        ),
+        // A text of JSON and a number are not the same.
+        (Type::Json, Value::Json("\"1\"".parse().unwrap()), "\"1\""),
+        (Type::Json, Value::Json("1".parse().unwrap()), "1"),
+        (
+            Type::option(Type::Json),
+            some(Value::Json("null".parse().unwrap())),
+            "null",
+        ),
+    ];
+    for (ty, value, expected) in cases {
+        assert_eq!(cell(&ty, &value), expected, "{ty}");
+    }
+}
+
+#[test]
 fn cells_that_are_none() {
     for (ty, cell, words) in [
         (Type::U8, "256", "out of the range of u8"),
@@ -111,6 +138,8 @@ fn cells_that_are_none() {
         (Type::list(Type::U8), "[1", "expected list<u8> as JSON"),
         (Type::option(Type::U8), "\\", "expected u8"),
         (Type::Uuid, "x", "expected Uuid"),
+        (Type::Decimal, "1,5", "expected"),
+        (Type::Json, "x", "as JSON"),
     ] {
         let error = read(&ty, cell, &mut Vec::new()).unwrap_err();
         assert!(error.contains(words), "{ty} {cell:?}: {error}");
