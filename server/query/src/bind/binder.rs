@@ -31,8 +31,8 @@ pub(super) struct Binder<'a> {
     /// Whether every row needs a key: in all that lives, and in what is ordered.
     pub(super) keyed: bool,
     pub(super) frames: Vec<Frame>,
-    /// What WITH names, the last one first to be found.
-    pub(super) with: Vec<(&'a Name, &'a Query)>,
+    /// What WITH names, the last one first to be found, and whether it was.
+    pub(super) with: Vec<(&'a Name, &'a Query, bool)>,
     /// Sources bound so far, those of every use of a WITH among them.
     pub(super) source_count: usize,
 }

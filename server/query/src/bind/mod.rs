@@ -76,13 +76,20 @@ impl<'a> Binder<'a> {
     pub(super) fn query(&mut self, query: &'a syntax::Query) -> Result<Query, QueryError> {
         let (with, keyed) = (self.with.len(), self.keyed);
         self.with
-            .extend(query.with.iter().map(|(name, query)| (name, query)));
+            .extend(query.with.iter().map(|(name, query)| (name, query, false)));
         self.keyed |= !query.order.is_empty();
         let mut bound = match &query.body {
             Body::Select(select) => self.select(select, query)?,
             Body::Union { all, branches } => self.union(*all, branches, query)?,
         };
         self.keyed = keyed;
+        // What nobody uses must be right all the same.
+        for position in (with..self.with.len()).rev() {
+            let (_, query, is_used) = self.with[position];
+            if !is_used {
+                self.walled(query, position)?;
+            }
+        }
         self.with.truncate(with);
         // No column can stand in LIMIT and OFFSET.
         self.frames.push(Frame::Wall);

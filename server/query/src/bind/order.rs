@@ -5,7 +5,7 @@ use syncline_protocol::{ErrorCode, Type};
 use super::binder::Binder;
 use super::check_key_count;
 use super::names;
-use super::operand::is_ordered;
+use super::operand::{Family, is_ordered};
 use super::outputs::{Draft, ordinal};
 use crate::error::QueryError;
 use crate::plan::expr::Expr;
@@ -80,7 +80,7 @@ impl<'a> Binder<'a> {
         let mut values = Vec::with_capacity(keys.len());
         for (node, key) in query.after.iter().zip(keys) {
             let (value, ty) = self.operand(node)?.meet(&key.ty)?;
-            if !matches!(value, Expr::Literal(_)) || ty.non_null() != key.ty.non_null() {
+            if !matches!(value, Expr::Literal(_)) || Family::of(&ty) != Family::of(&key.ty) {
                 let message = "AFTER takes values of the order's keys: literals or parameters";
                 return Err(QueryError::new(ErrorCode::SqlType, message).at(node.at));
             }

@@ -96,12 +96,13 @@ impl<'a> Binder<'a> {
         let (query, own_name) = match &item.relation {
             syntax::Relation::Query(query) => (self.walled(query, self.with.len())?, String::new()),
             syntax::Relation::Table(name) => {
-                let with = self.with.iter().rposition(|(known, _)| {
+                let with = self.with.iter().rposition(|(known, ..)| {
                     names::is_same(name, &known.text) || names::is_same(known, &name.text)
                 });
                 match with {
                     Some(position) => {
-                        let (known, query) = self.with[position];
+                        self.with[position].2 = true;
+                        let (known, query, _) = self.with[position];
                         (self.walled(query, position)?, known.text.clone())
                     }
                     None => match self.find_view(name) {
@@ -159,9 +160,12 @@ impl<'a> Binder<'a> {
         with: usize,
     ) -> Result<Query, QueryError> {
         let hidden = self.with.split_off(with);
+        // What identifies its rows tells what identifies those around it.
+        let keyed = std::mem::replace(&mut self.keyed, true);
         self.frames.push(Frame::Wall);
         let bound = self.query(query);
         self.frames.pop();
+        self.keyed = keyed;
         self.with.extend(hidden);
         bound
     }

@@ -2,6 +2,8 @@
 //! other sources are known. The known parts become parameters, so that the table's paths can be chosen as
 //! for a query of one table.
 
+use std::borrow::Cow;
+
 use syncline_protocol::{RowLayout, Type};
 
 use crate::bind::keys::sources_of;
@@ -11,22 +13,23 @@ use crate::syntax::CompareOp;
 
 /// A condition over the rows of one source, as source 0, and the parameters in it.
 #[derive(Debug)]
-pub(super) struct Fed {
+pub(super) struct Fed<'p> {
     pub(super) filter: Option<Expr>,
-    feeds: Vec<(Expr, Type)>,
+    /// Borrowed where they can be: sub-queries are known by where they lie.
+    feeds: Vec<(Cow<'p, Expr>, Type)>,
     pub(super) layout: RowLayout,
 }
 
 /// Builds a [`Fed`].
-struct Feeder<'l> {
+struct Feeder<'p, 'l> {
     source: u8,
     types: &'l [Type],
-    feeds: Vec<(Expr, Type)>,
+    feeds: Vec<(Cow<'p, Expr>, Type)>,
 }
 
-impl Fed {
+impl<'p> Fed<'p> {
     /// What the conditions say about a source when the sources in `known` are known.
-    pub(super) fn new(conditions: &[&Expr], source: usize, types: &[Type], known: u32) -> Self {
+    pub(super) fn new(conditions: &[&'p Expr], source: usize, types: &[Type], known: u32) -> Self {
         let mut feeder = Feeder {
             source: source as u8,
             types,
@@ -93,7 +96,7 @@ fn kind_of(expr: &Expr) -> Option<Kind> {
     })
 }
 
-impl Feeder<'_> {
+impl<'p> Feeder<'p, '_> {
     fn is_own(&self, expr: &Expr) -> Option<Slot> {
         match expr {
             Expr::Column(slot) if slot.source == self.source => Some(*slot),
@@ -106,27 +109,27 @@ impl Feeder<'_> {
     }
 
     /// The expression as a parameter of the column's type.
-    fn feed(&mut self, column: Slot, expr: &Expr, any_width: bool) -> Option<Expr> {
-        if sources_of(expr) & (1 << self.source) != 0 {
+    fn feed(&mut self, column: Slot, expr: Cow<'p, Expr>, any_width: bool) -> Option<Expr> {
+        if sources_of(&expr) & (1 << self.source) != 0 {
             return None;
         }
         let ty = &self.types[usize::from(column.index)];
-        if let Expr::Literal(literal) = expr
+        if let Expr::Literal(literal) = expr.as_ref()
             && literal.ty == *ty
         {
-            return Some(expr.clone());
+            return Some(expr.into_owned());
         }
-        let kind = kind_of(expr)?;
+        let kind = kind_of(&expr)?;
         let fits = kind == column.kind || any_width && is_whole(kind) && is_whole(column.kind);
         if !fits {
             return None;
         }
-        self.feeds.push((expr.clone(), ty.clone()));
+        self.feeds.push((expr, ty.clone()));
         Some(Expr::Param(Slot::new(self.feeds.len() - 1, ty)))
     }
 
     /// What the atom says about the source's rows alone; `None` if it says nothing that a path can use.
-    fn atom(&mut self, atom: &Expr) -> Option<Expr> {
+    fn atom(&mut self, atom: &'p Expr) -> Option<Expr> {
         Some(match atom {
             Expr::Compare(op, left, right) => {
                 let (op, column, other) = match (self.is_own(left), self.is_own(right)) {
@@ -134,11 +137,11 @@ impl Feeder<'_> {
                     (None, Some(column)) => (op.flip(), column, left),
                     (None, None) => return None,
                 };
-                let other = self.feed(column, other, op == CompareOp::Equal)?;
+                let other = self.feed(column, Cow::Borrowed(other), op == CompareOp::Equal)?;
                 Expr::Compare(op, Box::new(Self::here(column)), Box::new(other))
             }
             Expr::ColumnIs(column, param) if column.source == self.source => {
-                let param = self.feed(*column, &Expr::Param(*param), false)?;
+                let param = self.feed(*column, Cow::Owned(Expr::Param(*param)), false)?;
                 let column = Box::new(Self::here(*column));
                 Expr::Compare(CompareOp::Equal, column, Box::new(param))
             }
@@ -148,7 +151,7 @@ impl Feeder<'_> {
                     (None, Some(column)) => (column, left),
                     (None, None) => return None,
                 };
-                let other = self.feed(column, other, false)?;
+                let other = self.feed(column, Cow::Borrowed(other), false)?;
                 Expr::Same(Box::new(Self::here(column)), Box::new(other))
             }
             Expr::IsNull(inner) => Expr::IsNull(Box::new(Self::here(self.is_own(inner)?))),
@@ -165,7 +168,9 @@ impl Feeder<'_> {
                 if !items.iter().all(is_of) {
                     return None;
                 }
-                let items = items.iter().map(|item| self.feed(column, item, false));
+                let items = items
+                    .iter()
+                    .map(|item| self.feed(column, Cow::Borrowed(item), false));
                 let items = items.collect::<Option<Vec<_>>>()?;
                 Expr::In(Box::new(Self::here(column)), items)
             }
@@ -183,7 +188,8 @@ impl Feeder<'_> {
                         } else {
                             Type::String
                         };
-                        self.feeds.push((pattern.as_ref().clone(), ty.clone()));
+                        self.feeds
+                            .push((Cow::Borrowed(pattern.as_ref()), ty.clone()));
                         Expr::Param(Slot::new(self.feeds.len() - 1, &ty))
                     }
                     _ => return None,

@@ -36,7 +36,7 @@ struct Level<'p> {
     rows: Rows<'p>,
     layout: &'p RowLayout,
     access: Access,
-    fed: Fed,
+    fed: Fed<'p>,
     hash: Option<Hash<'p>>,
     /// The condition of a LEFT JOIN.
     on: Option<&'p Expr>,
@@ -246,6 +246,8 @@ impl<'p> Join<'p> {
                 }
             }
         }
+        // A sub-query that failed may have hidden rows.
+        runner.check()?;
         rows[level.source].packed = None;
         if level.on.is_some() && !has_joined {
             if !passes(around, &level.checks, rows) {
@@ -366,7 +368,7 @@ fn path<'p>(
     number: usize,
     known: u32,
     conditions: &[&'p Expr],
-) -> (Fed, Access) {
+) -> (Fed<'p>, Access) {
     let source = &select.sources[number];
     let types: &[Type] = source.layout.types();
     let fed = Fed::new(conditions, number, types, known);

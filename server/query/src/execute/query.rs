@@ -153,7 +153,7 @@ impl<'a> Runner<'a> {
         }
         let table = self.table(select.only_table()?).ok()?;
         let conditions = select.filter.as_ref().map_or(&[][..], Expr::conjuncts);
-        let conditions: Vec<&Expr> = conditions.iter().collect();
+        let conditions: Vec<&'a Expr> = conditions.iter().collect();
         let fed = Fed::new(&conditions, 0, table.layout().types(), 0);
         let order = sort_keys(query, select, &query.order);
         let path = choose_ordered(table, fed.filter.as_ref(), &order)?;
@@ -180,7 +180,10 @@ impl<'a> Runner<'a> {
             ..input(empty)
         };
         if !fed.write(&before, &mut params) {
-            return Some(Flow::Continue(()));
+            return Some(self.check());
+        }
+        if let Flow::Break(end) = self.check() {
+            return Some(Flow::Break(end));
         }
         let params = Params {
             layout: &fed.layout,

@@ -171,7 +171,10 @@ impl<'a> Runner<'a> {
         if let Some(answer) = self.answers.borrow().get(&key) {
             return Some(answer.clone());
         }
-        let own = *self.sub_queries.get(&place)?;
+        let own = *self
+            .sub_queries
+            .get(&place)
+            .expect("the plan does not move");
         let types = own.outer.iter().map(|(_, ty)| ty.clone()).collect();
         let layout = RowLayout::new(types);
         let params = Params {

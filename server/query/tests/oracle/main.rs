@@ -14,6 +14,7 @@
 mod fold;
 mod query;
 mod random;
+mod relational;
 mod schema;
 mod sqlite;
 
@@ -25,12 +26,16 @@ use syncline_store::{Database, WriteError};
 use fold::Folded;
 use query::Query;
 use random::Random;
+use relational::Relational;
 use schema::{Tables, packed_key};
 use sqlite::{Mirror, Row, read_rows};
 
 const SEEDS: u64 = 80;
 const QUERIES_PER_SEED: usize = 12;
 const TRANSACTIONS_PER_SEED: usize = 25;
+/// Of queries over several tables.
+const RELATIONAL_SEEDS: u64 = 60;
+const RELATIONAL_QUERIES: usize = 40;
 
 /// A live query and what a client would hold of it.
 struct Watched {
@@ -287,15 +292,7 @@ fn run(seed: u64) -> Tally {
 
 #[test]
 fn folded_equals_fresh_equals_sqlite() {
-    let given = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .map(|number| number.parse().unwrap())
-    };
-    let seeds: std::ops::Range<u64> = match given("ORACLE_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..given("ORACLE_SEEDS").unwrap_or(SEEDS),
-    };
+    let seeds = seeds(SEEDS);
     let is_whole = seeds.end - seeds.start >= SEEDS;
     let mut total = Tally::default();
     for seed in seeds {
@@ -319,6 +316,72 @@ fn folded_equals_fresh_equals_sqlite() {
         );
         assert!(total.windows > 150, "windows are among them");
     }
+}
+
+/// Seeds from the environment, or so many.
+fn seeds(count: u64) -> std::ops::Range<u64> {
+    let given = |name: &str| {
+        let number = std::env::var(name).ok();
+        number.map(|number| number.parse().unwrap())
+    };
+    match given("ORACLE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..given("ORACLE_SEEDS").unwrap_or(count),
+    }
+}
+
+/// Answers that are compared, and those of them with rows.
+fn relational(seed: u64) -> (usize, usize) {
+    let mut run = Run::new(seed);
+    while run.tables.list.len() < 2 {
+        run = Run::new(run.random.next());
+    }
+    let (mut compared, mut with_rows) = (0, 0);
+    for round in 0..RELATIONAL_QUERIES {
+        if round % 4 == 0 {
+            for _ in 0..4 {
+                run.transact();
+            }
+        }
+        let query = Relational::random(&mut run.random, &run.tables);
+        let mut rows = Vec::new();
+        let mut sink = |row: &[u8]| rows.push(row.to_vec());
+        let context = format!("{} with {:?}; {}", query.ours, query.params, query.lite);
+        let answer = query_once(run.db(), &query.ours, &query.params, &caller(), &mut sink);
+        let description = match answer {
+            Ok(description) => description,
+            // A product too large.
+            Err(error) if error.code == ErrorCode::QueryLimit => continue,
+            Err(error) => panic!("{error}: {context}"),
+        };
+        let ours = read_rows(&description, &rows);
+        with_rows += usize::from(!ours.is_empty());
+        compared += 1;
+        assert_rows(
+            ours,
+            run.mirror.query(&query.lite),
+            query.is_ordered,
+            &context,
+        );
+    }
+    (compared, with_rows)
+}
+
+#[test]
+fn answers_over_several_tables_equal_sqlite() {
+    let (mut compared, mut with_rows) = (0, 0);
+    for seed in seeds(RELATIONAL_SEEDS) {
+        let counts = std::panic::catch_unwind(|| relational(seed)).unwrap_or_else(|_| {
+            panic!("seed {seed}: run it alone with ORACLE_SEED={seed}");
+        });
+        compared += counts.0;
+        with_rows += counts.1;
+    }
+    println!("{compared} compared, {with_rows} with rows");
+    assert!(
+        with_rows * 2 > compared,
+        "half of the answers say something"
+    );
 }
 
 /// A list parameter, an option and the caller, which the generator does not make.

@@ -17,12 +17,12 @@ pub(crate) struct Query {
 
 /// A piece of both texts.
 #[derive(Clone)]
-struct Text {
-    ours: String,
-    lite: String,
+pub(crate) struct Text {
+    pub(crate) ours: String,
+    pub(crate) lite: String,
 }
 
-fn same(text: impl Into<String>) -> Text {
+pub(crate) fn same(text: impl Into<String>) -> Text {
     let ours = text.into();
     Text {
         lite: ours.clone(),
@@ -31,7 +31,7 @@ fn same(text: impl Into<String>) -> Text {
 }
 
 /// Puts pieces into the `{}` of a pattern.
-fn fill(pattern: &str, pieces: &[&Text]) -> Text {
+pub(crate) fn fill(pattern: &str, pieces: &[&Text]) -> Text {
     let mut parts = pattern.split("{}");
     let mut text = same(parts.next().unwrap());
     for piece in pieces {
@@ -44,7 +44,7 @@ fn fill(pattern: &str, pieces: &[&Text]) -> Text {
     text
 }
 
-fn join(pieces: &[Text], with: &str) -> Text {
+pub(crate) fn join(pieces: &[Text], with: &str) -> Text {
     let ours: Vec<&str> = pieces.iter().map(|piece| piece.ours.as_str()).collect();
     let lite: Vec<&str> = pieces.iter().map(|piece| piece.lite.as_str()).collect();
     Text {
@@ -60,6 +60,21 @@ struct Generator<'a> {
 }
 
 impl Query {
+    /// Constants of pieces that found no place are no parameters.
+    pub(crate) fn of(text: Text, mut params: Vec<(String, Param)>, is_ordered: bool) -> Self {
+        let Text { ours, lite } = text;
+        let is_word = |char: char| char.is_alphanumeric() || char == ':';
+        let words: Vec<&str> = ours.split(|char| !is_word(char)).collect();
+        params.retain(|(name, _)| words.contains(&format!(":{name}").as_str()));
+        Self {
+            params,
+            is_ordered,
+            is_window: false,
+            ours: ours.clone(),
+            lite,
+        }
+    }
+
     /// One that may be live.
     pub(crate) fn random(random: &mut Random, tables: &Tables) -> Self {
         let generator = Generator::new(random, tables);
@@ -93,19 +108,10 @@ impl<'a> Generator<'a> {
 }
 
 impl Generator<'_> {
-    /// Constants of pieces that found no place are no parameters.
-    fn finish(mut self, text: Text, is_ordered: bool, is_window: bool) -> Query {
-        let Text { ours, lite } = text;
-        let is_word = |char: char| char.is_alphanumeric() || char == ':';
-        let words: Vec<&str> = ours.split(|char| !is_word(char)).collect();
-        self.params
-            .retain(|(name, _)| words.contains(&format!(":{name}").as_str()));
+    fn finish(self, text: Text, is_ordered: bool, is_window: bool) -> Query {
         Query {
-            params: self.params,
-            is_ordered,
             is_window,
-            ours: ours.clone(),
-            lite,
+            ..Query::of(text, self.params, is_ordered)
         }
     }
 

@@ -1,0 +1,559 @@
+//! Random queries over several tables: joins, queries in FROM, WITH, sub-queries in conditions and as values,
+//! groups, DISTINCT, UNION, ranks, pages and keysets. Each as two texts, like [`crate::query`].
+
+use syncline_protocol::param::Param;
+
+use crate::query::{Query, Text, fill, join, same};
+use crate::random::Random;
+use crate::schema::{Domain, TEXTS, Tables, domain};
+
+/// SELECTs of one query.
+const SELECTS_MAX: usize = 6;
+
+/// Tables of one query that are joined at all: products grow fast.
+const SOURCES_MAX: usize = 8;
+
+/// A name that columns can be qualified by, and its columns.
+#[derive(Clone)]
+struct Source {
+    alias: String,
+    columns: Vec<(String, Domain)>,
+}
+
+pub(crate) struct Relational<'a> {
+    random: &'a mut Random,
+    tables: &'a Tables,
+    params: Vec<(String, Param)>,
+    alias_count: usize,
+    select_count: usize,
+    /// The sources in sight: those of the select being made on top, of those around it below.
+    scopes: Vec<Vec<Source>>,
+    with: Vec<(Text, Source)>,
+}
+
+/// A select list that others can be built on.
+struct Listed {
+    text: Text,
+    columns: Vec<(String, Domain)>,
+}
+
+impl<'a> Relational<'a> {
+    /// A query of the whole surface.
+    pub(crate) fn random(random: &'a mut Random, tables: &'a Tables) -> Query {
+        let mut this = Self {
+            random,
+            tables,
+            params: Vec::new(),
+            alias_count: 0,
+            select_count: 0,
+            scopes: Vec::new(),
+            with: Vec::new(),
+        };
+        if this.random.chance(8) {
+            return this.keyset();
+        }
+        if this.random.chance(15) {
+            let Listed { text, columns } = this.body();
+            let source = this.source(columns);
+            this.with.push((text, source));
+        }
+        let Listed { mut text, columns } = this.body();
+        let is_ordered = this.random.chance(50);
+        if is_ordered {
+            text = this.ordered(&text, columns.len());
+        }
+        let with = std::mem::take(&mut this.with);
+        for (inner, source) in with {
+            text = fill(
+                &format!("WITH {} AS ({{}}) {{}}", source.alias),
+                &[&inner, &text],
+            );
+        }
+        this.finish(text, is_ordered)
+    }
+
+    fn finish(self, text: Text, is_ordered: bool) -> Query {
+        Query::of(text, self.params, is_ordered)
+    }
+
+    fn source(&mut self, columns: Vec<(String, Domain)>) -> Source {
+        self.alias_count += 1;
+        Source {
+            alias: format!("s{}", self.alias_count),
+            columns,
+        }
+    }
+
+    /// By every column, so that rows that tie are the same.
+    fn ordered(&mut self, text: &Text, count: usize) -> Text {
+        let mut keys: Vec<String> = (1..=count)
+            .map(|number| {
+                let direction = if self.random.chance(50) { " DESC" } else { "" };
+                format!("{number}{direction}")
+            })
+            .collect();
+        let turn = self.random.below(count);
+        keys.rotate_left(turn);
+        let mut tail = format!(" ORDER BY {}", keys.join(", "));
+        if self.random.chance(60) {
+            tail.push_str(&format!(" LIMIT {}", self.random.below(6)));
+            if self.random.chance(40) {
+                tail.push_str(&format!(" OFFSET {}", self.random.below(4)));
+            }
+        }
+        fill("{}{}", &[text, &same(tail)])
+    }
+
+    /// The rows behind some values of a primary key.
+    fn keyset(mut self) -> Query {
+        let table = &self.tables.list[self.random.below(self.tables.list.len())].def;
+        let descending = self.random.chance(50);
+        let (direction, op) = if descending {
+            (" DESC", "<")
+        } else {
+            ("", ">")
+        };
+        let (mut names, mut order, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for column in &table.primary_key {
+            let column = &table.columns[usize::from(*column)];
+            names.push(column.name.clone());
+            order.push(format!("{}{direction}", column.name));
+            values.push(self.constant(domain(&column.ty), false));
+        }
+        let values = join(&values, ", ");
+        let limit = self.random.below(5);
+        let (names, order) = (names.join(", "), order.join(", "));
+        let name = &table.name;
+        let text = Text {
+            ours: format!(
+                "SELECT * FROM {name} ORDER BY {order} AFTER ({}) LIMIT {limit}",
+                values.ours
+            ),
+            lite: format!(
+                "SELECT * FROM {name} WHERE ({names}) {op} ({}) ORDER BY {order} LIMIT {limit}",
+                values.lite
+            ),
+        };
+        self.finish(text, true)
+    }
+
+    /// A select, or several united.
+    fn body(&mut self) -> Listed {
+        let count = self.random.below(3) + 1;
+        let domains: Vec<Domain> = (0..count).map(|_| self.any_domain()).collect();
+        let first = self.select(&domains);
+        if self.select_count >= SELECTS_MAX || !self.random.chance(20) {
+            return first;
+        }
+        let second = self.select(&domains);
+        let all = if self.random.chance(50) { " ALL" } else { "" };
+        Listed {
+            text: fill(
+                &format!("{{}} UNION{all} {{}}"),
+                &[&first.text, &second.text],
+            ),
+            columns: first.columns,
+        }
+    }
+
+    fn any_domain(&mut self) -> Domain {
+        *self.random.pick(&[
+            Domain::Int,
+            Domain::Int,
+            Domain::Text,
+            Domain::Float,
+            Domain::Bool,
+        ])
+    }
+
+    /// A select whose columns have these domains.
+    fn select(&mut self, domains: &[Domain]) -> Listed {
+        self.select_count += 1;
+        self.scopes.push(Vec::new());
+        let from = self.from();
+        let filter = self.random.chance(70).then(|| self.condition(2));
+        let is_grouped = self.random.chance(30);
+        let distinct = if self.random.chance(15) {
+            "DISTINCT "
+        } else {
+            ""
+        };
+        let mut keys = Vec::new();
+        if is_grouped && self.random.chance(75) {
+            for _ in 0..=self.random.below(2) {
+                let wanted = self.any_domain();
+                keys.push((self.column(wanted, false), wanted));
+            }
+        }
+        let mut items = Vec::new();
+        let mut columns = Vec::new();
+        for (position, wanted) in domains.iter().enumerate() {
+            let value = if is_grouped {
+                self.grouped(*wanted, &keys)
+            } else if *wanted == Domain::Int && self.scopes.len() == 1 && self.random.chance(12) {
+                self.rank()
+            } else {
+                self.value(*wanted, 1)
+            };
+            items.push(fill(&format!("{{}} AS x{position}"), &[&value]));
+            columns.push((format!("x{position}"), *wanted));
+        }
+        let mut text = fill(
+            &format!("SELECT {distinct}{{}} FROM {{}}"),
+            &[&join(&items, ", "), &from],
+        );
+        if let Some(filter) = filter {
+            text = fill("{} WHERE {}", &[&text, &filter]);
+        }
+        // Constants are no keys for either side.
+        let keys: Vec<Text> = keys
+            .into_iter()
+            .map(|(key, _)| key)
+            .filter(|key| key.ours.contains('.'))
+            .collect();
+        if !keys.is_empty() {
+            text = fill("{} GROUP BY {}", &[&text, &join(&keys, ", ")]);
+            if self.random.chance(30) {
+                let bound = self.random.below(3);
+                text = fill(
+                    "{} HAVING count(*) > {}",
+                    &[&text, &same(bound.to_string())],
+                );
+            }
+        }
+        self.scopes.pop();
+        Listed { text, columns }
+    }
+
+    /// A value over the rows of a group.
+    fn grouped(&mut self, wanted: Domain, keys: &[(Text, Domain)]) -> Text {
+        let fitting: Vec<&Text> = keys
+            .iter()
+            .filter(|(key, domain)| *domain == wanted && key.ours.contains('.'))
+            .map(|(key, _)| key)
+            .collect();
+        if !fitting.is_empty() && self.random.chance(50) {
+            return (*self.random.pick(&fitting)).clone();
+        }
+        match wanted {
+            Domain::Int if self.random.chance(40) => {
+                let of = self.any_domain();
+                let column = self.column(of, false);
+                if self.random.chance(50) {
+                    fill("count(DISTINCT {})", &[&column])
+                } else {
+                    same("count(*)")
+                }
+            }
+            Domain::Int | Domain::Float => {
+                let function = *self.random.pick(&["sum", "min", "max", "sum"]);
+                let distinct = if self.random.chance(20) {
+                    "DISTINCT "
+                } else {
+                    ""
+                };
+                let column = self.column(wanted, false);
+                fill(&format!("{function}({distinct}{{}})"), &[&column])
+            }
+            Domain::Text => fill("max({})", &[&self.column(wanted, false)]),
+            Domain::Bool => {
+                let column = self.column(wanted, false);
+                let (ours, lite) = if self.random.chance(50) {
+                    ("bool_and", "min")
+                } else {
+                    ("bool_or", "max")
+                };
+                Text {
+                    ours: format!("{ours}({})", column.ours),
+                    lite: format!("{lite}({})", column.lite),
+                }
+            }
+        }
+    }
+
+    fn rank(&mut self) -> Text {
+        let by = self.any_domain();
+        let key = self.column(by, false);
+        let direction = if self.random.chance(50) { " DESC" } else { "" };
+        if self.random.chance(30) {
+            let part = self.any_domain();
+            let part = self.column(part, false);
+            return fill(
+                &format!("rank() OVER (PARTITION BY {{}} ORDER BY {{}}{direction})"),
+                &[&part, &key],
+            );
+        }
+        fill(&format!("rank() OVER (ORDER BY {{}}{direction})"), &[&key])
+    }
+
+    fn from(&mut self) -> Text {
+        let mut text = self.relation();
+        for _ in 0..self.random.below(3) {
+            if self.alias_count >= SOURCES_MAX {
+                break;
+            }
+            let right = self.relation();
+            let kind = self.random.below(20);
+            if kind == 0 {
+                text = fill("{}, {}", &[&text, &right]);
+                continue;
+            }
+            if kind == 1 {
+                text = fill("{} CROSS JOIN {}", &[&text, &right]);
+                continue;
+            }
+            let on = self.on();
+            let word = if kind < 12 { "JOIN" } else { "LEFT JOIN" };
+            text = fill(&format!("{{}} {word} {{}} ON {{}}"), &[&text, &right, &on]);
+        }
+        text
+    }
+
+    /// Mostly an equality of the last source with one before it.
+    fn on(&mut self) -> Text {
+        let scope = self.scopes.last().unwrap();
+        let (last, before) = scope.split_last().unwrap();
+        let (last, before) = (last.clone(), before.to_vec());
+        let other = self.random.pick(&before).clone();
+        let mut pairs = Vec::new();
+        for (own, wanted) in &last.columns {
+            for (name, found) in &other.columns {
+                if wanted == found {
+                    pairs.push(format!("{}.{own} = {}.{name}", last.alias, other.alias));
+                }
+            }
+        }
+        if pairs.is_empty() || self.random.chance(10) {
+            return self.condition(1);
+        }
+        let equality = same(self.random.pick(&pairs).clone());
+        if self.random.chance(35) {
+            let more = self.condition(0);
+            return fill("{} AND {}", &[&equality, &more]);
+        }
+        equality
+    }
+
+    /// A table, a query in parentheses or one of WITH, with an alias; it comes into the scope.
+    fn relation(&mut self) -> Text {
+        let is_nested = self.select_count < SELECTS_MAX && self.random.chance(12);
+        let (text, columns) = if is_nested {
+            // It sees nothing around it.
+            let scopes = std::mem::take(&mut self.scopes);
+            let Listed { mut text, columns } = self.body();
+            if self.random.chance(30) {
+                text = self.ordered(&text, columns.len());
+            }
+            self.scopes = scopes;
+            (fill("({})", &[&text]), columns)
+        } else if !self.with.is_empty() && self.random.chance(50) {
+            let source = &self.with[0].1;
+            (same(source.alias.clone()), source.columns.clone())
+        } else {
+            let table = &self.tables.list[self.random.below(self.tables.list.len())].def;
+            let columns = table.columns.iter();
+            let columns = columns.map(|column| (column.name.clone(), domain(&column.ty)));
+            (same(table.name.clone()), columns.collect())
+        };
+        let source = self.source(columns);
+        let text = fill(&format!("{{}} {}", source.alias), &[&text]);
+        self.scopes.last_mut().unwrap().push(source);
+        text
+    }
+
+    /// A column in sight; with `around`, sometimes one of a select around this one.
+    fn column(&mut self, wanted: Domain, around: bool) -> Text {
+        let top = self.scopes.len() - 1;
+        let level = if around && top > 0 && self.random.chance(30) {
+            self.random.below(top)
+        } else {
+            top
+        };
+        let mut fitting = Vec::new();
+        for source in &self.scopes[level] {
+            for (name, found) in &source.columns {
+                if *found == wanted {
+                    fitting.push(format!("{}.{name}", source.alias));
+                }
+            }
+        }
+        if fitting.is_empty() {
+            return self.constant(wanted, true);
+        }
+        same(self.random.pick(&fitting).clone())
+    }
+
+    fn constant(&mut self, wanted: Domain, with_null: bool) -> Text {
+        let (lite, value) = match wanted {
+            Domain::Int => {
+                let value = self.random.below(6) as i128 - 1;
+                (value.to_string(), Param::Int(value))
+            }
+            Domain::Float => {
+                let value = self.random.below(9) as f64 / 4.0 - 0.5;
+                (format!("{value:?}"), Param::Float(value))
+            }
+            Domain::Text => {
+                let text = *self.random.pick(&TEXTS);
+                (format!("'{text}'"), Param::Text(text.to_owned()))
+            }
+            Domain::Bool => {
+                let value = self.random.chance(50);
+                (value.to_string(), Param::Bool(value))
+            }
+        };
+        if with_null && self.random.chance(4) {
+            // A NULL alone has no type.
+            let ty = match wanted {
+                Domain::Int => "bigint",
+                Domain::Float => "double precision",
+                Domain::Text => "text",
+                Domain::Bool => "boolean",
+            };
+            return Text {
+                ours: format!("CAST(NULL AS {ty})"),
+                lite: "NULL".to_owned(),
+            };
+        }
+        if self.random.chance(50) {
+            return same(lite);
+        }
+        let name = format!("p{}", self.params.len());
+        let ours = format!(":{name}");
+        self.params.push((name, value));
+        Text { ours, lite }
+    }
+
+    fn value(&mut self, wanted: Domain, depth: usize) -> Text {
+        if depth == 0 || self.random.chance(60) {
+            return self.column(wanted, true);
+        }
+        if self.select_count < SELECTS_MAX && self.random.chance(30) {
+            return self.scalar(wanted);
+        }
+        let (left, right) = (self.column(wanted, true), self.constant(wanted, true));
+        match wanted {
+            Domain::Int | Domain::Float if self.random.chance(50) => {
+                let op = *self.random.pick(&["+", "-", "*"]);
+                fill(&format!("({{}} {op} {{}})"), &[&left, &right])
+            }
+            Domain::Text if self.random.chance(40) => fill("({} || {})", &[&left, &right]),
+            Domain::Bool if self.random.chance(60) => {
+                let condition = self.condition(0);
+                fill("({})", &[&condition])
+            }
+            _ => fill("coalesce({}, {})", &[&left, &right]),
+        }
+    }
+
+    /// `(SELECT max(c) FROM ..)`
+    fn scalar(&mut self, wanted: Domain) -> Text {
+        self.select_count += 1;
+        self.scopes.push(Vec::new());
+        let from = self.relation();
+        let filter = self.correlation();
+        let value = if wanted == Domain::Int && self.random.chance(40) {
+            same("count(*)")
+        } else {
+            let function = *self.random.pick(&["min", "max"]);
+            let column = self.column(wanted, false);
+            fill(&format!("{function}({{}})"), &[&column])
+        };
+        self.scopes.pop();
+        fill("(SELECT {} FROM {} WHERE {})", &[&value, &from, &filter])
+    }
+
+    /// Mostly an equality with a column of a select around this one.
+    fn correlation(&mut self) -> Text {
+        let wanted = self.any_domain();
+        if self.random.chance(25) {
+            return self.condition(1);
+        }
+        let own = self.column(wanted, false);
+        let top = self.scopes.pop().unwrap();
+        let other = self.column(wanted, true);
+        self.scopes.push(top);
+        let equality = fill("{} = {}", &[&own, &other]);
+        if self.random.chance(40) {
+            let more = self.condition(1);
+            return fill("{} AND {}", &[&equality, &more]);
+        }
+        equality
+    }
+
+    fn condition(&mut self, depth: usize) -> Text {
+        if depth > 0 && self.random.chance(45) {
+            let deeper = depth - 1;
+            return match self.random.below(5) {
+                0 | 1 => {
+                    let (left, right) = (self.condition(deeper), self.condition(deeper));
+                    fill("{} AND {}", &[&left, &right])
+                }
+                2 | 3 => {
+                    let (left, right) = (self.condition(deeper), self.condition(deeper));
+                    fill("({} OR {})", &[&left, &right])
+                }
+                _ => fill("NOT ({})", &[&self.condition(deeper)]),
+            };
+        }
+        if self.select_count < SELECTS_MAX && self.random.chance(30) {
+            return self.sub_query();
+        }
+        let wanted = self.any_domain();
+        let left = self.value(wanted, 1);
+        match self.random.below(8) {
+            0..3 => {
+                let op = *self
+                    .random
+                    .pick(&["=", "=", "=", "<", "<=", ">", ">=", "<>"]);
+                let right = self.column(wanted, true);
+                fill(&format!("{{}} {op} {{}}"), &[&left, &right])
+            }
+            3..6 => {
+                let op = *self.random.pick(&["=", "=", "<", ">=", "<>"]);
+                let right = self.constant(wanted, true);
+                fill(&format!("{{}} {op} {{}}"), &[&left, &right])
+            }
+            6 => {
+                let not = if self.random.chance(50) { "NOT " } else { "" };
+                fill(&format!("{{}} IS {not}NULL"), &[&left])
+            }
+            _ => {
+                let right = self.column(wanted, true);
+                fill("{} IS NOT DISTINCT FROM {}", &[&left, &right])
+            }
+        }
+    }
+
+    /// EXISTS or IN.
+    fn sub_query(&mut self) -> Text {
+        self.select_count += 1;
+        let not = if self.random.chance(40) { "NOT " } else { "" };
+        if self.random.chance(50) {
+            self.scopes.push(Vec::new());
+            let from = self.from();
+            let filter = self.correlation();
+            self.scopes.pop();
+            return fill(
+                &format!("{not}EXISTS (SELECT 1 FROM {{}} WHERE {{}})"),
+                &[&from, &filter],
+            );
+        }
+        let wanted = self.any_domain();
+        let operand = self.column(wanted, true);
+        self.scopes.push(Vec::new());
+        let from = self.relation();
+        let column = self.column(wanted, false);
+        let filter = if self.random.chance(60) {
+            let filter = self.correlation();
+            fill(" WHERE {}", &[&filter])
+        } else {
+            same("")
+        };
+        self.scopes.pop();
+        fill(
+            &format!("{{}} {not}IN (SELECT {{}} FROM {{}}{{}})"),
+            &[&operand, &column, &from, &filter],
+        )
+    }
+}
