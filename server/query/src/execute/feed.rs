@@ -155,25 +155,7 @@ impl<'p> Feeder<'p, '_> {
                 Expr::Same(Box::new(Self::here(column)), Box::new(other))
             }
             Expr::IsNull(inner) => Expr::IsNull(Box::new(Self::here(self.is_own(inner)?))),
-            Expr::In(operand, items) => {
-                let column = self.is_own(operand)?;
-                let ty = &self.types[usize::from(column.index)];
-                let is_of = |item: &Expr| match item {
-                    Expr::Literal(literal) => literal.ty == *ty,
-                    Expr::Param(slot) => {
-                        (slot.kind, slot.nullable) == (column.kind, column.nullable)
-                    }
-                    _ => false,
-                };
-                if !items.iter().all(is_of) {
-                    return None;
-                }
-                let items = items
-                    .iter()
-                    .map(|item| self.feed(column, Cow::Borrowed(item), false));
-                let items = items.collect::<Option<Vec<_>>>()?;
-                Expr::In(Box::new(Self::here(column)), items)
-            }
+            Expr::In(operand, items) => self.list(operand, items)?,
             Expr::Like {
                 operand,
                 pattern,
@@ -202,5 +184,24 @@ impl<'p> Feeder<'p, '_> {
             }
             _ => return None,
         })
+    }
+
+    /// `column IN (constants)`.
+    fn list(&mut self, operand: &Expr, items: &'p [Expr]) -> Option<Expr> {
+        let column = self.is_own(operand)?;
+        let ty = &self.types[usize::from(column.index)];
+        let is_of = |item: &Expr| match item {
+            Expr::Literal(literal) => literal.ty == *ty,
+            Expr::Param(slot) => (slot.kind, slot.nullable) == (column.kind, column.nullable),
+            _ => false,
+        };
+        if !items.iter().all(is_of) {
+            return None;
+        }
+        let items = items
+            .iter()
+            .map(|item| self.feed(column, Cow::Borrowed(item), false));
+        let items = items.collect::<Option<Vec<_>>>()?;
+        Some(Expr::In(Box::new(Self::here(column)), items))
     }
 }

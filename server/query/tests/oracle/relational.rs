@@ -96,9 +96,9 @@ impl<'a> Relational<'a> {
         keys.rotate_left(turn);
         let mut tail = format!(" ORDER BY {}", keys.join(", "));
         if self.random.chance(60) {
-            tail.push_str(&format!(" LIMIT {}", self.random.below(6)));
+            tail = format!("{tail} LIMIT {}", self.random.below(6));
             if self.random.chance(40) {
-                tail.push_str(&format!(" OFFSET {}", self.random.below(4)));
+                tail = format!("{tail} OFFSET {}", self.random.below(4));
             }
         }
         fill("{}{}", &[text, &same(tail)])
