@@ -45,6 +45,7 @@ pub use reply::put as put_message;
 pub use syncline_host::{Host, HostError, LoadError, Module, RunLimits, TICK_MS};
 pub use syncline_store::Until;
 pub use syncline_store::check::{CheckReport, check};
+pub use syncline_store::disk::DiskFile;
 pub use syncline_store::past::{
     BackupDisk, BackupError, FoundError, HistoryOf, Past, begin_backup, found, read_history,
     read_past,

@@ -3,12 +3,15 @@
 //!
 //! Each function locks what it works on, and refuses what a server has open.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use syncline_engine::{
-    BackupDisk, BackupError, Catalog, CatalogError, Disk, FolderError, FoundError, Options,
-    RealDisk, check, compact, salvage,
+    BackupDisk, BackupError, Catalog, CatalogError, Disk, DiskFile, FolderError, FoundError,
+    Options, RealDisk, check, compact, salvage,
 };
 
 pub use syncline_engine::{CheckReport, CheckpointReport, Salvaged};
@@ -117,9 +120,35 @@ impl Databases {
 
 /// Reads and verifies a backup, down to the rows. What is wrong with the database in it is in the report.
 pub fn check_backup(file: &Path) -> Result<CheckReport, OfflineError> {
-    let source = RealDisk.open(file).map_err(BackupError::from)?;
-    let backup = BackupDisk::open(source)?;
+    let source = File::open(file).map_err(BackupError::from)?;
+    let backup = BackupDisk::open(Box::new(ReadOnly(source)))?;
     Ok(check(&backup, Path::new(BackupDisk::FOLDER))?)
+}
+
+/// A file that nobody may write to, as backups often are.
+#[derive(Debug)]
+struct ReadOnly(File);
+
+impl DiskFile for ReadOnly {
+    fn byte_len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(out, offset)
+    }
+
+    fn write_at(&mut self, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn set_len(&mut self, _len: u64) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn seed() -> u64 {

@@ -1,6 +1,6 @@
 //! Backups, and what is done to the files of a server that does not run.
 
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -123,6 +123,9 @@ fn a_bad_backup_is_refused_by_everybody() {
         let error = server.run(&["check", "--backup", file]).failed(1);
         assert!(error.contains(words), "{error}");
     }
+    // Nobody has to be able to write to it.
+    let read_only = std::fs::Permissions::from_mode(0o400);
+    std::fs::set_permissions(folder.join("good.backup"), read_only).unwrap();
     let report = server.json(&["check", "--backup", "good.backup"]);
     assert_eq!(
         (&report["last"], &report["problems"]),
