@@ -79,8 +79,20 @@ pub(crate) struct Subscriber {
 /// Who subscribes to which instance.
 #[derive(Debug)]
 pub(crate) struct Subscribers {
-    by_handle: HashMap<u64, Vec<Subscriber>, FixedState>,
+    by_handle: HashMap<u64, Receivers, FixedState>,
 }
+
+/// Subscribers of an instance, in no order.
+#[derive(Debug, Default)]
+struct Receivers {
+    list: Vec<Subscriber>,
+    /// Where each connection is in the list, once that is too long to look through: those who leave an
+    /// instance of a hundred thousand must not take the square of it.
+    positions: Option<Box<HashMap<ConnKey, u32, FixedState>>>,
+}
+
+/// Subscribers that are looked through one by one.
+const SEARCHED_MAX: usize = 32;
 
 impl Default for Subscribers {
     fn default() -> Self {
@@ -92,21 +104,20 @@ impl Default for Subscribers {
 
 impl Subscribers {
     pub(crate) fn of(&self, handle: u64) -> &[Subscriber] {
-        self.by_handle.get(&handle).map_or(&[], Vec::as_slice)
+        self.by_handle
+            .get(&handle)
+            .map_or(&[], |receivers| &receivers.list)
     }
 
     /// `shared`: the connection has another subscription to this instance already.
     pub(crate) fn add(&mut self, handle: u64, connection: &Connection, shared: bool) {
-        let list = self.by_handle.entry(handle).or_default();
+        let receivers = self.by_handle.entry(handle).or_default();
         if shared {
-            let subscriber = list
-                .iter_mut()
-                .find(|subscriber| subscriber.conn == connection.key);
-            subscriber
-                .expect("a shared instance has its connection in the list")
-                .count += 1;
+            let at = receivers.position(connection.key);
+            let at = at.expect("a shared instance has its connection in the list");
+            receivers.list[at].count += 1;
         } else {
-            list.push(Subscriber {
+            receivers.push(Subscriber {
                 conn: connection.key,
                 encoding: connection.encoding,
                 delivery: connection.delivery,
@@ -116,20 +127,62 @@ impl Subscribers {
     }
 
     pub(crate) fn remove(&mut self, handle: u64, conn: ConnKey) {
-        let Some(list) = self.by_handle.get_mut(&handle) else {
+        let Some(receivers) = self.by_handle.get_mut(&handle) else {
             return;
         };
-        let Some(at) = list.iter().position(|subscriber| subscriber.conn == conn) else {
+        let Some(at) = receivers.position(conn) else {
             return;
         };
-        list[at].count -= 1;
-        if list[at].count == 0 {
-            list.swap_remove(at);
-            if list.is_empty() {
+        receivers.list[at].count -= 1;
+        if receivers.list[at].count == 0 {
+            receivers.remove(at);
+            if receivers.list.is_empty() {
                 self.by_handle.remove(&handle);
-            } else if list.capacity() > 64 && list.len() < list.capacity() / 4 {
-                list.shrink_to(list.len() * 2);
             }
         }
     }
 }
+
+impl Receivers {
+    fn position(&self, conn: ConnKey) -> Option<usize> {
+        match &self.positions {
+            Some(positions) => positions.get(&conn).map(|at| *at as usize),
+            None => self.list.iter().position(|known| known.conn == conn),
+        }
+    }
+
+    fn push(&mut self, subscriber: Subscriber) {
+        self.list.push(subscriber);
+        if let Some(positions) = &mut self.positions {
+            positions.insert(subscriber.conn, (self.list.len() - 1) as u32);
+        } else if self.list.len() > SEARCHED_MAX {
+            let all = self.list.iter().zip(0..);
+            self.positions = Some(Box::new(all.map(|(known, at)| (known.conn, at)).collect()));
+        }
+    }
+
+    /// Takes one out; the last takes its place.
+    fn remove(&mut self, at: usize) {
+        let gone = self.list.swap_remove(at);
+        if let Some(positions) = &mut self.positions {
+            positions.remove(&gone.conn);
+            if let Some(moved) = self.list.get(at) {
+                positions.insert(moved.conn, at as u32);
+            }
+        }
+        // Half of what made the positions, so that one who comes and goes does not make them each time.
+        if self.list.len() <= SEARCHED_MAX / 2 {
+            self.positions = None;
+        }
+        let (len, capacity) = (self.list.len(), self.list.capacity());
+        if capacity > 64 && len < capacity / 4 {
+            self.list.shrink_to(len * 2);
+            if let Some(positions) = &mut self.positions {
+                positions.shrink_to(len * 2);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
