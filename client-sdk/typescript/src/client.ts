@@ -306,9 +306,14 @@ export class SynclineClient {
   }
 
   private reducer(name: string): ReducerDef {
-    const reducers = this.schema?.reducers.filter(({ kind }) => kind === "call") ?? [];
-    const found = reducers.find((reducer) => reducer.name === name);
-    if (found) return found;
+    const all = this.schema?.reducers ?? [];
+    const found = all.find((reducer) => reducer.name === name);
+    if (found?.kind === "call") return found;
+    if (found) {
+      const message = `${name} is a lifecycle reducer, which only the server calls`;
+      throw new SynclineError("LIFECYCLE_REDUCER", message);
+    }
+    const reducers = all.filter(({ kind }) => kind === "call");
     const hint = `reducers: ${reducers.map((reducer) => reducer.name).join(", ")}`;
     throw new SynclineError("NO_REDUCER", `there is no reducer ${name}`, hint);
   }

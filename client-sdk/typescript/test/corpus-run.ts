@@ -30,7 +30,12 @@ interface Outcome {
 }
 
 /** Codes of what the client finds out before it asks the server: its words are its own. */
-const CHECKED_HERE = new Set(["NO_REDUCER", "BAD_ARGUMENTS", "SQL_PARAMETER"]);
+const CHECKED_HERE = new Set([
+  "NO_REDUCER",
+  "LIFECYCLE_REDUCER",
+  "BAD_ARGUMENTS",
+  "SQL_PARAMETER",
+]);
 
 export class ScriptRun {
   private readonly server: Server;
@@ -217,8 +222,6 @@ export class ScriptRun {
       case "error": {
         const { error } = outcome;
         if (!error) return false;
-        // The client offers no lifecycle reducers at all.
-        if (expected.code === "LIFECYCLE_REDUCER" && error.code === "NO_REDUCER") return true;
         const text = `${error.message} (${error.hint ?? ""})`;
         const isSaid = CHECKED_HERE.has(error.code) || text.includes(expected.part);
         return error.code === expected.code && isSaid;

@@ -1,10 +1,8 @@
 //! The page that Prometheus scrapes. Databases count for themselves without any metrics library on the
 //! hot path; a scrape asks each for its numbers and writes them down.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State as Shares;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, gauge};
@@ -17,7 +15,7 @@ use crate::state::State;
 /// How long a scrape waits for a database that is busy.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub(crate) async fn page(Shares(state): Shares<Arc<State>>) -> Response {
+pub(crate) async fn page(state: &State) -> Response {
     let mut all = Vec::new();
     for shared in state.all_databases() {
         let (answer, receiver) = oneshot::channel();

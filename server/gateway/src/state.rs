@@ -69,13 +69,24 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The database of this name.
+    /// The database of this name, asked for by somebody who may know what there is.
     pub(crate) fn database(&self, name: &str) -> Result<Arc<Shared>, WireError> {
+        self.find(name, true)
+    }
+
+    /// The database of this name; if there is none, the error names the one that may have been meant only
+    /// `if_names_are_told`.
+    pub(crate) fn find(
+        &self,
+        name: &str,
+        if_names_are_told: bool,
+    ) -> Result<Arc<Shared>, WireError> {
         let databases = self.databases.lock();
         databases.get(name).cloned().ok_or_else(|| {
             let error = WireError::new(ErrorCode::NoDatabase, format!("no database named {name}"));
-            let nearest = databases
-                .keys()
+            let told = databases.iter().filter(|_| if_names_are_told);
+            let nearest = told
+                .map(|(known, _)| known)
                 .min_by_key(|known| strsim::osa_distance(known, name));
             match nearest {
                 Some(known) if strsim::osa_distance(known, name) <= name.len().max(3) / 3 => {

@@ -2,6 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
+use syncline_server::Config;
+
 use crate::client::Client;
 use crate::server::{Answer, TestServer};
 
@@ -187,4 +189,35 @@ fn schema_logs_health_and_metrics() {
     assert!(server.metric("syncline_calls_failed_total") >= 1);
     let nothing = server.get("/v1/nothing");
     assert_eq!((nothing.status, &*nothing.code()), (404, "NOT_FOUND"));
+}
+
+#[test]
+fn only_the_admin_and_this_machine_learn_which_databases_there_are() {
+    // As behind a proxy that passes on the name that the public knows.
+    let config = Config {
+        allowed_origins: vec!["https://app.example.com".to_owned()],
+        ..Config::default()
+    };
+    let server = TestServer::with(config);
+    server.publish("scripted", "scripted");
+    let public = ("host", "app.example.com");
+    let bearer = format!("Bearer {}", server.server().admin_token());
+    let admin = ("authorization", &*bearer);
+    let refused = server.get_with("/metrics", &[public]);
+    assert_eq!((refused.status, &*refused.code()), (401, "ADMIN_REQUIRED"));
+    for headers in [&[][..], &[public, admin]] {
+        let page = server.get_with("/metrics", headers);
+        assert_eq!(page.status, 200);
+        assert!(page.text.contains("scripted"), "{}", page.text);
+    }
+    let near = "/v1/databases/scriptd/schema";
+    for (headers, is_told) in [
+        (&[][..], true),
+        (&[public, admin], true),
+        (&[public], false),
+    ] {
+        let answer = server.get_with(near, headers);
+        assert_eq!(answer.code(), "NO_DATABASE");
+        assert_eq!(answer.text.contains("scripted"), is_told, "{}", answer.text);
+    }
 }

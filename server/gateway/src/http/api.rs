@@ -15,6 +15,7 @@ use syncline_protocol::message::QueryForm;
 use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, WireError};
 
+use super::origin;
 use super::past::{self, AsOf};
 use super::respond::{Answered, Failure, bad_request, read_body};
 use crate::auth::Authenticated;
@@ -30,6 +31,14 @@ pub(crate) async fn health(Shares(state): Server) -> Response {
         "databases": state.all_databases().len(),
     });
     Json(body).into_response()
+}
+
+/// The page that Prometheus scrapes.
+pub(crate) async fn metrics(Shares(state): Server, headers: HeaderMap) -> Answered {
+    if !is_trusted(&state, &headers) {
+        require_admin(&state, &headers)?;
+    }
+    Ok(crate::metrics::page(&state).await)
 }
 
 pub(crate) async fn databases(Shares(state): Server, headers: HeaderMap) -> Answered {
@@ -98,7 +107,7 @@ pub(crate) async fn call(
     Path((name, reducer)): Path<(String, String)>,
     request: Request,
 ) -> Answered {
-    let shared = state.database(&name)?;
+    let shared = state.find(&name, is_trusted(&state, request.headers()))?;
     let who = authenticate(&state, &name, request.headers())?;
     let body = read_body(request, FRAME_BYTES_MAX).await?;
     let args = if body.is_empty() {
@@ -144,7 +153,7 @@ pub(crate) async fn query(
     Path(name): Path<String>,
     request: Request,
 ) -> Answered {
-    let shared = state.database(&name)?;
+    let shared = state.find(&name, is_trusted(&state, request.headers()))?;
     let who = authenticate(&state, &name, request.headers())?;
     let as_admin = require_admin(&state, request.headers());
     let body = read_body(request, FRAME_BYTES_MAX).await?;
@@ -174,8 +183,12 @@ pub(crate) async fn query(
     Ok(with_token(&who, Json(*rows)))
 }
 
-pub(crate) async fn schema(Shares(state): Server, Path(name): Path<String>) -> Answered {
-    let shared = state.database(&name)?;
+pub(crate) async fn schema(
+    Shares(state): Server,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Answered {
+    let shared = state.find(&name, is_trusted(&state, &headers))?;
     let answer = shared
         .request(|ticket| Command::Inspect {
             ticket,
@@ -292,6 +305,12 @@ fn authenticate(
     state
         .authority
         .authenticate(database, bearer(headers), crate::now_s())
+}
+
+/// Whether this comes from the admin or from this machine alone: only they learn which databases there are.
+pub(super) fn is_trusted(state: &State, headers: &HeaderMap) -> bool {
+    bearer(headers).is_some_and(|token| state.authority.is_admin(token))
+        || origin::is_local(state, headers)
 }
 
 pub(super) fn require_admin(

@@ -53,7 +53,7 @@ fn router(state: Arc<State>) -> Router {
         .route("/v1/health", get(api::health))
         .route("/v1/databases", get(api::databases))
         .nest("/v1/databases/{name}", database)
-        .route("/metrics", get(crate::metrics::page))
+        .route("/metrics", get(api::metrics))
         .fallback(assets::page)
         .layer(axum::middleware::from_fn_with_state(
             state.clone(),

@@ -87,6 +87,13 @@ fn refuse(state: &State, headers: &HeaderMap) -> Option<WireError> {
     )
 }
 
+/// Whether the server is for this machine only and was asked for as such: a proxy before it is asked for by
+/// the name that the public knows.
+pub(super) fn is_local(state: &State, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST);
+    state.is_loopback && host.is_some_and(|host| host.to_str().is_ok_and(is_loopback))
+}
+
 fn is_allowed(state: &State, origin: &str, host: Option<&str>) -> bool {
     let listed = &state.config.allowed_origins;
     listed

@@ -12,6 +12,7 @@ use syncline_protocol::{ErrorCode, WireError};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::api::is_trusted;
 use super::respond::{Answered, bad_request};
 use crate::shared::{Outside, Permit, Shared, Socket};
 use crate::state::State;
@@ -24,7 +25,7 @@ pub(crate) async fn connect(
     Path(name): Path<String>,
     mut request: Request,
 ) -> Answered {
-    let shared = state.database(&name)?;
+    let shared = state.find(&name, is_trusted(&state, request.headers()))?;
     let version = request.headers().get(header::SEC_WEBSOCKET_VERSION);
     if version.is_some_and(|version| version != VERSION) {
         // RFC 6455 section 4.4: name the version that is spoken.
