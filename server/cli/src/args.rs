@@ -40,7 +40,7 @@ pub(crate) struct Common {
         help_heading = "Global options"
     )]
     pub(crate) server: String,
-    /// Data folder of the server, for its admin token [env: SYNCLINE_DATA=] [default: ./syncline-data]
+    /// Data folder of the server, for its admin token and for check, salvage and compact [env: SYNCLINE_DATA=] [default: ./syncline-data]
     #[arg(
         long,
         global = true,
