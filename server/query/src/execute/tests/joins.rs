@@ -1,6 +1,7 @@
 //! Several tables, sub-queries, unions: what they say, case by case. The oracle has the rest.
 
 use serde_json::{Value as Json, json};
+use syncline_protocol::ErrorCode;
 
 use crate::tests::{Fixture, ordered, table};
 
@@ -110,4 +111,36 @@ fn several_tables_answer_together() {
         let found = found.unwrap_or_else(|error| panic!("{sql}: {error}"));
         assert_eq!(found, wanted, "{sql}");
     }
+}
+
+/// The deepest queries that are read at all, on a stack of the usual size; a level more is an error.
+#[test]
+fn deep_nesting_fits_the_stack() {
+    let fixture = chat();
+    let mut answered = 0;
+    for depth in [4, 8, 15, 16, 31, 40] {
+        let open = "SELECT id FROM users WHERE EXISTS (";
+        let close = ")".repeat(depth);
+        let exists = format!("{}SELECT id FROM users{close}", open.repeat(depth));
+        let open = "SELECT id FROM (";
+        let close = ") x".repeat(depth);
+        let derived = format!("{}SELECT id FROM users{close}", open.repeat(depth));
+        let open = "SELECT (((((((((((((((id))))))))))))))) FROM users WHERE id IN (";
+        let close = ")".repeat(depth);
+        let within = format!("{}SELECT id FROM users{close}", open.repeat(depth));
+        let union = vec!["SELECT id FROM users"; depth + 1].join(" UNION ");
+        for sql in [exists, derived, within, union] {
+            match fixture.once(&sql, json!({})) {
+                Ok(rows) => {
+                    assert_eq!(rows.as_array().map(Vec::len), Some(3), "{sql}");
+                    answered += 1;
+                }
+                Err(error) => assert_eq!(error.code, ErrorCode::QueryLimit, "{sql}"),
+            }
+        }
+    }
+    assert!(
+        answered >= 10,
+        "those of a sane depth are answered: {answered}"
+    );
 }
