@@ -99,6 +99,9 @@ pub enum IndexKind {
     Hash,
     /// Equality on a prefix of its columns, a range on the next one, and their order.
     Ordered,
+    /// What an ordered one can, and how many rows lie before a key or between two, and the n-th row: each in the
+    /// logarithm of the table. Writes cost a bit more.
+    Counted,
 }
 
 /// A reducer.

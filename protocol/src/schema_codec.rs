@@ -9,7 +9,7 @@
 //! | schema | `[table]`, `[reducer]`; then, if there is a policy or a view, `[policy]`, `[view]` |
 //! | table | text name; `[column]`; `[position]` of the primary key; `[index]`; 0, or 1 + position of the auto-increment column; flag public |
 //! | column, field, parameter | text name; type |
-//! | index | text name; `[position]`; u8 kind: 0 hash, 1 ordered; flag unique |
+//! | index | text name; `[position]`; u8 kind: 0 hash, 1 ordered, 2 counted; flag unique |
 //! | reducer | text name; `[parameter]`; flag, then the type it returns if 1; u8 kind: 0 call, 1 init, 2 connected, 3 disconnected |
 //! | policy | position of the table; text condition |
 //! | view | text name; `[parameter]`; text query |
@@ -62,7 +62,7 @@ const TAG_ENUM: u8 = 23;
 const TAG_DECIMAL: u8 = 24;
 const TAG_JSON: u8 = 25;
 
-const INDEX_KINDS: [IndexKind; 2] = [IndexKind::Hash, IndexKind::Ordered];
+const INDEX_KINDS: [IndexKind; 3] = [IndexKind::Hash, IndexKind::Ordered, IndexKind::Counted];
 const REDUCER_KINDS: [ReducerKind; 4] = [
     ReducerKind::Call,
     ReducerKind::Init,
@@ -146,6 +146,7 @@ fn put_index(index: &IndexDef, out: &mut Vec<u8>) {
     out.push(match index.kind {
         IndexKind::Hash => 0,
         IndexKind::Ordered => 1,
+        IndexKind::Counted => 2,
     });
     out.push(u8::from(index.unique));
 }

@@ -243,7 +243,11 @@ fn name() -> impl Strategy<Value = String> {
 
 fn table() -> impl Strategy<Value = TableDef> {
     let column = (name(), any_type()).prop_map(|(name, ty)| ColumnDef { name, ty });
-    let kind = proptest::sample::select(vec![IndexKind::Hash, IndexKind::Ordered]);
+    let kind = proptest::sample::select(vec![
+        IndexKind::Hash,
+        IndexKind::Ordered,
+        IndexKind::Counted,
+    ]);
     let index = (name(), vec(any::<u16>(), 0..3), kind, any::<bool>()).prop_map(
         |(name, columns, kind, unique)| IndexDef {
             name,

@@ -124,11 +124,11 @@ pub(crate) struct Book {
     pub(crate) serial: i64,
 }
 
-/// Indexes: ordered of two and three columns, hash, ordered of a nullable column.
+/// Indexes: ordered of two columns, counted of three and of one, hash, ordered of a nullable column.
 #[table(
     public,
     index(ordered, columns(sensor, at)),
-    index(ordered, name = by_all, columns(sensor, value, at))
+    index(ordered, counted, name = by_all, columns(sensor, value, at))
 )]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reading {
@@ -146,8 +146,8 @@ pub(crate) struct Reading {
     /// Missing sorts first.
     #[index(ordered)]
     pub(crate) quality: Option<i16>,
-    /// Floats sort too.
-    #[index(ordered)]
+    /// Floats sort too, and can be counted.
+    #[index(ordered, counted)]
     pub(crate) level: f64,
 }
 

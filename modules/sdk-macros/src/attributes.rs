@@ -80,19 +80,39 @@ pub(crate) fn twice(what: &impl ToTokens) -> Error {
     Error::new_spanned(what, "this is said twice")
 }
 
-/// `hash` or `ordered`.
+/// `hash`, `ordered` or `ordered, counted`.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
     pub(crate) ordered: bool,
+    /// Only if it is ordered.
+    pub(crate) counted: bool,
 }
 
 impl Parse for Kind {
     fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
         let kind: Ident = input.parse()?;
         match plain(&kind).as_str() {
-            "hash" => Ok(Self { ordered: false }),
-            "ordered" => Ok(Self { ordered: true }),
-            _ => Err(Error::new(kind.span(), "an index is `hash` or `ordered`")),
+            "hash" => Ok(Self {
+                ordered: false,
+                counted: false,
+            }),
+            "ordered" => {
+                let ahead = input.fork();
+                let is_next = ahead.parse::<Token![,]>().is_ok();
+                let counted = is_next && ahead.parse::<Ident>().is_ok_and(|it| it == "counted");
+                if counted {
+                    input.parse::<Token![,]>()?;
+                    input.parse::<Ident>()?;
+                }
+                Ok(Self {
+                    ordered: true,
+                    counted,
+                })
+            }
+            _ => Err(Error::new(
+                kind.span(),
+                "an index is `hash` or `ordered`, or `ordered, counted`",
+            )),
         }
     }
 }
@@ -108,6 +128,7 @@ enum Argument {
 pub(crate) struct IndexArgument {
     pub(crate) keyword: Ident,
     pub(crate) ordered: bool,
+    pub(crate) counted: bool,
     pub(crate) unique: bool,
     pub(crate) name: Option<Ident>,
     pub(crate) columns: Vec<Ident>,
@@ -152,13 +173,11 @@ impl Parse for Argument {
 fn parse_index(keyword: Ident, input: ParseStream<'_>) -> Result<IndexArgument, Error> {
     let content;
     parenthesized!(content in input);
-    let (mut ordered, mut unique, mut name, mut columns) = (None, false, None, None);
+    let (mut kind, mut unique, mut name, mut columns) = (None, false, None, None);
     while !content.is_empty() {
         let part: Ident = content.fork().parse()?;
         match plain(&part).as_str() {
-            "hash" | "ordered" if ordered.is_none() => {
-                ordered = Some(content.parse::<Kind>()?.ordered);
-            }
+            "hash" | "ordered" if kind.is_none() => kind = Some(content.parse::<Kind>()?),
             "unique" if !unique => {
                 content.parse::<Ident>()?;
                 unique = true;
@@ -173,7 +192,7 @@ fn parse_index(keyword: Ident, input: ParseStream<'_>) -> Result<IndexArgument, 
             }
             "hash" | "ordered" | "unique" | "name" | "columns" => return Err(twice(&part)),
             _ => {
-                let message = "expected `hash` or `ordered`, `unique`, `name = ..`, `columns(..)`";
+                let message = "expected `hash`, `ordered` or `ordered, counted`; `unique`, `name = ..`, `columns(..)`";
                 return Err(Error::new(part.span(), message));
             }
         }
@@ -181,7 +200,7 @@ fn parse_index(keyword: Ident, input: ParseStream<'_>) -> Result<IndexArgument, 
             content.parse::<Token![,]>()?;
         }
     }
-    let Some(ordered) = ordered else {
+    let Some(Kind { ordered, counted }) = kind else {
         return Err(Error::new(
             keyword.span(),
             "say whether the index is `hash` or `ordered`",
@@ -196,6 +215,7 @@ fn parse_index(keyword: Ident, input: ParseStream<'_>) -> Result<IndexArgument, 
     Ok(IndexArgument {
         keyword,
         ordered,
+        counted,
         unique,
         name,
         columns,

@@ -170,6 +170,7 @@ fn entry(fields: &FieldsNamed, table: &Table) -> TokenStream {
              name,
              columns,
              ordered,
+             counted,
              unique,
          }| {
             let name = plain(name);
@@ -179,6 +180,7 @@ fn entry(fields: &FieldsNamed, table: &Table) -> TokenStream {
                     name: #name,
                     columns: &[#(#columns),*],
                     ordered: #ordered,
+                    counted: #counted,
                     unique: #unique,
                 }
             }

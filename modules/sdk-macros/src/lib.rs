@@ -29,7 +29,7 @@ mod view;
 /// | `public` | every client may read it; without, only reducers and the admin |
 /// | `name = orders` | its name, if not the struct's in snake_case |
 /// | `primary_key(a, b)` | a primary key of several columns |
-/// | `index(kind, columns(a, b))` | an index; kind is `hash` (equality on all columns) or `ordered` (equality on the first columns, ranges, order) |
+/// | `index(kind, columns(a, b))` | an index; kind is `hash` (equality on all columns) or `ordered` (equality on the first columns, ranges, order), or `ordered, counted` (ranks and counts in it are quick, writes a bit slower) |
 /// | `index(kind, unique, name = by_ab, columns(a, b))` | with at most one row per key; with a name of its own |
 ///
 /// | before a field | meaning |
@@ -37,7 +37,7 @@ mod view;
 /// | `#[primary_key]` | the primary key is this column |
 /// | `#[auto_increment]` | an integer that the store fills when a row is inserted with 0 |
 /// | `#[unique]` | at most one row per value; rows with `None` are not constrained |
-/// | `#[index(hash)]`, `#[index(ordered)]` | an index of this column; with `#[unique]`, a unique one of that kind |
+/// | `#[index(hash)]`, `#[index(ordered)]`, `#[index(ordered, counted)]` | an index of this column; with `#[unique]`, a unique one of that kind |
 ///
 /// `#[policy("owner = :me")]` after `#[table(..)]` is a condition in SQL over the table's columns, `:me` and sub-queries. A
 /// client sees the rows for which it is TRUE, in every query; reducers and the admin see all.

@@ -33,6 +33,8 @@ pub(crate) struct Index {
     pub(crate) name: Ident,
     pub(crate) columns: Vec<usize>,
     pub(crate) ordered: bool,
+    /// Only if it is ordered.
+    pub(crate) counted: bool,
     pub(crate) unique: bool,
 }
 
@@ -203,6 +205,7 @@ fn indexes(
     let mut indexes: Vec<Index> = Vec::new();
     for (column, (marks, field)) in marks.iter().zip(&fields.named).enumerate() {
         let ordered = marks.index.as_ref().is_some_and(|(_, kind)| kind.ordered);
+        let counted = marks.index.as_ref().is_some_and(|(_, kind)| kind.counted);
         let Some(mark) = marks
             .unique
             .as_ref()
@@ -222,6 +225,7 @@ fn indexes(
             name,
             columns: vec![column],
             ordered,
+            counted,
             unique,
         });
     }
@@ -232,12 +236,16 @@ fn indexes(
                 let name = argument.name.clone();
                 let name = name.unwrap_or_else(|| default_name(fields, &columns, span));
                 let IndexArgument {
-                    ordered, unique, ..
+                    ordered,
+                    counted,
+                    unique,
+                    ..
                 } = *argument;
                 indexes.push(Index {
                     name,
                     columns,
                     ordered,
+                    counted,
                     unique,
                 });
             }

@@ -4,6 +4,7 @@
 //! million rows of 40 bytes, and the memory of such a row.
 
 use std::hint::black_box;
+use std::ops::Bound;
 
 use syncline_protocol::{
     ChangeSet, ColumnDef, IndexDef, IndexKind, Schema, TableDef, TableId, Type,
@@ -17,7 +18,11 @@ fn main() {
     rows_of_40_bytes(1_000_000);
     transfers(100_000);
     transfers(1_000_000);
-    for (name, kind) in [("hash", IndexKind::Hash), ("ordered", IndexKind::Ordered)] {
+    for (name, kind) in [
+        ("hash", IndexKind::Hash),
+        ("ordered", IndexKind::Ordered),
+        ("counted", IndexKind::Counted),
+    ] {
         indexed(name, kind);
     }
 }
@@ -152,6 +157,24 @@ fn indexed(name: &str, kind: IndexKind) {
         let table = database.table(TABLE).expect("it was installed");
         black_box(table.matching(index, &key).take(10).count());
     });
+    let table = database.table(TABLE).expect("it was installed");
+    if table.is_counted(index) {
+        measure("rank of a key", 1_000_000, || {
+            let key = random.below(1000).to_be_bytes();
+            black_box(table.rank(index, &key));
+        });
+        measure("rank of a row", 1_000_000, || {
+            let id = random.below(rows).to_le_bytes();
+            let row = table
+                .find(IndexId::PRIMARY, &id)
+                .expect("every id is there");
+            black_box(table.rank_of_row(index, row));
+        });
+        measure("n-th row", 1_000_000, || {
+            let n = random.below(rows) as usize;
+            black_box(table.nth(index, Bound::Unbounded, Bound::Unbounded, false, n));
+        });
+    }
 }
 
 fn filled(

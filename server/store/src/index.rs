@@ -4,6 +4,7 @@
 //! commit, a unique index may hold two rows of one key.
 
 mod columns;
+mod counted;
 mod hash;
 mod heap;
 mod key;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
-use syncline_protocol::{ColumnDef, Schema, TableDef, TableId, Type};
+use syncline_protocol::{ColumnDef, IndexDef, IndexKind, Schema, TableDef, TableId, Type};
 
 /// A module's schema and the table ids that it has in one database. Ids are assigned when a publish
 /// first names a table and are never used again for another one.
@@ -259,7 +259,7 @@ pub(crate) fn differences_between(old: &TableDef, new: &TableDef) -> Vec<SchemaD
         let name = &index.name;
         match new.indexes.iter().find(|other| other.name == *name) {
             None => found.push(difference(old, format_args!("loses the index `{name}`"))),
-            Some(other) if other != index => {
+            Some(other) if !is_same_index(index, other) => {
                 let (was, is) = (describe(old, index), describe(new, other));
                 found.push(difference(
                     old,
@@ -272,6 +272,18 @@ pub(crate) fn differences_between(old: &TableDef, new: &TableDef) -> Vec<SchemaD
     found
 }
 
+/// Whether an index may become the other one: an ordered one may begin to count, or stop.
+fn is_same_index(old: &IndexDef, new: &IndexDef) -> bool {
+    let plain = |index: &IndexDef| IndexDef {
+        kind: match index.kind {
+            IndexKind::Counted => IndexKind::Ordered,
+            kind => kind,
+        },
+        ..index.clone()
+    };
+    plain(old) == plain(new)
+}
+
 fn names(table: &TableDef, columns: &[u16]) -> String {
     let name = |&c: &u16| {
         table
@@ -282,11 +294,12 @@ fn names(table: &TableDef, columns: &[u16]) -> String {
     columns.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-fn describe(table: &TableDef, index: &syncline_protocol::IndexDef) -> String {
+fn describe(table: &TableDef, index: &IndexDef) -> String {
     let unique = if index.unique { "unique " } else { "" };
     let kind = match index.kind {
-        syncline_protocol::IndexKind::Hash => "hash",
-        syncline_protocol::IndexKind::Ordered => "ordered",
+        IndexKind::Hash => "hash",
+        IndexKind::Ordered => "ordered",
+        IndexKind::Counted => "counted",
     };
     format!("{unique}{kind} ({})", names(table, &index.columns))
 }

@@ -8,6 +8,7 @@ use syncline_protocol::{RowLayout, TableDef, TableId, Type};
 mod auto_increment;
 mod error;
 mod evolve;
+mod rank;
 mod row_hash;
 mod rows;
 mod write;
@@ -173,8 +174,8 @@ impl Table {
         }
     }
 
-    /// How many rows have this packed key. Constant time in a hash index, linear in the result in an
-    /// ordered one.
+    /// How many rows have this packed key. Constant time in a hash index, the logarithm of the table in a
+    /// counted one, linear in the result in an ordered one.
     pub fn matching_len(&self, index: IndexId, packed_key: &[u8]) -> usize {
         let found = self.matches(index, packed_key);
         match found.size_hint() {

@@ -69,7 +69,7 @@ export interface TableDef {
 export interface IndexDef {
   readonly name: string;
   readonly columns: readonly number[];
-  readonly kind: "hash" | "ordered";
+  readonly kind: "hash" | "ordered" | "counted";
   readonly unique: boolean;
 }
 

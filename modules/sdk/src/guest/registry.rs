@@ -39,6 +39,7 @@ pub struct IndexEntry {
     pub name: &'static str,
     pub columns: &'static [u16],
     pub ordered: bool,
+    pub counted: bool,
     pub unique: bool,
 }
 
@@ -114,10 +115,10 @@ impl TableEntry {
             .map(|index| IndexDef {
                 name: index.name.to_owned(),
                 columns: index.columns.to_vec(),
-                kind: if index.ordered {
-                    IndexKind::Ordered
-                } else {
-                    IndexKind::Hash
+                kind: match (index.ordered, index.counted) {
+                    (true, true) => IndexKind::Counted,
+                    (true, false) => IndexKind::Ordered,
+                    (false, _) => IndexKind::Hash,
                 },
                 unique: index.unique,
             })

@@ -67,6 +67,7 @@ fn table_lines(table: &TableDef) -> Vec<String> {
         let kind = match index.kind {
             IndexKind::Hash => "hash",
             IndexKind::Ordered => "ordered",
+            IndexKind::Counted => "ordered, counted",
         };
         let unique = if index.unique { "unique " } else { "" };
         let names = columns(table, &index.columns);

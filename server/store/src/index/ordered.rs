@@ -4,42 +4,62 @@ use std::collections::{BTreeMap, btree_map};
 use std::ops::Bound;
 
 use super::columns::KeyBuffer;
+use super::counted::{CountedRefs, CountedTree};
 use super::key::OrderedKey;
 use crate::pages::RowRef;
 
 /// Rows by (key, primary key), both memcomparable and concatenated, so that rows of one key are in the
 /// order of their primary keys and no two entries are equal. No key is a prefix of another one.
-#[derive(Debug, Default)]
-pub(crate) struct OrderedIndex {
-    entries: BTreeMap<OrderedKey, RowRef>,
+#[derive(Debug)]
+pub(crate) enum OrderedIndex {
+    Plain(BTreeMap<OrderedKey, RowRef>),
+    /// Knows how many entries lie before a key.
+    Counted(CountedTree),
 }
 
 /// Entries of a range, from either end.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OrderedRefs<'a> {
-    entries: Option<btree_map::Range<'a, OrderedKey, RowRef>>,
+pub(crate) enum OrderedRefs<'a> {
+    #[default]
+    None,
+    Plain(btree_map::Range<'a, OrderedKey, RowRef>),
+    Counted(CountedRefs<'a>),
 }
 
 impl OrderedIndex {
-    /// Builds the index of rows given in any order.
-    pub(crate) fn build(mut entries: Vec<(OrderedKey, RowRef)>) -> Self {
+    pub(crate) fn new(is_counted: bool) -> Self {
+        if is_counted {
+            Self::Counted(CountedTree::default())
+        } else {
+            Self::Plain(BTreeMap::new())
+        }
+    }
+
+    /// The index, of the same kind, of rows given in any order.
+    pub(crate) fn rebuilt(&self, mut entries: Vec<(OrderedKey, RowRef)>) -> Self {
         entries.sort_unstable();
-        Self {
-            entries: entries.into_iter().collect(),
+        match self {
+            Self::Plain(_) => Self::Plain(entries.into_iter().collect()),
+            Self::Counted(_) => Self::Counted(CountedTree::build(entries)),
         }
     }
 
     pub(crate) fn insert(&mut self, key: &[u8], at: RowRef) {
-        let replaced = self.entries.insert(key.into(), at);
+        let replaced = match self {
+            Self::Plain(entries) => entries.insert(key.into(), at),
+            Self::Counted(entries) => entries.insert(key.into(), at),
+        };
         debug_assert!(replaced.is_none(), "a primary key is in the index once");
     }
 
     /// # Panics
     /// If the row is not in the index: the table is inconsistent.
     pub(crate) fn remove(&mut self, key: &[u8]) {
-        self.entries
-            .remove(key)
-            .expect("a row that goes is in every index");
+        let removed = match self {
+            Self::Plain(entries) => entries.remove(key),
+            Self::Counted(entries) => entries.remove(key),
+        };
+        removed.expect("a row that goes is in every index");
     }
 
     /// The row of this key moved to another place.
@@ -47,19 +67,29 @@ impl OrderedIndex {
     /// # Panics
     /// If the row is not in the index: the table is inconsistent.
     pub(crate) fn relocate(&mut self, key: &[u8], to: RowRef) {
-        *self
-            .entries
-            .get_mut(key)
-            .expect("a row that moves is in every index") = to;
+        let entry = match self {
+            Self::Plain(entries) => entries.get_mut(key),
+            Self::Counted(entries) => entries.get_mut(key),
+        };
+        *entry.expect("a row that moves is in every index") = to;
+    }
+
+    /// The counts, if it has them.
+    pub(crate) fn counted(&self) -> Option<&CountedTree> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Counted(entries) => Some(entries),
+        }
     }
 
     /// The entries between two bounds; none if they are the wrong way round.
     pub(crate) fn range(&self, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> OrderedRefs<'_> {
         if is_empty(lower, upper) {
-            return OrderedRefs { entries: None };
+            return OrderedRefs::None;
         }
-        OrderedRefs {
-            entries: Some(self.entries.range::<[u8], _>((lower, upper))),
+        match self {
+            Self::Plain(entries) => OrderedRefs::Plain(entries.range::<[u8], _>((lower, upper))),
+            Self::Counted(entries) => OrderedRefs::Counted(entries.range(lower, upper)),
         }
     }
 
@@ -103,15 +133,29 @@ impl<'a> Iterator for OrderedRefs<'a> {
     type Item = (&'a OrderedKey, RowRef);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, &at) = self.entries.as_mut()?.next()?;
-        Some((key, at))
+        match self {
+            Self::None => None,
+            Self::Plain(entries) => entries.next().map(|(key, &at)| (key, at)),
+            Self::Counted(entries) => entries.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Self::None => (0, Some(0)),
+            Self::Plain(_) => (0, None),
+            Self::Counted(entries) => entries.size_hint(),
+        }
     }
 }
 
 impl DoubleEndedIterator for OrderedRefs<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let (key, &at) = self.entries.as_mut()?.next_back()?;
-        Some((key, at))
+        match self {
+            Self::None => None,
+            Self::Plain(entries) => entries.next_back().map(|(key, &at)| (key, at)),
+            Self::Counted(entries) => entries.next_back(),
+        }
     }
 }
 

@@ -56,7 +56,9 @@ impl Secondary {
     pub(crate) fn new(def: &IndexDef, layout: &RowLayout) -> Self {
         let columns = KeyColumns::new(&def.columns, layout);
         let places = match def.kind {
-            IndexKind::Ordered => Places::Ordered(OrderedIndex::default()),
+            IndexKind::Ordered | IndexKind::Counted => {
+                Places::Ordered(OrderedIndex::new(def.kind == IndexKind::Counted))
+            }
             IndexKind::Hash if def.unique && !columns.is_nullable() => {
                 Places::Unique(HashIndex::default())
             }
@@ -91,8 +93,7 @@ impl Secondary {
         match &mut index.places {
             Places::Ordered(places) => {
                 let key = |row| OrderedKey::from(&ordered_key(&index.columns, heap, row)[..]);
-                *places =
-                    OrderedIndex::build(rows.clone().map(|(at, row)| (key(row), at)).collect());
+                *places = places.rebuilt(rows.clone().map(|(at, row)| (key(row), at)).collect());
             }
             Places::Unique(places) => {
                 places.reserve(heap.pages.view().len());
@@ -228,6 +229,13 @@ impl Secondary {
     }
 }
 
+impl Secondary {
+    /// The key that a row has in an ordered index.
+    pub(crate) fn ordered_key(&self, heap: &Heap, row: &[u8]) -> KeyBuffer {
+        ordered_key(&self.columns, heap, row)
+    }
+}
+
 /// The key of a row in an ordered index: its columns, then the primary key.
 fn ordered_key(columns: &KeyColumns, heap: &Heap, row: &[u8]) -> KeyBuffer {
     let mut key = KeyBuffer::new();
@@ -254,7 +262,7 @@ impl Iterator for Matches<'_> {
         match self {
             Self::One(at) => (usize::from(at.is_some()), Some(usize::from(at.is_some()))),
             Self::Postings(refs) => refs.size_hint(),
-            Self::Ordered(_) | Self::Reversed(_) => (0, None),
+            Self::Ordered(refs) | Self::Reversed(refs) => refs.size_hint(),
         }
     }
 }

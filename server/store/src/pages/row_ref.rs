@@ -17,6 +17,12 @@ impl RowRef {
     /// The first place.
     pub(crate) const FIRST: Self = Self(0);
 
+    /// Any place, for tests of what holds places.
+    #[cfg(test)]
+    pub(crate) fn numbered(number: u32) -> Self {
+        Self(number)
+    }
+
     pub(super) fn new(page: u32, slot: u16) -> Self {
         debug_assert!(page < PAGES_MAX && slot < SLOTS_MAX, "both have their bits");
         Self(page << SLOT_BITS | u32::from(slot))

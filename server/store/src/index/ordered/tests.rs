@@ -7,7 +7,7 @@ use crate::index::{KeyBuffer, OrderedKey};
 use crate::pages::{Pages, RowRef};
 
 fn index(keys: &[&[u8]]) -> OrderedIndex {
-    let mut index = OrderedIndex::default();
+    let mut index = OrderedIndex::new(false);
     for key in keys {
         index.insert(key, RowRef::FIRST);
     }

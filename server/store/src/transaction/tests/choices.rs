@@ -123,7 +123,7 @@ fn a_table(name: &str, choices: &mut Choices<'_>) -> TableDef {
         .map(|number| IndexDef {
             name: format!("i{number}"),
             columns: choices.some_of(columns.len(), 3),
-            kind: choices.pick(&[IndexKind::Hash, IndexKind::Ordered]),
+            kind: choices.pick(&[IndexKind::Hash, IndexKind::Ordered, IndexKind::Counted]),
             unique: choices.below(3) == 0,
         })
         .filter(|index: &IndexDef| index.columns.iter().all(|&at| *ty(at) != Type::Json))

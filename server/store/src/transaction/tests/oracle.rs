@@ -69,7 +69,7 @@ impl Oracle {
                 .def
                 .indexes
                 .iter()
-                .any(|i| too_large(&i.columns, i.kind == IndexKind::Ordered));
+                .any(|i| too_large(&i.columns, i.kind != IndexKind::Hash));
         is_too_large.then_some(WriteError::KeyTooLarge)
     }
 
