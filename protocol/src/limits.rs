@@ -80,6 +80,8 @@ pub const QUERY_BYTES_MAX: usize = 48 << 20;
 pub const QUERY_SCAN_ROWS_MAX: usize = 2_000_000;
 /// Bytes of rows in one Snapshot, Rows or Reset chunk.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 256 << 10;
+/// Bytes that one live instance may remember when it begins: groups, counters, rows in order.
+pub const LIVE_STATE_BYTES_MAX: usize = 256 << 20;
 /// Live instances without an equality of a column with a parameter, per table.
 pub const SCANNED_INSTANCES_MAX: usize = 256;
 

@@ -51,7 +51,7 @@ fn calls_and_subscribes() {
         let error = client.query("SELECT * FROM acount", &[]).await.unwrap_err();
         assert_eq!(error.code(), Some(ErrorCode::SqlUnknownTable));
         let refused = client
-            .subscribe("SELECT COUNT(*) AS n FROM account", &[])
+            .subscribe("SELECT * FROM account LIMIT 5", &[])
             .await
             .unwrap();
         let error = refused.ready().await.unwrap_err();

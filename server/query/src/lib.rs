@@ -64,6 +64,12 @@ mod bind;
 mod check;
 mod execute;
 
+mod slab;
+
+mod router;
+
+mod flow;
+
 mod live;
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! The live queries of one database.
 
-mod cover;
 mod deltas;
+#[cfg(test)]
+mod fuzz;
 mod instance;
-mod router;
+mod members;
+mod plain;
+mod run;
 mod step;
 mod template;
 #[cfg(test)]
@@ -11,10 +14,12 @@ mod tests;
 mod window;
 
 use std::hash::BuildHasher;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use foldhash::quality::FixedState;
 use hashbrown::{HashMap, HashTable};
+use syncline_protocol::limits::{QUERY_BYTES_MAX, QUERY_ROWS_MAX};
 use syncline_protocol::message::ResultDescription;
 use syncline_protocol::param::Param;
 use syncline_protocol::{ChangeSet, ErrorCode, TableId};
@@ -26,15 +31,16 @@ use crate::bind::{Mode, bind};
 use crate::declared::Declared;
 use crate::error::QueryError;
 use crate::execute::{self, RowSink};
+use crate::flow::{Flow, Overlay, Runner};
+use crate::plan::Query;
 use crate::plan::expr::Params;
-use crate::syntax::Query;
-use cover::Route;
+use crate::router::TableRouter;
+use crate::slab::Slab;
+use crate::syntax;
 pub use deltas::Deltas;
-use instance::{Instance, Slab};
-use router::TableRouter;
+use instance::Instance;
 use step::{Scratch, Step};
 use template::{Draft, Template};
-use window::{View, Window};
 
 /// Texts whose syntax is kept; when there are more all are forgotten.
 const STATEMENTS_MAX: usize = 256;
@@ -46,7 +52,7 @@ const STATEMENT_BYTES_MAX: usize = 1024;
 #[derive(Debug)]
 pub struct LiveQueries {
     /// Syntax of SQL texts and of logical queries, by their bytes.
-    statements: [HashMap<Box<[u8]>, Arc<Query>, FixedState>; 2],
+    statements: [HashMap<Box<[u8]>, Arc<syntax::Query>, FixedState>; 2],
     declared: Option<Arc<Declared>>,
     templates: Slab<Template>,
     /// By identity.
@@ -164,7 +170,12 @@ impl LiveQueries {
         let select = self.syntax(query)?;
         let declared = self.declared(db);
         let plan = bind(db, &declared, &select, params, caller, Mode::Live)?;
-        let draft = Draft::new(plan)?;
+        self.subscribe_plan(db, plan)
+    }
+
+    /// Adds a subscription to a query that was bound to live.
+    fn subscribe_plan(&mut self, db: &Database, plan: Query) -> Result<Subscribed, QueryError> {
+        let draft = Draft::new(db, plan)?;
         let (template, is_new_template) = self.template(db, &draft)?;
         let found = self.find_instance(template, &draft.params, draft.limit);
         let (number, is_new) = match found {
@@ -198,7 +209,7 @@ impl LiveQueries {
     }
 
     /// The syntax of a query, remembered for the next one who sends it.
-    fn syntax(&mut self, query: QueryRef<'_>) -> Result<Arc<Query>, QueryError> {
+    fn syntax(&mut self, query: QueryRef<'_>) -> Result<Arc<syntax::Query>, QueryError> {
         let statements = &mut self.statements[usize::from(matches!(query, QueryRef::Logical(_)))];
         if let Some(select) = statements.get(query.bytes()) {
             return Ok(Arc::clone(select));
@@ -212,98 +223,6 @@ impl LiveQueries {
         }
         statements.insert(query.bytes().into(), Arc::clone(&select));
         Ok(select)
-    }
-
-    fn template(&mut self, db: &Database, draft: &Draft) -> Result<(u32, bool), QueryError> {
-        let hash = self.hasher.hash_one(draft.identity.as_slice());
-        let templates = &self.templates;
-        let is_same = |number: &u32| *templates.get(*number).identity == *draft.identity;
-        if let Some(number) = self.template_index.find(hash, is_same) {
-            return Ok((*number, false));
-        }
-        let table = db.table(draft.table()).expect("the binder found it");
-        let number = self.templates.insert(draft.to_template(table)?);
-        let (templates, hasher) = (&self.templates, &self.hasher);
-        self.template_index.insert_unique(hash, number, |number| {
-            hasher.hash_one(&*templates.get(*number).identity)
-        });
-        Ok((number, true))
-    }
-
-    fn remove_template(&mut self, number: u32) {
-        let template = self.templates.remove(number);
-        let hash = self.hasher.hash_one(&*template.identity);
-        if let Ok(entry) = self
-            .template_index
-            .find_entry(hash, |other| *other == number)
-        {
-            entry.remove();
-        }
-    }
-
-    fn find_instance(&self, template: u32, params: &[u8], limit: Option<u64>) -> Option<u32> {
-        let hash = instance_hash(&self.hasher, template, params, limit);
-        let is_same = |number: &u32| {
-            let instance = self.instances.get(*number);
-            instance.template == template
-                && *instance.params == *params
-                && instance.limit() == limit
-        };
-        self.instance_index.find(hash, is_same).copied()
-    }
-
-    fn add_instance(
-        &mut self,
-        db: &Database,
-        number: u32,
-        draft: &Draft,
-    ) -> Result<u32, QueryError> {
-        let template = self.templates.get(number);
-        let params = Params {
-            layout: &template.param_layout,
-            packed: &draft.params,
-        };
-        let window = match (draft.limit, &template.window, db.table(template.table)) {
-            (Some(limit), Some(path), Some(table)) => {
-                let view = View {
-                    table,
-                    template,
-                    path,
-                    params,
-                };
-                Some(Box::new(Window::hydrate(limit as usize, view)))
-            }
-            _ => None,
-        };
-        let instance = self.instances.insert(Instance {
-            handle: self.last_handle + 1,
-            template: number,
-            subscription_count: 0,
-            params: draft.params.as_slice().into(),
-            seen: 0,
-            hit: 0,
-            slot: 0,
-            window,
-        });
-        let router = self.routers.entry(template.table).or_default();
-        let routes = routes(template, draft.limit);
-        if let Err(error) = router.insert(routes, params, instance, &self.hasher) {
-            self.instances.remove(instance);
-            return Err(error);
-        }
-        self.templates.get_mut(number).instance_count += 1;
-        self.last_handle += 1;
-        let (instances, hasher) = (&self.instances, &self.hasher);
-        let hash = instance_hash(hasher, number, &draft.params, draft.limit);
-        self.instance_index.insert_unique(hash, instance, |other| {
-            let other = instances.get(*other);
-            instance_hash(hasher, other.template, &other.params, other.limit())
-        });
-        self.by_handle
-            .insert_unique(hasher.hash_one(self.last_handle), instance, |other| {
-                hasher.hash_one(instances.get(*other).handle)
-            });
-        Ok(instance)
     }
 
     fn find(&self, handle: u64) -> Option<u32> {
@@ -331,17 +250,18 @@ impl LiveQueries {
         };
         let instance = self.instances.get(number);
         let template = self.templates.get(instance.template);
-        if db.table(template.table).is_none() {
-            let message = "the table of this query is gone";
-            return Err(QueryError::new(ErrorCode::SqlUnknownTable, message));
-        }
         let params = Params {
             layout: &template.param_layout,
             packed: &instance.params,
         };
         let query = &template.plan;
-        let wanted = (instance.limit(), query.outputs.len());
-        execute::run(db, query, wanted, params, sink)
+        match template.flow() {
+            None => {
+                let wanted = (instance.limit(), query.outputs.len());
+                execute::run(db, query, wanted, params, sink)
+            }
+            Some(flow) => flow_rows(db, flow, params, sink),
+        }
     }
 
     /// Takes one subscription away. The instance goes with its last one; an unknown handle is ignored.
@@ -353,45 +273,6 @@ impl LiveQueries {
         instance.subscription_count -= 1;
         if instance.subscription_count == 0 {
             self.remove_instance(number);
-        }
-    }
-
-    fn remove_instance(&mut self, number: u32) {
-        let instance = self.instances.get(number);
-        let template = self.templates.get(instance.template);
-        let params = Params {
-            layout: &template.param_layout,
-            packed: &instance.params,
-        };
-        if let Some(router) = self.routers.get_mut(&template.table) {
-            router.remove(
-                routes(template, instance.limit()),
-                params,
-                number,
-                &self.hasher,
-            );
-        }
-        let hash = instance_hash(
-            &self.hasher,
-            instance.template,
-            &instance.params,
-            instance.limit(),
-        );
-        if let Ok(entry) = self
-            .instance_index
-            .find_entry(hash, |other| *other == number)
-        {
-            entry.remove();
-        }
-        let hash = self.hasher.hash_one(instance.handle);
-        if let Ok(entry) = self.by_handle.find_entry(hash, |other| *other == number) {
-            entry.remove();
-        }
-        let instance = self.instances.remove(number);
-        let template = self.templates.get_mut(instance.template);
-        template.instance_count -= 1;
-        if template.instance_count == 0 {
-            self.remove_template(instance.template);
         }
     }
 
@@ -409,51 +290,6 @@ impl LiveQueries {
             counters: &mut self.counters,
         };
         step.run(changes, out);
-    }
-
-    /// After a publish: finds indexes again and reads all windows anew. Instances that do not fit the
-    /// new schema are dropped, with all their subscriptions, and returned with the reason. If rows
-    /// changed too (`--clear-data`), the rows of all others must be sent anew.
-    pub fn rebind(&mut self, db: &Database) -> Vec<(u64, QueryError)> {
-        let numbers: Vec<u32> = self.templates.iter().map(|(number, _)| number).collect();
-        let mut misfits: HashMap<u32, QueryError, FixedState> =
-            HashMap::with_hasher(self.hasher.clone());
-        for number in numbers {
-            let template = self.templates.get_mut(number);
-            if let Err(error) = template.rebind(db.table(template.table)) {
-                misfits.insert(number, error);
-            }
-        }
-        let mut lost = Vec::new();
-        let instances: Vec<u32> = self.instances.iter().map(|(number, _)| number).collect();
-        for number in instances {
-            let instance = self.instances.get_mut(number);
-            if let Some(error) = misfits.get(&instance.template) {
-                lost.push((instance.handle, error.clone()));
-                self.remove_instance(number);
-                continue;
-            }
-            let template = self.templates.get(instance.template);
-            let params = Params {
-                layout: &template.param_layout,
-                packed: &instance.params,
-            };
-            if let (Some(window), Some(path), Some(table)) = (
-                &mut instance.window,
-                &template.window,
-                db.table(template.table),
-            ) {
-                let view = View {
-                    table,
-                    template,
-                    path,
-                    params,
-                };
-                **window = Window::hydrate(window.limit(), view);
-            }
-        }
-        lost.sort_by_key(|(handle, _)| *handle);
-        lost
     }
 
     /// What is there, and what happened.
@@ -478,21 +314,34 @@ impl LiveQueries {
     }
 }
 
-impl Instance {
-    fn limit(&self) -> Option<u64> {
-        self.window.as_ref().map(|window| window.limit() as u64)
+/// Calls `sink` with each row of a flow's result as it is now.
+fn flow_rows(
+    db: &Database,
+    flow: &Flow,
+    params: Params<'_>,
+    sink: &mut RowSink<'_>,
+) -> Result<(), QueryError> {
+    let changes = ChangeSet::new();
+    let overlay = Overlay::new(db, &changes);
+    let runner = Runner {
+        flow,
+        overlay: &overlay,
+        changes: &changes,
+    };
+    let (mut row_count, mut byte_count) = (0, 0);
+    let walked = runner.rows(params, &mut |row| {
+        row_count += 1;
+        byte_count += row.len();
+        if row_count > QUERY_ROWS_MAX || byte_count > QUERY_BYTES_MAX {
+            return ControlFlow::Break(());
+        }
+        sink(row);
+        ControlFlow::Continue(())
+    });
+    if walked.is_break() {
+        let message =
+            format!("the result has over {QUERY_ROWS_MAX} rows or {QUERY_BYTES_MAX} bytes");
+        return Err(QueryError::new(ErrorCode::QueryLimit, message));
     }
-}
-
-/// What an instance listens to; a window without rows to nothing.
-fn routes(template: &Template, limit: Option<u64>) -> Option<&[Route]> {
-    if limit == Some(0) {
-        Some(&[])
-    } else {
-        template.cover.as_deref()
-    }
-}
-
-fn instance_hash(hasher: &FixedState, template: u32, params: &[u8], limit: Option<u64>) -> u64 {
-    hasher.hash_one((template, params, limit))
+    Ok(())
 }

@@ -8,12 +8,15 @@ use syncline_store::{Database, Table};
 
 use super::Counters;
 use super::deltas::Deltas;
-use super::instance::{Instance, Slab};
-use super::router::TableRouter;
+use super::instance::{Instance, Memory};
+use super::plain::Plain;
 use super::template::Template;
 use super::window::{RowChange, RowChanges, View, index_key};
+use crate::flow::{Event, FlowScratch};
 use crate::plan::expr::{ColumnSet, Input, Params};
+use crate::router::{TableRouter, Target};
 use crate::row::{changed_columns, compare_columns, write_difference};
+use crate::slab::Slab;
 
 /// What a step remembers of a change that concerns an instance.
 #[derive(Clone, Copy, Debug)]
@@ -31,10 +34,10 @@ struct Hit {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     /// Changes seen in all steps so far.
-    change_count: u64,
+    pub(super) change_count: u64,
     hits: Vec<Hit>,
     /// Handle and number of each affected instance, by slot.
-    affected: Vec<(u64, u32)>,
+    pub(super) affected: Vec<(u64, u32)>,
     /// Slots in the order of their handles.
     by_handle: Vec<u32>,
     /// By slot, where its hits begin.
@@ -42,6 +45,12 @@ pub(super) struct Scratch {
     key: Vec<u8>,
     old_row: Vec<u8>,
     new_row: Vec<u8>,
+    /// What concerns flows.
+    pub(super) events: Vec<Event>,
+    pub(super) flow: FlowScratch,
+    /// The operations of flows, and where those of each affected instance begin and end.
+    pub(super) flow_bytes: Vec<u8>,
+    pub(super) flow_ends: Vec<(usize, usize)>,
 }
 
 /// The parts of the live state that a step works on.
@@ -56,14 +65,18 @@ pub(super) struct Step<'a> {
 }
 
 /// Whether a row passes the filter of a template.
-fn passes(template: &Template, table: &Table, row: &[u8], params: &[u8]) -> bool {
+fn passes(
+    (template, plain): (&Template, &Plain),
+    table: &Table,
+    row: &[u8],
+    params: &[u8],
+) -> bool {
     let params = Params {
         layout: &template.param_layout,
         packed: params,
     };
     let input = Input::one(table.layout(), row, params);
-    template
-        .select()
+    plain
         .filter
         .as_ref()
         .is_none_or(|filter| filter.truth(&input) == Some(true))
@@ -92,8 +105,13 @@ impl Step<'_> {
                 self.route(table, router, change, position as u32, first);
             }
         }
-        if !self.scratch.hits.is_empty() {
-            self.emit(changes, out);
+        if !self.scratch.events.is_empty() {
+            let plain_count = self.scratch.affected.len();
+            self.run_flows(changes);
+            self.emit(changes, plain_count, out);
+        } else if !self.scratch.hits.is_empty() {
+            let plain_count = self.scratch.affected.len();
+            self.emit(changes, plain_count, out);
         }
     }
 
@@ -108,9 +126,21 @@ impl Step<'_> {
         let mut probe_count = 0;
         let mut changed: Option<ColumnSet> = None;
         let hasher = self.hasher;
-        router.route(table.layout(), change, hasher, &mut probe_count, |number| {
-            self.consider(table, number, change, position, first, &mut changed);
-        });
+        router.route(
+            table.layout(),
+            change,
+            hasher,
+            &mut probe_count,
+            |target| match target {
+                Target::Instance(number) => {
+                    self.consider(table, number, change, position, first, &mut changed);
+                }
+                Target::Group(group) => self.concern(table, group, change, position, &mut changed),
+            },
+        );
+        for &(template, site) in router.free() {
+            self.concern_all(table, (template, site), change, position, &mut changed);
+        }
         self.counters.probes += probe_count;
     }
 
@@ -132,18 +162,21 @@ impl Step<'_> {
         instance.seen = now;
         self.counters.candidates += 1;
         let template = self.templates.get(instance.template);
+        let Some(plain) = template.plain() else {
+            return;
+        };
         if let (Some(old), Some(new)) = (change.old, change.new) {
             let changed = changed.get_or_insert_with(|| changed_columns(table.layout(), old, new));
-            if changed.is_disjoint(&template.reads) {
+            if changed.is_disjoint(&plain.reads) {
                 return;
             }
         }
         let key = &mut self.scratch.key;
         let mut is_in = |row: &[u8]| {
-            if !passes(template, table, row, &instance.params) {
+            if !passes((template, plain), table, row, &instance.params) {
                 return false;
             }
-            match (&instance.window, &template.window) {
+            match (instance.window(), &plain.window) {
                 (Some(window), Some(path)) => {
                     index_key(table, path, row, key);
                     !window.is_beyond(path, key)
@@ -169,7 +202,7 @@ impl Step<'_> {
         });
     }
 
-    fn emit(&mut self, changes: &ChangeSet, out: &mut Deltas) {
+    fn emit(&mut self, changes: &ChangeSet, plain_count: usize, out: &mut Deltas) {
         let mut hits = std::mem::take(&mut self.scratch.hits);
         let mut affected = std::mem::take(&mut self.scratch.affected);
         let mut by_handle = std::mem::take(&mut self.scratch.by_handle);
@@ -188,6 +221,13 @@ impl Step<'_> {
         for &slot in &by_handle {
             let slot = slot as usize;
             let (handle, number) = affected[slot];
+            if slot >= plain_count {
+                let (start, end) = self.scratch.flow_ends[slot - plain_count];
+                let ops = &self.scratch.flow_bytes[start..end];
+                out.bytes().extend_from_slice(ops);
+                out.close(handle);
+                continue;
+            }
             let own = &hits[starts[slot] as usize..starts[slot + 1] as usize];
             self.emit_instance(number, own, changes, out);
             out.close(handle);
@@ -198,6 +238,8 @@ impl Step<'_> {
         by_handle.clear();
         starts.clear();
         let scratch = &mut *self.scratch;
+        scratch.flow_bytes.clear();
+        scratch.flow_ends.clear();
         (scratch.hits, scratch.affected) = (hits, affected);
         (scratch.by_handle, scratch.starts) = (by_handle, starts);
     }
@@ -205,10 +247,10 @@ impl Step<'_> {
     fn emit_instance(&mut self, number: u32, hits: &[Hit], changes: &ChangeSet, out: &mut Deltas) {
         let instance = self.instances.get_mut(number);
         let template = self.templates.get(instance.template);
-        let table = self
-            .db
-            .table(template.table)
-            .expect("its rows just changed");
+        let Some(plain) = template.plain() else {
+            return;
+        };
+        let table = self.db.table(plain.table).expect("its rows just changed");
         let mut rows: RowChanges<'_> = hits
             .iter()
             .filter_map(|hit| {
@@ -228,11 +270,11 @@ impl Step<'_> {
             layout: &template.param_layout,
             packed: &instance.params,
         };
-        if let (Some(window), Some(path)) = (&mut instance.window, &template.window) {
+        if let (Memory::Window(window), Some(path)) = (&mut instance.memory, &plain.window) {
             window.step(
                 View {
                     table,
-                    template,
+                    filter: plain.filter.as_ref(),
                     path,
                     params,
                 },
@@ -241,14 +283,21 @@ impl Step<'_> {
         }
         let bytes = out.bytes();
         for change in &rows {
-            write_change(template, table, params, *change, self.scratch, bytes);
+            write_change(
+                (template, plain),
+                table,
+                params,
+                *change,
+                self.scratch,
+                bytes,
+            );
         }
     }
 }
 
 /// Appends the operation of one changed row, if anything that shows has changed.
 fn write_change(
-    template: &Template,
+    (template, plain): (&Template, &Plain),
     table: &Table,
     params: Params<'_>,
     change: RowChange<'_>,
@@ -257,7 +306,7 @@ fn write_change(
 ) {
     let layout = table.layout();
     let result = |row, buffer| {
-        template
+        plain
             .projection
             .apply(&Input::one(layout, row, params), buffer)
     };

@@ -5,114 +5,100 @@ use std::sync::Arc;
 use syncline_protocol::limits::WINDOW_ROWS_MAX;
 use syncline_protocol::message::{OrderColumn, ResultDescription};
 use syncline_protocol::{ErrorCode, RowLayout, TableDef, TableId, Type};
-use syncline_store::Table;
+use syncline_store::Database;
 
-use super::cover::{Route, cover};
+use super::plain::{Plain, plain_table};
 use crate::error::QueryError;
-use crate::execute::access::{RangePath, choose_ordered, missing_index};
-use crate::execute::project::Projection;
 use crate::execute::result_columns;
-use crate::execute::sort::sort_keys;
-use crate::plan::expr::{ColumnSet, Expr};
-use crate::plan::{Query, Select};
+use crate::flow::{Flow, tables_of};
+use crate::plan::Query;
 
 /// A plan whose literals are parameters. Instances of one template differ in those alone, and in the
-/// size of the window.
+/// size of a plain window.
 #[derive(Debug)]
 pub(super) struct Template {
     /// What tells it from other templates.
     pub(super) identity: Box<[u8]>,
-    /// Without a limit: each instance has its own.
+    /// Of a plain one without a limit: each instance has its own.
     pub(super) plan: Query,
-    /// The only source.
-    pub(super) table: TableId,
     pub(super) param_layout: RowLayout,
     pub(super) description: Arc<ResultDescription>,
     pub(super) result_layout: RowLayout,
-    pub(super) projection: Projection,
-    /// Columns that decide about a row or show in the result.
-    pub(super) reads: ColumnSet,
-    pub(super) cover: Option<Vec<Route>>,
-    /// For a window, the index that has its rows in order.
-    pub(super) window: Option<RangePath>,
-    /// Columns of the table's rows and their key, to see whether a schema still fits.
-    shape: (Vec<Type>, Vec<u16>),
-    was_public: bool,
+    pub(super) form: Form,
+    /// The tables, to see whether a schema still fits.
+    shapes: Vec<Shape>,
     pub(super) instance_count: usize,
+    /// All instances, if some change is a matter of every one.
+    pub(super) members: Vec<u32>,
+}
+
+/// How it is kept current.
+#[derive(Debug)]
+pub(super) enum Form {
+    Plain(Box<Plain>),
+    Flow(Box<Flow>),
+}
+
+/// Columns of a table's rows and their key.
+#[derive(Debug)]
+struct Shape {
+    table: TableId,
+    types: Vec<Type>,
+    key: Vec<u16>,
+    was_public: bool,
 }
 
 /// A plan that may live, with what tells its template and its instance apart.
 #[derive(Debug)]
 pub(super) struct Draft {
     plan: Query,
-    table: TableId,
+    /// The table of a plain one.
+    plain: Option<TableId>,
     pub(super) identity: Vec<u8>,
     param_types: Vec<Type>,
     /// The packed tuple of parameters.
     pub(super) params: Vec<u8>,
-    /// Rows of the window, if it is one.
+    /// Rows of the window, if it is a plain one.
     pub(super) limit: Option<u64>,
 }
 
-/// Refuses what is not live yet, each by its name.
-fn check(plan: &Query) -> Result<TableId, QueryError> {
-    let unsupported = |message: &str, hint: &str| {
-        Err(QueryError::new(ErrorCode::LiveUnsupported, message).hint(hint))
-    };
-    let Some(select) = plan.select() else {
-        return unsupported("UNION is not live yet", "subscribe to each of its queries");
-    };
-    let Some(table) = select.only_table() else {
-        return unsupported(
-            "joins and sub-queries in FROM are not live yet",
-            "run it once as a query, or subscribe to each table",
-        );
-    };
-    if select.distinct {
-        return unsupported("DISTINCT is not live yet", "run it once as a query");
-    }
-    let exprs = select.exprs.iter().chain(&select.filter);
-    let mut is_sub_query = |expr: &Expr| expr.sub_query().is_some();
-    if exprs.into_iter().any(|expr| expr.any(&mut is_sub_query)) {
-        return unsupported("sub-queries are not live yet", "run it once as a query");
-    }
-    if select.grouping.is_some() {
-        return unsupported(
-            "aggregates, GROUP BY and HAVING are not live yet",
-            "run it once as a query, or let reducers keep the figure in a table",
-        );
-    }
-    if plan.offset > 0 {
-        return unsupported(
-            "OFFSET is not live",
-            "page by key: WHERE ts < :last ORDER BY ts DESC LIMIT 50",
-        );
-    }
+fn check_window(plan: &Query) -> Result<(), QueryError> {
     match plan.limit {
-        Some(_) if plan.order.is_empty() => unsupported(
-            "LIMIT without ORDER BY is not live",
-            "say which rows come first: ORDER BY a column with an ordered index",
-        ),
+        Some(_) if plan.order.is_empty() && !plan.key.is_empty() => {
+            let message = "LIMIT without ORDER BY is not live";
+            let hint = "say which rows come first: ORDER BY a column";
+            Err(QueryError::new(ErrorCode::LiveUnsupported, message).hint(hint))
+        }
         Some(limit) if limit > WINDOW_ROWS_MAX => {
             let message = format!("a live window has at most {WINDOW_ROWS_MAX} rows, not {limit}");
             Err(QueryError::new(ErrorCode::QueryLimit, message))
         }
-        _ => Ok(table),
+        None if plan.offset > 0 && plan.order.is_empty() && !plan.key.is_empty() => {
+            let message = "OFFSET without ORDER BY is not live";
+            let hint = "say which rows come first: ORDER BY a column";
+            Err(QueryError::new(ErrorCode::LiveUnsupported, message).hint(hint))
+        }
+        _ => Ok(()),
     }
 }
 
 impl Draft {
     /// Takes a query that was bound to live, and its identity.
-    pub(super) fn new(mut plan: Query) -> Result<Self, QueryError> {
-        let table = check(&plan)?;
-        let limit = plan.limit.take();
-        let mut identity = Vec::new();
+    pub(super) fn new(db: &Database, mut plan: Query) -> Result<Self, QueryError> {
+        check_window(&plan)?;
+        let plain = plain_table(db, &plan);
+        let mut identity = vec![u8::from(plain.is_some()), u8::from(plan.limit.is_some())];
+        let limit = if plain.is_some() {
+            plan.limit.take()
+        } else {
+            identity.extend_from_slice(&plan.limit.unwrap_or_default().to_le_bytes());
+            None
+        };
         let (mut param_types, mut params) = (Vec::new(), Vec::new());
         let mut lift = |literal: &crate::plan::expr::Literal| {
             param_types.push(literal.ty.clone());
             params.extend_from_slice(&literal.packed);
         };
-        identity.push(u8::from(limit.is_some()));
         plan.write_shape(&mut identity, &mut lift);
         if param_types.len() > usize::from(u16::MAX) {
             let message = "the query has too many constants";
@@ -120,7 +106,7 @@ impl Draft {
         }
         Ok(Self {
             plan,
-            table,
+            plain,
             identity,
             param_types,
             params,
@@ -128,47 +114,61 @@ impl Draft {
         })
     }
 
-    pub(super) fn table(&self) -> TableId {
-        self.table
-    }
-
     /// The template of the draft: what its literals are is forgotten.
-    pub(super) fn to_template(&self, table: &Table) -> Result<Template, QueryError> {
+    pub(super) fn to_template(&self, db: &Database) -> Result<Template, QueryError> {
         let mut plan = self.plan.clone();
-        let def = table.def();
         let description = Arc::new(describe(&plan));
         let mut next = 0;
         plan.lift(&mut next);
         debug_assert_eq!(usize::from(next), self.param_types.len(), "both walk alike");
-        let window = self.limit.map(|_| window_path(&plan, table)).transpose()?;
-        let mut reads = ColumnSet::default();
-        let select = plan.select().expect(CHECKED);
-        for expr in select.exprs.iter().chain(&select.filter) {
-            expr.add_columns(0, &mut reads);
-        }
+        let form = match self.plain.and_then(|id| db.table(id)) {
+            Some(table) => Form::Plain(Box::new(Plain::new(&plan, table, self.limit.is_some()))),
+            None => Form::Flow(Box::new(Flow::compile(db, &plan)?)),
+        };
+        let tables = tables_of(&plan);
+        let defs = tables
+            .iter()
+            .filter_map(|id| Some((*id, db.table(*id)?.def())));
         Ok(Template {
             identity: self.identity.as_slice().into(),
             param_layout: RowLayout::new(self.param_types.clone()),
             result_layout: RowLayout::new(description.types().cloned().collect()),
             description,
-            projection: Projection::new(&select.exprs, &plan.outputs, Some(def.columns.len())),
-            reads,
-            cover: cover(select.filter.as_ref()),
-            window,
-            shape: shape(def),
-            was_public: def.public,
+            form,
+            shapes: defs.map(|(id, def)| Shape::new(id, def)).collect(),
             instance_count: 0,
-            table: self.table,
+            members: Vec::new(),
             plan,
         })
     }
 }
 
-fn shape(def: &TableDef) -> (Vec<Type>, Vec<u16>) {
-    (
-        def.columns.iter().map(|column| column.ty.clone()).collect(),
-        def.primary_key.clone(),
-    )
+impl Shape {
+    fn new(table: TableId, def: &TableDef) -> Self {
+        Self {
+            table,
+            types: def.columns.iter().map(|column| column.ty.clone()).collect(),
+            key: def.primary_key.clone(),
+            was_public: def.public,
+        }
+    }
+
+    /// Whether the table still is what it was.
+    fn check(&self, db: &Database) -> Result<(), QueryError> {
+        let gone = |message: String| QueryError::new(ErrorCode::SqlUnknownTable, message);
+        let Some(table) = db.table(self.table) else {
+            return Err(gone("the table of this query is gone".to_owned()));
+        };
+        let def = table.def();
+        let now = Self::new(self.table, def);
+        if (&now.types, &now.key) != (&self.types, &self.key) {
+            return Err(gone(format!("table `{}` has other columns now", def.name)));
+        }
+        if self.was_public && !def.public {
+            return Err(gone(format!("there is no table `{}`", def.name)));
+        }
+        Ok(())
+    }
 }
 
 fn describe(plan: &Query) -> ResultDescription {
@@ -193,54 +193,30 @@ fn describe(plan: &Query) -> ResultDescription {
     }
 }
 
-/// The index that gives a window its rows in order.
-fn window_path(plan: &Query, table: &Table) -> Result<RangePath, QueryError> {
-    let select = plan.select().expect(CHECKED);
-    let filter = select.filter.as_ref();
-    let order = sort_keys(plan, select, &plan.order);
-    if let Some(path) = choose_ordered(table, filter, &order) {
-        return Ok(path);
-    }
-    let def = table.def();
-    let message = format!(
-        "no index of `{}` has the rows of this window in order",
-        def.name
-    );
-    let error = QueryError::new(ErrorCode::LiveNoAccessPath, message);
-    Err(match missing_index(def, filter, &order) {
-        Some(columns) => error.hint(format!(
-            "declare an ordered index on {}({}) in the module",
-            def.name,
-            columns.join(", ")
-        )),
-        None => error.hint("a live window is ordered by columns, all ASC or all DESC"),
-    })
-}
-
-const CHECKED: &str = "only selects are live";
-
 impl Template {
-    /// The body of the query.
-    pub(super) fn select(&self) -> &Select {
-        self.plan.select().expect(CHECKED)
+    pub(super) fn plain(&self) -> Option<&Plain> {
+        match &self.form {
+            Form::Plain(plain) => Some(plain),
+            Form::Flow(_) => None,
+        }
     }
 
-    /// Checks that the template still fits its table after a publish, and finds its index again.
-    pub(super) fn rebind(&mut self, table: Option<&Table>) -> Result<(), QueryError> {
-        let gone = |message: String| QueryError::new(ErrorCode::SqlUnknownTable, message);
-        let Some(table) = table else {
-            return Err(gone("the table of this query is gone".to_owned()));
-        };
-        let def = table.def();
-        if shape(def) != self.shape {
-            return Err(gone(format!("table `{}` has other columns now", def.name)));
+    pub(super) fn flow(&self) -> Option<&Flow> {
+        match &self.form {
+            Form::Plain(_) => None,
+            Form::Flow(flow) => Some(flow),
         }
-        if self.was_public && !def.public {
-            return Err(gone(format!("there is no table `{}`", def.name)));
+    }
+
+    /// Checks that the template still fits its tables after a publish, and finds its indexes again.
+    pub(super) fn rebind(&mut self, db: &Database) -> Result<(), QueryError> {
+        self.shapes.iter().try_for_each(|shape| shape.check(db))?;
+        match &mut self.form {
+            Form::Plain(plain) => plain.rebind(&self.plan, db),
+            Form::Flow(flow) => {
+                **flow = Flow::compile(db, &self.plan)?;
+                Ok(())
+            }
         }
-        if self.window.is_some() {
-            self.window = Some(window_path(&self.plan, table)?);
-        }
-        Ok(())
     }
 }

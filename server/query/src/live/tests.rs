@@ -7,7 +7,7 @@ use syncline_protocol::ErrorCode;
 use syncline_protocol::limits::SCANNED_INSTANCES_MAX;
 use syncline_protocol::message::ResultDescription;
 
-use super::router::SIGNATURES_MAX;
+use crate::router::SIGNATURES_MAX;
 use crate::tests::{Fixture, Write, me, ordered, table};
 
 fn tasks() -> Fixture {

@@ -12,9 +12,8 @@ use syncline_protocol::key;
 use syncline_protocol::packed::Reader;
 use syncline_store::Table;
 
-use super::template::Template;
 use crate::execute::access::{KeyBounds, RangePath};
-use crate::plan::expr::{Input, Params};
+use crate::plan::expr::{Expr, Input, Params};
 use crate::row::compare_columns;
 
 /// State of one instance's window.
@@ -44,7 +43,7 @@ pub(super) type RowChanges<'a> = SmallVec<[RowChange<'a>; 4]>;
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) table: &'a Table,
-    pub(super) template: &'a Template,
+    pub(super) filter: Option<&'a Expr>,
     pub(super) path: &'a RangePath,
     pub(super) params: Params<'a>,
 }
@@ -52,10 +51,7 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     fn passes(&self, row: &[u8]) -> bool {
         let input = Input::one(self.table.layout(), row, self.params);
-        self.template
-            .select()
-            .filter
-            .as_ref()
+        self.filter
             .is_none_or(|filter| filter.truth(&input) == Some(true))
     }
 

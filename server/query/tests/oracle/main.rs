@@ -101,7 +101,11 @@ impl Run {
 
     /// Subscribes to a random query.
     fn subscribe(&mut self) {
-        let query = Query::random(&mut self.random, &self.tables);
+        let query = if self.random.below(2) == 0 {
+            Query::random_once(&mut self.random, &self.tables)
+        } else {
+            Query::random(&mut self.random, &self.tables)
+        };
         let db = self.db.as_ref().unwrap();
         match self
             .live

@@ -20,14 +20,14 @@ const COLUMNS_MAX: usize = 4;
 
 /// Columns, ascending, each with what it must equal.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Route {
-    pub(super) atoms: SmallVec<[Atom; 2]>,
+pub(crate) struct Route {
+    pub(crate) atoms: SmallVec<[Atom; 2]>,
 }
 
 /// `column = constant`.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Atom {
-    pub(super) column: u16,
+pub(crate) struct Atom {
+    pub(crate) column: u16,
     kind: Kind,
     nullable: bool,
     constant: Expr,
@@ -37,7 +37,7 @@ pub(super) struct Atom {
 
 impl Atom {
     /// The packed value that a column must have; `None` if none can.
-    pub(super) fn value<'a>(&'a self, params: Params<'a>) -> Option<&'a [u8]> {
+    pub(crate) fn value<'a>(&'a self, params: Params<'a>) -> Option<&'a [u8]> {
         let packed = self.constant.constant(params)?;
         let is_null = self.nullable && packed.first() == Some(&1);
         (!is_null || self.accepts_null).then_some(packed)
@@ -76,6 +76,11 @@ impl Route {
         Self { atoms }
     }
 
+    /// Whether it tells but two kinds of rows apart.
+    pub(crate) fn is_weak(&self) -> bool {
+        self.atoms.iter().all(|atom| atom.kind == Kind::Bool)
+    }
+
     /// A flag beside something better would make one more signature to probe and halve its buckets
     /// at best.
     fn drop_flags(&mut self) {
@@ -86,7 +91,7 @@ impl Route {
 }
 
 /// The cover of a filter: `None` if it has none, empty if no row can pass.
-pub(super) fn cover(filter: Option<&Expr>) -> Option<Vec<Route>> {
+pub(crate) fn cover(filter: Option<&Expr>) -> Option<Vec<Route>> {
     let mut routes = cover_of(filter?)?;
     routes.iter_mut().for_each(Route::drop_flags);
     Some(routes)

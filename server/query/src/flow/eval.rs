@@ -1,0 +1,408 @@
+//! Walks over the ways of a plan, reading one side of a transaction.
+
+use std::ops::ControlFlow;
+
+use smallvec::SmallVec;
+use syncline_protocol::RowLayout;
+
+use super::hops::{From, Hop};
+use super::overlay::{Overlay, Side};
+use super::reach::Reach;
+use super::relation::{SelectPlan, SubPlans};
+use super::state::Arranged;
+use crate::plan::SubQuery;
+use crate::plan::expr::{Expr, Input, Params, Row, Scope, SubQueries};
+use crate::scalar::Scalar;
+
+/// Rows of the sources of a way.
+pub(super) type Tuple<'c> = SmallVec<[Row<'c>; 4]>;
+
+/// One live result.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Person<'c> {
+    /// Its number.
+    pub(crate) instance: u32,
+    pub(crate) params: Params<'c>,
+}
+
+/// Who may be concerned by a row.
+pub(crate) trait People<'c>: std::fmt::Debug {
+    /// An instance of the template.
+    fn person(&self, instance: u32) -> Option<Person<'c>>;
+    /// Visits the instances that the row of a site may concern, each once.
+    fn route(&self, site: u16, row: &[u8], visit: &mut dyn FnMut(Person<'c>));
+    /// Visits all instances of the template.
+    fn everyone(&self, visit: &mut dyn FnMut(Person<'c>));
+    /// The arranged rows of a node of an instance, with its layout and the columns of its sets.
+    fn arranged(&self, instance: u32, node: u16) -> Option<Arrangement<'c>>;
+}
+
+/// The rows of a derived table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrangement<'c> {
+    pub(crate) rows: &'c Arranged,
+    pub(crate) layout: &'c RowLayout,
+    pub(crate) sets: &'c [Vec<u16>],
+}
+
+/// Where rows and answers come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scene<'r, 'c> {
+    pub(crate) overlay: &'r Overlay<'r>,
+    pub(crate) subs: &'r SubPlans,
+    pub(crate) people: Option<&'r dyn People<'c>>,
+    /// Derived tables that the walk computed itself.
+    pub(crate) own: &'r [Arrangement<'r>],
+    pub(crate) person: Option<Person<'r>>,
+    /// In place of the side that a hop says.
+    pub(crate) side: Option<Side>,
+    pub(crate) outer: Params<'r>,
+}
+
+/// Answers sub-queries from a scene.
+#[derive(Debug)]
+struct Answers<'r, 'c>(Scene<'r, 'c>);
+
+pub(super) type Visit<'v, 'r, 'c> =
+    &'v mut dyn FnMut(&Scene<'r, 'c>, &mut Tuple<'r>) -> ControlFlow<()>;
+
+const NOTHING: &[u8] = &[];
+
+impl<'r, 'c> Scene<'r, 'c> {
+    pub(super) fn params(&self) -> Params<'r> {
+        self.person.map_or(self.outer, |person| person.params)
+    }
+
+    /// Whether all conditions, none of which has a sub-query, are met.
+    pub(super) fn meets(&self, checks: &[Expr], tuple: &Tuple<'_>) -> bool {
+        if checks.is_empty() {
+            return true;
+        }
+        let scope = Scope {
+            outer: self.outer,
+            sub_queries: &NoAnswers,
+        };
+        let input = input(tuple, self.params(), &scope);
+        checks.iter().all(|check| check.truth(&input) == Some(true))
+    }
+
+    /// Calls `visit` with an input that answers sub-queries too.
+    pub(super) fn with_input<R>(
+        &self,
+        tuple: &Tuple<'_>,
+        visit: impl FnOnce(&Input<'_>) -> R,
+    ) -> R {
+        let answers = Answers(*self);
+        let scope = Scope {
+            outer: self.outer,
+            sub_queries: &answers,
+        };
+        visit(&input(tuple, self.params(), &scope))
+    }
+
+    /// Takes the hops from this one on; `visit` gets the tuple after the last one.
+    pub(super) fn walk(
+        &self,
+        hops: &[Hop],
+        tuple: &mut Tuple<'r>,
+        visit: Visit<'_, 'r, 'c>,
+    ) -> ControlFlow<()> {
+        let Some((hop, rest)) = hops.split_first() else {
+            return visit(self, tuple);
+        };
+        match hop {
+            Hop::Bind { source, checks, .. } => self.bind(
+                hop,
+                tuple,
+                &mut |tuple| {
+                    if self.meets(checks, tuple) {
+                        self.walk(rest, tuple, visit)
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                },
+                *source,
+            ),
+            Hop::Route {
+                source,
+                site,
+                checks,
+            } => {
+                let row = tuple[usize::from(*source)].packed.unwrap_or(NOTHING);
+                let mut flow = ControlFlow::Continue(());
+                if let Some(people) = self.people {
+                    people.route(*site, row, &mut |person| {
+                        let scene = Scene {
+                            person: Some(person),
+                            ..*self
+                        };
+                        if flow.is_continue() && scene.meets(checks, tuple) {
+                            flow = scene.walk(rest, tuple, visit);
+                        }
+                    });
+                }
+                flow
+            }
+            Hop::Everyone { checks } => {
+                let mut flow = ControlFlow::Continue(());
+                if let Some(people) = self.people {
+                    people.everyone(&mut |person| {
+                        let scene = Scene {
+                            person: Some(person),
+                            ..*self
+                        };
+                        if flow.is_continue() && scene.meets(checks, tuple) {
+                            flow = scene.walk(rest, tuple, visit);
+                        }
+                    });
+                }
+                flow
+            }
+        }
+    }
+
+    /// Visits the tuple with each row of a source in its place.
+    fn bind(
+        &self,
+        hop: &Hop,
+        tuple: &mut Tuple<'r>,
+        visit: &mut dyn FnMut(&mut Tuple<'r>) -> ControlFlow<()>,
+        source: u8,
+    ) -> ControlFlow<()> {
+        let Hop::Bind {
+            from, reach, side, ..
+        } = hop
+        else {
+            return ControlFlow::Continue(());
+        };
+        let place = usize::from(source);
+        let side = self.side.unwrap_or(*side);
+        let flow = match from {
+            From::Table(id) => match self.overlay.table(*id) {
+                None => ControlFlow::Continue(()),
+                Some(table) => self.find(reach, &tuple.clone(), |part| {
+                    self.overlay.walk(table, part, side, &mut |row| {
+                        tuple[place].packed = Some(row);
+                        visit(tuple)
+                    })
+                }),
+            },
+            From::Node(node) => {
+                let own = self.own.get(usize::from(*node)).copied();
+                let arrangement = own.or_else(|| {
+                    let person = self.person?;
+                    self.people?.arranged(person.instance, *node)
+                });
+                let scope = Scope {
+                    outer: self.outer,
+                    sub_queries: &NoAnswers,
+                };
+                let key = reach.arranged_key(&input(tuple, self.params(), &scope));
+                match (arrangement, key) {
+                    (Some(found), Some((set, key))) => found.rows.walk(
+                        (set, &found.sets[set], found.layout),
+                        &key,
+                        side,
+                        &mut |row| {
+                            tuple[place].packed = Some(row);
+                            visit(tuple)
+                        },
+                    ),
+                    _ => ControlFlow::Continue(()),
+                }
+            }
+        };
+        tuple[place].packed = None;
+        flow
+    }
+
+    fn find(
+        &self,
+        reach: &Reach,
+        tuple: &Tuple<'_>,
+        visit: impl FnOnce(super::overlay::Part<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let scope = Scope {
+            outer: self.outer,
+            sub_queries: &NoAnswers,
+        };
+        let found = reach.find(&input(tuple, self.params(), &scope), visit);
+        found.unwrap_or(ControlFlow::Continue(()))
+    }
+
+    /// Extends a combination of inner rows by the rows of LEFT JOINs, and visits what passes the residual
+    /// filter.
+    pub(super) fn extend(
+        &self,
+        plan: &SelectPlan,
+        at: usize,
+        tuple: &mut Tuple<'r>,
+        visit: Visit<'_, 'r, 'c>,
+    ) -> ControlFlow<()> {
+        let Some(left) = plan.lefts.get(at) else {
+            let passes = plan.residual.is_empty()
+                || self.with_input(tuple, |input| {
+                    plan.residual.iter().all(|e| e.truth(input) == Some(true))
+                });
+            return if passes {
+                visit(self, tuple)
+            } else {
+                ControlFlow::Continue(())
+            };
+        };
+        let mut is_found = false;
+        self.bind(
+            &left.hop,
+            tuple,
+            &mut |tuple| {
+                let meets = self.with_input(tuple, |input| {
+                    left.on.iter().all(|e| e.truth(input) == Some(true))
+                });
+                if !meets {
+                    return ControlFlow::Continue(());
+                }
+                is_found = true;
+                self.extend(plan, at + 1, tuple, visit)
+            },
+            left.source,
+        )?;
+        if is_found {
+            return ControlFlow::Continue(());
+        }
+        tuple[usize::from(left.source)].packed = None;
+        self.extend(plan, at + 1, tuple, visit)
+    }
+
+    /// Appends what a combination becomes: the input of the grouping, or the outputs.
+    pub(super) fn write_combination(
+        &self,
+        plan: &SelectPlan,
+        tuple: &Tuple<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        self.with_input(tuple, |input| match &plan.grouping {
+            Some(grouping) => {
+                for (expr, ty) in grouping.keys.iter().chain(&grouping.args) {
+                    write_value(expr, ty, input, out);
+                }
+            }
+            None => {
+                for (expr, ty) in &plan.exprs {
+                    write_value(expr, ty, input, out);
+                }
+            }
+        });
+    }
+
+    /// A tuple without rows.
+    pub(super) fn empty_tuple(layouts: &'r [RowLayout]) -> Tuple<'r> {
+        let row = |layout| Row {
+            layout,
+            packed: None,
+        };
+        layouts.iter().map(row).collect()
+    }
+}
+
+pub(super) fn write_value(
+    expr: &Expr,
+    ty: &syncline_protocol::Type,
+    input: &Input<'_>,
+    out: &mut Vec<u8>,
+) {
+    if let Expr::Column(slot) = expr
+        && let Some(packed) = input.row(slot.source).column(slot.index)
+        && slot.nullable == crate::scalar::is_nullable(ty)
+    {
+        out.extend_from_slice(packed);
+        return;
+    }
+    expr.eval(input).write(ty, out);
+}
+
+fn input<'x>(tuple: &'x Tuple<'_>, params: Params<'x>, scope: &'x Scope<'x>) -> Input<'x> {
+    Input {
+        first: tuple[0],
+        rest: &tuple[1..],
+        params,
+        scope: Some(scope),
+    }
+}
+
+/// Stands where there are no sub-queries.
+#[derive(Debug)]
+pub(super) struct NoAnswers;
+
+impl SubQueries for NoAnswers {
+    fn exists(&self, _: &SubQuery, _: &[u8]) -> bool {
+        false
+    }
+
+    fn contains(&self, _: &SubQuery, _: &[u8], _: &Scalar<'_>) -> Option<bool> {
+        None
+    }
+
+    fn scalar(&self, _: &SubQuery, _: &[u8], _: &mut Vec<u8>) {}
+}
+
+impl<'c> Answers<'_, 'c> {
+    fn rows(
+        &self,
+        sub_query: &SubQuery,
+        outer: &[u8],
+        visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) {
+        let Some(rel) = self.0.subs.get(sub_query) else {
+            debug_assert!(false, "every sub-query of a flow is planned");
+            return;
+        };
+        let base: Scene<'_, 'c> = self.0;
+        let scene = Scene {
+            own: &[],
+            outer: Params {
+                layout: &rel.outer,
+                packed: outer,
+            },
+            ..base
+        };
+        let _ = scene.rows(rel, visit);
+    }
+}
+
+impl SubQueries for Answers<'_, '_> {
+    fn exists(&self, sub_query: &SubQuery, outer: &[u8]) -> bool {
+        let mut is_found = false;
+        self.rows(sub_query, outer, &mut |_| {
+            is_found = true;
+            ControlFlow::Break(())
+        });
+        is_found
+    }
+
+    fn contains(&self, sub_query: &SubQuery, outer: &[u8], value: &Scalar<'_>) -> Option<bool> {
+        let layout = sub_query.query.layout();
+        let slot = crate::plan::expr::Slot::new(0, &sub_query.query.outputs[0].ty);
+        let mut found = Some(false);
+        self.rows(sub_query, outer, &mut |row| {
+            let other = Scalar::read(slot.kind, slot.nullable, layout.column(row, 0));
+            match value.compare(&other) {
+                Some(order) if order.is_eq() => {
+                    found = Some(true);
+                    return ControlFlow::Break(());
+                }
+                Some(_) => {}
+                None => found = None,
+            }
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
+    fn scalar(&self, sub_query: &SubQuery, outer: &[u8], out: &mut Vec<u8>) {
+        let layout = sub_query.query.layout();
+        self.rows(sub_query, outer, &mut |row| {
+            out.extend_from_slice(layout.column(row, 0));
+            ControlFlow::Break(())
+        });
+    }
+}

@@ -1,0 +1,426 @@
+//! One transaction against the instances of one flow, and the first state of an instance.
+
+use std::ops::ControlFlow;
+
+use smallvec::SmallVec;
+use syncline_protocol::ChangeSet;
+
+use super::eval::{People, Person, Scene, Tuple};
+use super::hops::{Map, Way};
+use super::overlay::{Overlay, Side};
+use super::relation::{GroupingPlan, SelectPlan};
+use super::rows::write_group;
+use super::state::NodeState;
+use super::zset::ZSet;
+use super::{Flow, Node, NodeBody};
+use crate::plan::expr::{Params, Row};
+
+/// A changed row that concerns a site, of one instance or of all that a way finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Event {
+    pub(crate) template: u32,
+    pub(crate) node: u16,
+    pub(crate) site: u16,
+    /// In the change set.
+    pub(crate) change: u32,
+    /// `None` comes first.
+    pub(crate) instance: Option<u32>,
+}
+
+/// Memory that a step uses and the next one uses again.
+#[derive(Debug, Default)]
+pub(crate) struct FlowScratch {
+    pub(super) input: ZSet,
+    middle: ZSet,
+    /// What changed in the rows of each node.
+    pub(super) outputs: Vec<ZSet>,
+    row: Vec<u8>,
+}
+
+/// Calls back with the state of a node of an instance.
+pub(crate) type States<'s> =
+    &'s mut dyn FnMut(u32, u16, &mut dyn FnMut(Params<'_>, &mut NodeState));
+
+/// A combination to compute anew: the instance, then the inner rows.
+type Candidate<'r> = (u32, SmallVec<[&'r [u8]; 2]>);
+
+/// What a flow runs against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Runner<'r> {
+    pub(crate) flow: &'r Flow,
+    pub(crate) overlay: &'r Overlay<'r>,
+    pub(crate) changes: &'r ChangeSet,
+}
+
+/// The number of the step that fills the states of a new instance.
+pub(super) const FIRST: u64 = 0;
+
+impl FlowScratch {
+    /// Gets ready for a flow.
+    pub(crate) fn reset(&mut self, flow: &Flow) {
+        self.outputs.resize_with(flow.nodes.len(), ZSet::default);
+        self.outputs.iter_mut().for_each(ZSet::clear);
+    }
+
+    /// What changed in the results.
+    pub(crate) fn result(&self) -> Option<&ZSet> {
+        self.outputs.last()
+    }
+}
+
+impl<'r> Runner<'r> {
+    fn no_outer(&self) -> Params<'r> {
+        Params {
+            layout: &self.flow.whole.outer,
+            packed: &[],
+        }
+    }
+
+    /// Where the flow's plans are computed.
+    pub(crate) fn scene<'c>(
+        &self,
+        people: &'r dyn People<'c>,
+        person: Option<Person<'r>>,
+    ) -> Scene<'r, 'c> {
+        Scene {
+            overlay: self.overlay,
+            subs: &self.flow.subs,
+            people: Some(people),
+            own: &[],
+            person,
+            side: None,
+            outer: self.no_outer(),
+        }
+    }
+
+    /// Collects what the events, ordered, and the changed rows of its children change in a node.
+    pub(crate) fn collect(
+        &self,
+        number: u16,
+        events: &[Event],
+        people: &dyn People<'_>,
+        scratch: &mut FlowScratch,
+    ) {
+        let FlowScratch { input, outputs, .. } = scratch;
+        input.clear();
+        let runner: Runner<'_> = *self;
+        match &self.flow.nodes[usize::from(number)].body {
+            NodeBody::Union(children) => {
+                for child in children {
+                    for (cell, weight, row) in outputs[usize::from(*child)].iter() {
+                        input.push(cell, weight, row);
+                    }
+                }
+            }
+            NodeBody::Select(plan, feeds) => {
+                let mut candidates: Vec<Candidate<'_>> = Vec::new();
+                for event in events.iter().filter(|event| event.node == number) {
+                    runner.event(*event, plan, people, input, &mut candidates);
+                }
+                for feed in feeds {
+                    for (cell, weight, row) in outputs[usize::from(feed.child)].iter() {
+                        let scene = runner.scene(people, people.person(cell));
+                        let start = Start {
+                            map: &feed.map,
+                            way: &feed.way,
+                            source: feed.source,
+                        };
+                        let kept = feed.is_candidate.then_some(&mut candidates);
+                        start.go(&scene, plan, (row, weight), input, kept);
+                    }
+                }
+                candidates.sort_unstable();
+                candidates.dedup();
+                for (instance, rows) in &candidates {
+                    runner.compute_anew(plan, *instance, rows, people, input);
+                }
+            }
+        }
+    }
+
+    fn event<'x>(
+        &self,
+        event: Event,
+        plan: &'x SelectPlan,
+        people: &'x dyn People<'_>,
+        input: &mut ZSet,
+        candidates: &mut Vec<Candidate<'x>>,
+    ) where
+        'r: 'x,
+    {
+        let runner: Runner<'x> = *self;
+        let site = &runner.flow.sites[usize::from(event.site)];
+        let person = event.instance.and_then(|instance| people.person(instance));
+        let way = match event.instance {
+            Some(_) => &site.direct,
+            None => &site.free,
+        };
+        let (Some(way), Some(change)) = (way, runner.changes.get(event.change as usize)) else {
+            return;
+        };
+        let scene = runner.scene(people, person);
+        let start = Start {
+            map: &site.map,
+            way,
+            source: site.source,
+        };
+        for (row, weight) in [(change.old, -1), (change.new, 1)] {
+            if let Some(row) = row {
+                let kept = site.is_candidate.then_some(&mut *candidates);
+                start.go(&scene, plan, (row, weight), input, kept);
+            }
+        }
+    }
+
+    /// What a combination of inner rows became, as it was and as it is.
+    fn compute_anew<'x>(
+        &self,
+        plan: &'x SelectPlan,
+        instance: u32,
+        rows: &[&'x [u8]],
+        people: &'x dyn People<'_>,
+        input: &mut ZSet,
+    ) where
+        'r: 'x,
+    {
+        let runner: Runner<'x> = *self;
+        let scene = runner.scene(people, people.person(instance));
+        for (side, weight) in [(Side::Before, -1), (Side::After, 1)] {
+            let scene = Scene {
+                side: Some(side),
+                ..scene
+            };
+            let mut tuple = Scene::empty_tuple(&plan.layouts);
+            for (place, row) in tuple.iter_mut().zip(rows) {
+                place.packed = Some(row);
+            }
+            push_extended(&scene, plan, (instance, weight), &mut tuple, input);
+        }
+    }
+
+    /// Turns what was collected for a node into what changed in its rows.
+    pub(crate) fn finish(
+        &self,
+        number: u16,
+        step: u64,
+        scratch: &mut FlowScratch,
+        states: States<'_>,
+    ) {
+        let node = &self.flow.nodes[usize::from(number)];
+        let FlowScratch {
+            input,
+            middle,
+            outputs,
+            row: buffer,
+        } = scratch;
+        input.consolidate();
+        let mut is_distinct = node.is_distinct;
+        if let NodeBody::Select(plan, _) = &node.body {
+            is_distinct |= plan.is_distinct;
+            if let Some(grouping) = &plan.grouping {
+                let group = GroupStage {
+                    plan,
+                    grouping,
+                    no_outer: self.no_outer(),
+                    step,
+                };
+                group.run((input, middle, buffer), number, states);
+            }
+        }
+        if is_distinct {
+            stage(
+                input,
+                middle,
+                number,
+                states,
+                &mut |_, state, rows, emit| {
+                    let Some(counter) = &mut state.counter else {
+                        return;
+                    };
+                    for (weight, row) in rows {
+                        match counter.add(row, weight.into()) {
+                            0 => {}
+                            change => emit(change, row),
+                        }
+                    }
+                },
+            );
+        }
+        if let Some((window, ..)) = &node.window {
+            stage(
+                input,
+                middle,
+                number,
+                states,
+                &mut |_, state, rows, emit| {
+                    if let Some(ordered) = &mut state.window {
+                        ordered.step(window, rows, emit);
+                    }
+                },
+            );
+        }
+        if !node.sets.is_empty() {
+            arrange(node, number, step != FIRST, input, states);
+        }
+        std::mem::swap(input, &mut outputs[usize::from(number)]);
+    }
+
+    /// The end of a step: what derived tables were is forgotten.
+    pub(crate) fn forget(&self, scratch: &FlowScratch, states: States<'_>) {
+        let nodes = self.flow.nodes.iter().zip(&scratch.outputs).enumerate();
+        for (number, (_, output)) in nodes.filter(|(_, (node, _))| !node.sets.is_empty()) {
+            for entry in output.entries() {
+                states(entry.cell, number as u16, &mut |_, state| {
+                    state.arranged.iter_mut().for_each(super::Arranged::forget);
+                });
+            }
+        }
+    }
+}
+
+/// A way from a row.
+#[derive(Clone, Copy)]
+struct Start<'x> {
+    map: &'x Map,
+    way: &'x Way,
+    source: u8,
+}
+
+impl<'x> Start<'x> {
+    /// Pushes what the row's combinations become, or keeps their inner rows to compute them anew.
+    fn go(
+        &self,
+        scene: &Scene<'x, '_>,
+        plan: &SelectPlan,
+        (row, weight): (&'x [u8], i32),
+        input: &mut ZSet,
+        mut kept: Option<&mut Vec<Candidate<'x>>>,
+    ) {
+        let row_of = |stop: &'x super::hops::Stop| Row {
+            layout: &stop.layout,
+            packed: None,
+        };
+        let mut tuple: Tuple<'x> = self.map.stops.iter().map(row_of).collect();
+        tuple[usize::from(self.source)].packed = Some(row);
+        if !scene.meets(&self.way.checks, &tuple) {
+            return;
+        }
+        let _ = scene.walk(&self.way.hops, &mut tuple, &mut |scene, tuple| {
+            let Some(person) = scene.person else {
+                return ControlFlow::Continue(());
+            };
+            if let Some(kept) = &mut kept {
+                let inner = tuple[..plan.inner_count].iter();
+                kept.push((
+                    person.instance,
+                    inner.filter_map(|row| row.packed).collect(),
+                ));
+            } else {
+                let scene = Scene {
+                    side: Some(Side::After),
+                    ..*scene
+                };
+                push_extended(&scene, plan, (person.instance, weight), tuple, input);
+            }
+            ControlFlow::Continue(())
+        });
+    }
+}
+
+fn push_extended<'x>(
+    scene: &Scene<'x, '_>,
+    plan: &SelectPlan,
+    (instance, weight): (u32, i32),
+    tuple: &mut Tuple<'x>,
+    input: &mut ZSet,
+) {
+    let _ = scene.extend(plan, 0, tuple, &mut |scene, tuple| {
+        input.push_with(instance, weight, |out| {
+            scene.write_combination(plan, tuple, out);
+        });
+        ControlFlow::Continue(())
+    });
+}
+
+/// The grouping of a node in a step.
+#[derive(Clone, Copy)]
+struct GroupStage<'s> {
+    plan: &'s SelectPlan,
+    grouping: &'s GroupingPlan,
+    no_outer: Params<'s>,
+    step: u64,
+}
+
+impl GroupStage<'_> {
+    fn run(
+        self,
+        (input, middle, buffer): (&mut ZSet, &mut ZSet, &mut Vec<u8>),
+        number: u16,
+        states: States<'_>,
+    ) {
+        if self.step == FIRST && input.entries().is_empty() {
+            // The only group of a query without keys has a row even so.
+            input.push(0, 0, &[]);
+        }
+        let plan = &self.grouping.plan;
+        stage(
+            input,
+            middle,
+            number,
+            states,
+            &mut |params, state, rows, emit| {
+                let Some(groups) = &mut state.groups else {
+                    return;
+                };
+                let mut emit = |weight, row: &[u8]| {
+                    buffer.clear();
+                    if write_group(self.plan, row, params, self.no_outer, buffer) {
+                        emit(weight, buffer);
+                    }
+                };
+                if self.step == FIRST {
+                    for (weight, row) in rows.filter(|(weight, _)| *weight != 0) {
+                        groups.add(plan, row, weight.into());
+                    }
+                    groups.rows(plan, |row| emit(1, row));
+                } else {
+                    groups.step(plan, self.step, rows, emit);
+                }
+            },
+        );
+    }
+}
+
+type Rows<'z> = &'z mut dyn Iterator<Item = (i32, &'z [u8])>;
+
+/// What is done with the rows of one instance: its parameters, its state, the rows, what takes new ones.
+type Work<'w> = &'w mut dyn FnMut(Params<'_>, &mut NodeState, Rows<'_>, &mut dyn FnMut(i32, &[u8]));
+
+/// Sends the rows of each instance through a state; `rows` becomes what comes out, consolidated.
+fn stage(rows: &mut ZSet, middle: &mut ZSet, node: u16, states: States<'_>, work: Work<'_>) {
+    middle.clear();
+    for own in rows.entries().chunk_by(|one, other| one.cell == other.cell) {
+        let cell = own[0].cell;
+        states(cell, node, &mut |params, state| {
+            let mut own = own.iter().map(|entry| (entry.weight, rows.row(*entry)));
+            let mut emit = |weight: i32, row: &[u8]| middle.push(cell, weight, row);
+            work(params, state, &mut own, &mut emit);
+        });
+    }
+    std::mem::swap(rows, middle);
+    rows.consolidate();
+}
+
+fn arrange(node: &Node, number: u16, is_step: bool, rows: &ZSet, states: States<'_>) {
+    for own in rows.entries().chunk_by(|one, other| one.cell == other.cell) {
+        states(own[0].cell, number, &mut |_, state| {
+            let Some(arranged) = &mut state.arranged else {
+                return;
+            };
+            for entry in own {
+                let row = rows.row(*entry);
+                arranged.apply(&node.layout, &node.sets, entry.weight, row, is_step);
+            }
+        });
+    }
+}

@@ -1,0 +1,335 @@
+//! Templates and instances come and go.
+
+use std::hash::BuildHasher;
+
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+use syncline_protocol::limits::{LIVE_STATE_BYTES_MAX, SCANNED_INSTANCES_MAX};
+use syncline_protocol::{ChangeSet, ErrorCode};
+use syncline_store::Database;
+
+use super::LiveQueries;
+use super::instance::{Instance, Memory};
+use super::plain::Plain;
+use super::template::{Draft, Form, Template};
+use super::window::{View, Window};
+use crate::error::QueryError;
+use crate::flow::{FlowScratch, Overlay, Runner};
+use crate::plan::expr::Params;
+use crate::router::Route;
+
+impl LiveQueries {
+    pub(super) fn template(
+        &mut self,
+        db: &Database,
+        draft: &Draft,
+    ) -> Result<(u32, bool), QueryError> {
+        let hash = self.hasher.hash_one(draft.identity.as_slice());
+        let templates = &self.templates;
+        let is_same = |number: &u32| *templates.get(*number).identity == *draft.identity;
+        if let Some(number) = self.template_index.find(hash, is_same) {
+            return Ok((*number, false));
+        }
+        let number = self.templates.insert(draft.to_template(db)?);
+        self.set_free(number, true);
+        let (templates, hasher) = (&self.templates, &self.hasher);
+        self.template_index.insert_unique(hash, number, |number| {
+            hasher.hash_one(&*templates.get(*number).identity)
+        });
+        Ok((number, true))
+    }
+
+    pub(super) fn remove_template(&mut self, number: u32) {
+        self.set_free(number, false);
+        let template = self.templates.remove(number);
+        let hash = self.hasher.hash_one(&*template.identity);
+        if let Ok(entry) = self
+            .template_index
+            .find_entry(hash, |other| *other == number)
+        {
+            entry.remove();
+        }
+    }
+
+    pub(super) fn find_instance(
+        &self,
+        template: u32,
+        params: &[u8],
+        limit: Option<u64>,
+    ) -> Option<u32> {
+        let hash = instance_hash(&self.hasher, template, params, limit);
+        let is_same = |number: &u32| {
+            let instance = self.instances.get(*number);
+            instance.template == template
+                && *instance.params == *params
+                && instance.limit() == limit
+        };
+        self.instance_index.find(hash, is_same).copied()
+    }
+
+    pub(super) fn add_instance(
+        &mut self,
+        db: &Database,
+        number: u32,
+        draft: &Draft,
+    ) -> Result<u32, QueryError> {
+        let template = self.templates.get(number);
+        let params = Params {
+            layout: &template.param_layout,
+            packed: &draft.params,
+        };
+        let memory = first_memory(db, template, params, draft.limit, &mut self.scratch.flow)?;
+        let instance = self.instances.insert(Instance {
+            handle: self.last_handle + 1,
+            template: number,
+            subscription_count: 0,
+            params: draft.params.as_slice().into(),
+            seen: 0,
+            hit: 0,
+            slot: 0,
+            memory,
+        });
+        if let Err(error) = self.listen(number, instance) {
+            self.instances.remove(instance);
+            return Err(error);
+        }
+        self.templates.get_mut(number).instance_count += 1;
+        self.last_handle += 1;
+        let (instances, hasher) = (&self.instances, &self.hasher);
+        let hash = instance_hash(hasher, number, &draft.params, draft.limit);
+        self.instance_index.insert_unique(hash, instance, |other| {
+            let other = instances.get(*other);
+            instance_hash(hasher, other.template, &other.params, other.limit())
+        });
+        self.by_handle
+            .insert_unique(hasher.hash_one(self.last_handle), instance, |other| {
+                hasher.hash_one(instances.get(*other).handle)
+            });
+        Ok(instance)
+    }
+
+    /// Makes the router name an instance for what may concern it.
+    fn listen(&mut self, number: u32, instance: u32) -> Result<(), QueryError> {
+        let own = self.instances.get(instance);
+        let template = self.templates.get_mut(number);
+        let params = Params {
+            layout: &template.param_layout,
+            packed: &own.params,
+        };
+        let flow = match &template.form {
+            Form::Plain(plain) => {
+                let router = self.routers.entry(plain.table).or_default();
+                let routes = routes(plain, own.limit());
+                return router.insert(routes, params, instance, &self.hasher);
+            }
+            Form::Flow(flow) => flow,
+        };
+        if flow.asks_everyone {
+            let has_params = !template.param_layout.types().is_empty();
+            if has_params && template.members.len() >= SCANNED_INSTANCES_MAX {
+                return Err(too_many_members());
+            }
+            template.members.push(instance);
+        }
+        for (site, routes) in flow.routes.iter().enumerate() {
+            let Some(routes) = routes else { continue };
+            let router = self.routers.entry(flow.sites[site].table).or_default();
+            let place = (number, site as u16, instance);
+            if let Err(error) = router.insert_site(routes, params, place, &self.hasher) {
+                self.ignore(number, instance);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes [`Self::listen`].
+    fn ignore(&mut self, number: u32, instance: u32) {
+        let own = self.instances.get(instance);
+        let template = self.templates.get_mut(number);
+        let params = Params {
+            layout: &template.param_layout,
+            packed: &own.params,
+        };
+        template.members.retain(|other| *other != instance);
+        match &template.form {
+            Form::Plain(plain) => {
+                if let Some(router) = self.routers.get_mut(&plain.table) {
+                    router.remove(routes(plain, own.limit()), params, instance, &self.hasher);
+                }
+            }
+            Form::Flow(flow) => {
+                for (site, routes) in flow.routes.iter().enumerate() {
+                    let router = self.routers.get_mut(&flow.sites[site].table);
+                    if let (Some(routes), Some(router)) = (routes, router) {
+                        let place = (number, site as u16, instance);
+                        router.remove_site(routes, params, place, &self.hasher);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes every change of their tables concern the sites of a template that have no route.
+    fn set_free(&mut self, number: u32, is_free: bool) {
+        let Some(flow) = self.templates.get(number).flow() else {
+            return;
+        };
+        for (site, own) in flow.sites.iter().enumerate() {
+            if flow.routes[site].is_none() {
+                let router = self.routers.entry(own.table).or_default();
+                router.set_free(number, site as u16, is_free);
+            }
+        }
+    }
+
+    pub(super) fn remove_instance(&mut self, number: u32) {
+        let template = self.instances.get(number).template;
+        self.ignore(template, number);
+        let instance = self.instances.get(number);
+        let hash = instance_hash(
+            &self.hasher,
+            instance.template,
+            &instance.params,
+            instance.limit(),
+        );
+        if let Ok(entry) = self
+            .instance_index
+            .find_entry(hash, |other| *other == number)
+        {
+            entry.remove();
+        }
+        let hash = self.hasher.hash_one(instance.handle);
+        if let Ok(entry) = self.by_handle.find_entry(hash, |other| *other == number) {
+            entry.remove();
+        }
+        let instance = self.instances.remove(number);
+        let template = self.templates.get_mut(instance.template);
+        template.instance_count -= 1;
+        if template.instance_count == 0 {
+            self.remove_template(instance.template);
+        }
+    }
+
+    /// After a publish: finds indexes again and reads all states anew. Instances that do not fit the
+    /// new schema are dropped, with all their subscriptions, and returned with the reason. If rows
+    /// changed too (`--clear-data`), the rows of all others must be sent anew.
+    pub fn rebind(&mut self, db: &Database) -> Vec<(u64, QueryError)> {
+        let mut instances: Vec<(u32, u32)> = Vec::new();
+        for (number, instance) in self.instances.iter() {
+            instances.push((number, instance.template));
+        }
+        let mut lost = Vec::new();
+        for (number, template) in &instances {
+            self.ignore(*template, *number);
+        }
+        let numbers: Vec<u32> = self.templates.iter().map(|(number, _)| number).collect();
+        let mut misfits: HashMap<u32, QueryError, FixedState> =
+            HashMap::with_hasher(self.hasher.clone());
+        for number in numbers {
+            self.set_free(number, false);
+            if let Err(error) = self.templates.get_mut(number).rebind(db) {
+                misfits.insert(number, error);
+            }
+            self.set_free(number, true);
+        }
+        for (number, template) in instances {
+            let result = match misfits.get(&template) {
+                Some(error) => Err(error.clone()),
+                None => self.revive(db, template, number),
+            };
+            if let Err(error) = result {
+                lost.push((self.instances.get(number).handle, error));
+                self.remove_instance(number);
+            }
+        }
+        lost.sort_by_key(|(handle, _)| *handle);
+        lost
+    }
+
+    /// Reads the state of an instance anew and lets it listen again.
+    fn revive(&mut self, db: &Database, number: u32, instance: u32) -> Result<(), QueryError> {
+        let template = self.templates.get(number);
+        let own = self.instances.get_mut(instance);
+        let params = Params {
+            layout: &template.param_layout,
+            packed: &own.params,
+        };
+        own.memory = first_memory(db, template, params, own.limit(), &mut self.scratch.flow)?;
+        self.listen(number, instance)
+    }
+}
+
+/// What a new instance remembers.
+fn first_memory(
+    db: &Database,
+    template: &Template,
+    params: Params<'_>,
+    limit: Option<u64>,
+    scratch: &mut FlowScratch,
+) -> Result<Memory, QueryError> {
+    let flow = match &template.form {
+        Form::Plain(plain) => {
+            return Ok(match (limit, &plain.window, db.table(plain.table)) {
+                (Some(limit), Some(path), Some(table)) => {
+                    let view = View {
+                        table,
+                        filter: plain.filter.as_ref(),
+                        path,
+                        params,
+                    };
+                    Memory::Window(Box::new(Window::hydrate(limit as usize, view)))
+                }
+                _ => Memory::Nothing,
+            });
+        }
+        Form::Flow(flow) => flow,
+    };
+    if !flow.is_stateful {
+        return Ok(Memory::Nothing);
+    }
+    let changes = ChangeSet::new();
+    let overlay = Overlay::new(db, &changes);
+    let runner = Runner {
+        flow,
+        overlay: &overlay,
+        changes: &changes,
+    };
+    let mut states = flow.new_states();
+    runner
+        .hydrate(params, &mut states, scratch, LIVE_STATE_BYTES_MAX)
+        .map_err(|byte_len| {
+            let message = format!(
+                "the live query would remember {byte_len} bytes, over the limit of {LIVE_STATE_BYTES_MAX}"
+            );
+            QueryError::new(ErrorCode::QueryLimit, message).hint("narrow it down in WHERE")
+        })?;
+    Ok(Memory::Nodes(Box::new(states)))
+}
+
+fn too_many_members() -> QueryError {
+    let message = format!(
+        "{SCANNED_INSTANCES_MAX} live queries of this form must all look at every change already"
+    );
+    QueryError::new(ErrorCode::QueryLimit, message)
+        .hint("compare a column with a parameter in WHERE: owner = :owner, or x IN (:list)")
+}
+
+impl Instance {
+    pub(super) fn limit(&self) -> Option<u64> {
+        self.window().map(|window| window.limit() as u64)
+    }
+}
+
+/// What an instance listens to; a window without rows to nothing.
+fn routes(plain: &Plain, limit: Option<u64>) -> Option<&[Route]> {
+    if limit == Some(0) {
+        Some(&[])
+    } else {
+        plain.cover.as_deref()
+    }
+}
+
+fn instance_hash(hasher: &FixedState, template: u32, params: &[u8], limit: Option<u64>) -> u64 {
+    hasher.hash_one((template, params, limit))
+}

@@ -1,0 +1,301 @@
+//! The part of a step that concerns flows.
+
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+use syncline_protocol::message::{DeltaOp, DeltaWriter};
+use syncline_protocol::{ChangeSet, Changed, RowLayout, TableId};
+use syncline_store::{Database, Table};
+
+use super::instance::{Instance, Memory};
+use super::step::Step;
+use super::template::Template;
+use crate::flow::{Arrangement, Entry, Event, Flow, Overlay, People, Person, Runner, ZSet};
+use crate::plan::expr::{ColumnSet, Params};
+use crate::router::{Group, TableRouter};
+use crate::row::{changed_columns, compare_columns, write_difference};
+use crate::slab::Slab;
+
+/// A row that as many instances of a template listen to is followed to them over other tables, if there is
+/// a way: most of them may not be concerned.
+const CROWD: usize = 8;
+
+/// The instances of one template.
+#[derive(Clone, Copy, Debug)]
+struct Crowd<'c> {
+    number: u32,
+    template: &'c Template,
+    flow: &'c Flow,
+    db: &'c Database,
+    instances: &'c Slab<Instance>,
+    routers: &'c HashMap<TableId, TableRouter, FixedState>,
+    hasher: &'c FixedState,
+}
+
+impl<'c> People<'c> for Crowd<'c> {
+    fn person(&self, instance: u32) -> Option<Person<'c>> {
+        Some(Person {
+            instance,
+            params: Params {
+                layout: &self.template.param_layout,
+                packed: &self.instances.get(instance).params,
+            },
+        })
+    }
+
+    fn route(&self, site: u16, row: &[u8], visit: &mut dyn FnMut(Person<'c>)) {
+        let table = self.flow.sites[usize::from(site)].table;
+        let routes = self.flow.routes[usize::from(site)].as_deref();
+        let (Some(routes), Some(router), Some(table)) =
+            (routes, self.routers.get(&table), self.db.table(table))
+        else {
+            return;
+        };
+        let mut found = SmallVec::new();
+        let target = (self.number, site);
+        router.probe(table.layout(), row, routes, target, self.hasher, &mut found);
+        found
+            .into_iter()
+            .filter_map(|number| self.person(number))
+            .for_each(visit);
+    }
+
+    fn everyone(&self, visit: &mut dyn FnMut(Person<'c>)) {
+        let members = self.template.members.iter();
+        members
+            .filter_map(|number| self.person(*number))
+            .for_each(visit);
+    }
+
+    fn arranged(&self, instance: u32, node: u16) -> Option<Arrangement<'c>> {
+        let own = &self.flow.nodes[usize::from(node)];
+        let state = self
+            .instances
+            .get(instance)
+            .nodes()
+            .get(usize::from(node))?;
+        Some(Arrangement {
+            rows: state.arranged.as_ref()?,
+            layout: &own.layout,
+            sets: &own.sets,
+        })
+    }
+}
+
+impl Step<'_> {
+    /// Notes that a change concerns the instances of a group.
+    pub(super) fn concern(
+        &mut self,
+        table: &Table,
+        group: &Group,
+        change: Changed<'_>,
+        position: u32,
+        changed: &mut Option<ColumnSet>,
+    ) {
+        let Some(flow) = self.templates.get(group.template).flow() else {
+            return;
+        };
+        let site = &flow.sites[usize::from(group.site)];
+        if is_unread(table, change, &site.reads, changed) {
+            return;
+        }
+        let event = |instance| Event {
+            template: group.template,
+            node: site.node,
+            site: group.site,
+            change: position,
+            instance,
+        };
+        self.counters.candidates += group.members.len() as u64;
+        if group.members.len() > CROWD && site.free.is_some() {
+            self.scratch.events.push(event(None));
+        } else {
+            let members = group.members.iter();
+            let events = members.map(|number| event(Some(*number)));
+            self.scratch.events.extend(events);
+        }
+    }
+
+    /// Notes that a change concerns a site, of whom it may.
+    pub(super) fn concern_all(
+        &mut self,
+        table: &Table,
+        (template, site): (u32, u16),
+        change: Changed<'_>,
+        position: u32,
+        changed: &mut Option<ColumnSet>,
+    ) {
+        let Some(flow) = self.templates.get(template).flow() else {
+            return;
+        };
+        let own = &flow.sites[usize::from(site)];
+        if !is_unread(table, change, &own.reads, changed) {
+            self.scratch.events.push(Event {
+                template,
+                node: own.node,
+                site,
+                change: position,
+                instance: None,
+            });
+        }
+    }
+
+    /// Runs every flow that a change concerns.
+    pub(super) fn run_flows(&mut self, changes: &ChangeSet) {
+        let mut events = std::mem::take(&mut self.scratch.events);
+        events.sort_unstable();
+        // What concerns all that a way finds, concerns each of them.
+        events.dedup_by(|next, kept| {
+            let place = |event: &Event| (event.template, event.node, event.site, event.change);
+            place(next) == place(kept)
+                && (kept.instance.is_none() || next.instance == kept.instance)
+        });
+        let overlay = Overlay::new(self.db, changes);
+        for own in events.chunk_by(|one, other| one.template == other.template) {
+            self.run_flow(own, &overlay, changes);
+        }
+        events.clear();
+        self.scratch.events = events;
+    }
+
+    fn run_flow(&mut self, events: &[Event], overlay: &Overlay<'_>, changes: &ChangeSet) {
+        let number = events[0].template;
+        let template = self.templates.get(number);
+        let Some(flow) = template.flow() else { return };
+        let mut scratch = std::mem::take(&mut self.scratch.flow);
+        scratch.reset(flow);
+        let runner = Runner {
+            flow,
+            overlay,
+            changes,
+        };
+        for node in 0..flow.nodes.len() as u16 {
+            let people = Crowd {
+                number,
+                template,
+                flow,
+                db: self.db,
+                instances: self.instances,
+                routers: self.routers,
+                hasher: self.hasher,
+            };
+            runner.collect(node, events, &people, &mut scratch);
+            let instances = &mut *self.instances;
+            runner.finish(
+                node,
+                self.scratch.change_count,
+                &mut scratch,
+                &mut |cell, node, visit| {
+                    with_state(template, instances, cell, node, visit);
+                },
+            );
+        }
+        if let Some(result) = scratch.result() {
+            self.write_flow(template, result);
+        }
+        let instances = &mut *self.instances;
+        runner.forget(&scratch, &mut |cell, node, visit| {
+            with_state(template, instances, cell, node, visit);
+        });
+        self.scratch.flow = scratch;
+    }
+
+    /// Writes the operations of all affected instances of a template.
+    fn write_flow(&mut self, template: &Template, result: &ZSet) {
+        for own in result
+            .entries()
+            .chunk_by(|one, other| one.cell == other.cell)
+        {
+            let number = own[0].cell;
+            let start = self.scratch.flow_bytes.len();
+            write_ops(template, result, own, &mut self.scratch.flow_bytes);
+            let end = self.scratch.flow_bytes.len();
+            if end > start {
+                let handle = self.instances.get(number).handle;
+                self.scratch.affected.push((handle, number));
+                self.scratch.flow_ends.push((start, end));
+            }
+        }
+    }
+}
+
+fn is_unread(
+    table: &Table,
+    change: Changed<'_>,
+    reads: &ColumnSet,
+    changed: &mut Option<ColumnSet>,
+) -> bool {
+    let (Some(old), Some(new)) = (change.old, change.new) else {
+        return false;
+    };
+    let changed = changed.get_or_insert_with(|| changed_columns(table.layout(), old, new));
+    changed.is_disjoint(reads)
+}
+
+fn with_state(
+    template: &Template,
+    instances: &mut Slab<Instance>,
+    cell: u32,
+    node: u16,
+    visit: &mut dyn FnMut(Params<'_>, &mut crate::flow::NodeState),
+) {
+    let instance = instances.get_mut(cell);
+    let params = Params {
+        layout: &template.param_layout,
+        packed: &instance.params,
+    };
+    if let Memory::Nodes(nodes) = &mut instance.memory
+        && let Some(state) = nodes.get_mut(usize::from(node))
+    {
+        visit(params, state);
+    }
+}
+
+/// Appends the operations that a consolidated set of rows makes, ordered by key.
+fn write_ops(template: &Template, rows: &ZSet, own: &[Entry], out: &mut Vec<u8>) {
+    let layout = &template.result_layout;
+    let key = &template.description.key;
+    let mut ordered: SmallVec<[Entry; 4]> = own.into();
+    let by_key =
+        |one: &Entry, other: &Entry| compare_columns(layout, key, rows.row(*one), rows.row(*other));
+    if ordered.len() > 1 {
+        ordered.sort_by(|one, other| by_key(one, other).then(one.weight.cmp(&other.weight)));
+    }
+    for same in ordered.chunk_by(|one, other| by_key(one, other).is_eq()) {
+        match same {
+            [old, new] if old.weight == -1 && new.weight == 1 => {
+                write_update(layout, key, rows.row(*old), rows.row(*new), out);
+            }
+            [one] if one.weight == 1 => {
+                DeltaWriter::new(out).push(DeltaOp::Insert {
+                    row: rows.row(*one),
+                });
+            }
+            [one] if one.weight == -1 => {
+                let mut packed = SmallVec::<[u8; 64]>::new();
+                for column in key {
+                    let column = layout.column(rows.row(*one), usize::from(*column));
+                    packed.extend_from_slice(column);
+                }
+                DeltaWriter::new(out).push(DeltaOp::Delete { key: &packed });
+            }
+            _ => panic!("a key names one row of a result"),
+        }
+    }
+}
+
+fn write_update(layout: &RowLayout, key: &[u16], old: &[u8], new: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    let mut packed = SmallVec::<[u8; 64]>::new();
+    for column in key {
+        packed.extend_from_slice(layout.column(new, usize::from(*column)));
+    }
+    DeltaWriter::new(out).push(DeltaOp::Update {
+        key: &packed,
+        mask: &[],
+        values: &[],
+    });
+    if !write_difference(layout, old, new, out) {
+        out.truncate(start);
+    }
+}
