@@ -1,4 +1,4 @@
-//! The first answer of an instance, and its first state.
+//! The first state of an instance.
 
 use std::ops::ControlFlow;
 
@@ -10,29 +10,6 @@ use super::{Flow, NodeBody};
 use crate::plan::expr::Params;
 
 impl Runner<'_> {
-    /// Visits the rows of a result as it is now.
-    pub(crate) fn rows(
-        &self,
-        params: Params<'_>,
-        visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        let runner: Runner<'_> = *self;
-        let people = Newcomer {
-            flow: self.flow,
-            states: &[],
-            params,
-        };
-        let person = Person {
-            instance: 0,
-            params,
-        };
-        let scene = Scene {
-            side: Some(Side::After),
-            ..runner.scene(&people, Some(person))
-        };
-        scene.rows(&self.flow.whole, visit)
-    }
-
     /// Fills the states of a new instance. Fails with the number of bytes if they are more than `bytes_max`.
     pub(crate) fn hydrate(
         &self,

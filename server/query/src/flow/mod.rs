@@ -30,7 +30,7 @@ use crate::router::{Route, site_routes};
 pub(crate) use eval::{Arrangement, People, Person};
 use hops::Hop;
 pub(crate) use overlay::Overlay;
-use relation::{Planner, Rel, SelectPlan, SubPlans, window_of};
+use relation::{Planner, SelectPlan, SubPlans, window_of};
 use sites::{Feed, Finder, Site};
 pub(crate) use state::NodeState;
 use state::{Arranged, Counter, Groups, Ordered, WindowPlan};
@@ -45,8 +45,8 @@ pub(crate) struct Flow {
     pub(crate) sites: Vec<Site>,
     /// What each site is routed by; `None` if it is not.
     pub(crate) routes: Vec<Option<Vec<Route>>>,
-    /// The query, computed from tables alone.
-    pub(crate) whole: Rel,
+    /// Of the outer tuple of what is no sub-query: nothing.
+    no_outer: RowLayout,
     subs: SubPlans,
     /// Whether some change is a matter of every instance.
     pub(crate) asks_everyone: bool,
@@ -90,7 +90,6 @@ impl Flow {
             sites: Vec::new(),
         };
         compiler.node(query)?;
-        let whole = compiler.planner.rel(query)?;
         let Compiler {
             planner,
             nodes,
@@ -107,7 +106,7 @@ impl Flow {
         });
         Ok(Self {
             routes: routes.collect(),
-            whole,
+            no_outer: RowLayout::new(Vec::new()),
             subs: planner.subs,
             asks_everyone,
             is_stateful: nodes.iter().any(Node::is_stateful),

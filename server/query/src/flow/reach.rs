@@ -99,6 +99,7 @@ impl KeyPart {
             }
             (Scalar::Float(_), kind) => kind == Kind::F64,
             (Scalar::Bool(_), kind) => kind == Kind::Bool,
+            (Scalar::Decimal(_), kind) => kind == Kind::Decimal,
             (Scalar::Bytes(_), kind) => matches!(kind, Kind::Sized | Kind::Raw),
             (Scalar::Null, _) => false,
         };

@@ -71,7 +71,7 @@ impl FlowScratch {
 impl<'r> Runner<'r> {
     fn no_outer(&self) -> Params<'r> {
         Params {
-            layout: &self.flow.whole.outer,
+            layout: &self.flow.no_outer,
             packed: &[],
         }
     }

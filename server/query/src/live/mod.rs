@@ -14,12 +14,10 @@ mod tests;
 mod window;
 
 use std::hash::BuildHasher;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use foldhash::quality::FixedState;
 use hashbrown::{HashMap, HashTable};
-use syncline_protocol::limits::{QUERY_BYTES_MAX, QUERY_ROWS_MAX};
 use syncline_protocol::message::ResultDescription;
 use syncline_protocol::param::Param;
 use syncline_protocol::{ChangeSet, ErrorCode, TableId};
@@ -31,7 +29,6 @@ use crate::bind::{Mode, bind};
 use crate::declared::Declared;
 use crate::error::QueryError;
 use crate::execute::{self, RowSink};
-use crate::flow::{Flow, Overlay, Runner};
 use crate::plan::Query;
 use crate::plan::expr::Params;
 use crate::router::TableRouter;
@@ -255,13 +252,8 @@ impl LiveQueries {
             packed: &instance.params,
         };
         let query = &template.plan;
-        match template.flow() {
-            None => {
-                let wanted = (instance.limit(), query.outputs.len());
-                execute::run(db, query, wanted, params, sink)
-            }
-            Some(flow) => flow_rows(db, flow, params, sink),
-        }
+        let wanted = (instance.limit().or(query.limit), query.outputs.len());
+        execute::run(db, query, wanted, params, sink)
     }
 
     /// Takes one subscription away. The instance goes with its last one; an unknown handle is ignored.
@@ -312,36 +304,4 @@ impl LiveQueries {
         }
         stats
     }
-}
-
-/// Calls `sink` with each row of a flow's result as it is now.
-fn flow_rows(
-    db: &Database,
-    flow: &Flow,
-    params: Params<'_>,
-    sink: &mut RowSink<'_>,
-) -> Result<(), QueryError> {
-    let changes = ChangeSet::new();
-    let overlay = Overlay::new(db, &changes);
-    let runner = Runner {
-        flow,
-        overlay: &overlay,
-        changes: &changes,
-    };
-    let (mut row_count, mut byte_count) = (0, 0);
-    let walked = runner.rows(params, &mut |row| {
-        row_count += 1;
-        byte_count += row.len();
-        if row_count > QUERY_ROWS_MAX || byte_count > QUERY_BYTES_MAX {
-            return ControlFlow::Break(());
-        }
-        sink(row);
-        ControlFlow::Continue(())
-    });
-    if walked.is_break() {
-        let message =
-            format!("the result has over {QUERY_ROWS_MAX} rows or {QUERY_BYTES_MAX} bytes");
-        return Err(QueryError::new(ErrorCode::QueryLimit, message));
-    }
-    Ok(())
 }

@@ -8,13 +8,14 @@ use syncline_protocol::{Type, key};
 use super::counter::Counter;
 use crate::plan::{Aggregate, AggregateCall};
 use crate::scalar::{Kind, Scalar, is_nullable};
+use crate::sums::{FloatSum, IntSum};
 
 /// State of one aggregate of one group.
 #[derive(Debug)]
 pub(super) enum Accumulator {
     Count(i64),
-    Int(IntSum),
-    Float(Box<FloatSum>),
+    Int(i64, IntSum),
+    Float(i64, Box<FloatSum>),
     /// Values without their option.
     Extreme(Values),
     /// TRUE and FALSE values.
@@ -26,80 +27,6 @@ pub(super) enum Accumulator {
 /// Values by memcomparable key: packed, and how often.
 type Values = BTreeMap<Box<[u8]>, (Box<[u8]>, i64)>;
 
-/// An exact sum of integers: 128 bits and a carry above them.
-#[derive(Debug, Default)]
-pub(super) struct IntSum {
-    count: i64,
-    low: i128,
-    carry: i64,
-    /// Values of over 127 bits: a sum with one of them is NULL.
-    huge_count: i64,
-}
-
-impl IntSum {
-    fn add(&mut self, value: &Scalar<'_>, weight: i64) {
-        self.count += weight;
-        let Scalar::Int(value) = value else {
-            self.huge_count += weight;
-            return;
-        };
-        for _ in 0..weight.unsigned_abs() {
-            let (sum, is_over) = if weight > 0 {
-                self.low.overflowing_add(*value)
-            } else {
-                self.low.overflowing_sub(*value)
-            };
-            if is_over {
-                // The sign says over which end.
-                self.carry += if sum < 0 { 1 } else { -1 };
-            }
-            self.low = sum;
-        }
-    }
-
-    fn sum(&self) -> Option<i128> {
-        (self.count > 0 && self.carry == 0 && self.huge_count == 0).then_some(self.low)
-    }
-}
-
-/// A sum of floats. What is not finite is counted and not added, so that it can go again.
-#[derive(Debug, Default)]
-pub(super) struct FloatSum {
-    count: i64,
-    sum: f64,
-    nan_count: i64,
-    /// Of plus and minus infinity.
-    infinite: [i64; 2],
-}
-
-impl FloatSum {
-    fn add(&mut self, value: f64, weight: i64) {
-        self.count += weight;
-        if value.is_nan() {
-            self.nan_count += weight;
-        } else if value.is_infinite() {
-            self.infinite[usize::from(value < 0.0)] += weight;
-        } else {
-            self.sum += value * weight as f64;
-        }
-    }
-
-    fn count(&self) -> i64 {
-        self.count
-    }
-
-    fn total(&self) -> Option<f64> {
-        let total = match self.infinite {
-            _ if self.nan_count > 0 => f64::NAN,
-            [0, 0] => self.sum,
-            [_, 0] => f64::INFINITY,
-            [0, _] => f64::NEG_INFINITY,
-            _ => f64::NAN,
-        };
-        (self.count > 0).then_some(total)
-    }
-}
-
 impl Accumulator {
     pub(super) fn new(call: &AggregateCall) -> Self {
         let plain = match call.function {
@@ -107,8 +34,8 @@ impl Accumulator {
             Aggregate::Min | Aggregate::Max => Self::Extreme(BTreeMap::new()),
             Aggregate::All | Aggregate::Any => Self::Truth(0, 0),
             Aggregate::Sum | Aggregate::Average => match call.arg_ty.non_null() {
-                Type::F32 | Type::F64 => Self::Float(Box::default()),
-                _ => Self::Int(IntSum::default()),
+                Type::F32 | Type::F64 => Self::Float(0, Box::default()),
+                _ => Self::Int(0, IntSum::default()),
             },
         };
         // An extreme is the same with and without doubles.
@@ -135,10 +62,20 @@ impl Accumulator {
         let value = &packed[usize::from(nullable)..];
         match self {
             Self::Count(count) => *count += weight,
-            Self::Int(sum) => sum.add(&Scalar::read(Kind::of(&call.arg_ty), false, value), weight),
-            Self::Float(sum) => {
-                if let Scalar::Float(value) = Scalar::read(Kind::of(&call.arg_ty), false, value) {
-                    sum.add(value, weight);
+            Self::Int(count, sum) => {
+                *count += weight;
+                let value = Scalar::read(Kind::of(&call.arg_ty), false, value);
+                for _ in 0..weight.unsigned_abs() {
+                    change_int(sum, &value, weight > 0);
+                }
+            }
+            Self::Float(count, sum) => {
+                *count += weight;
+                let value = Scalar::read(Kind::of(&call.arg_ty), false, value);
+                if let Scalar::Float(value) = value {
+                    for _ in 0..weight.unsigned_abs() {
+                        sum.change(value, weight > 0);
+                    }
                 }
             }
             Self::Extreme(values) => {
@@ -180,16 +117,11 @@ impl Accumulator {
         let is_average = call.function == Aggregate::Average;
         match self {
             Self::Count(count) => Scalar::Int((*count).into()),
-            Self::Int(sum) => match sum.sum() {
-                Some(total) if is_average => Scalar::Float(total as f64 / sum.count as f64),
-                Some(total) => Scalar::Int(total),
-                None => Scalar::Null,
-            },
-            Self::Float(sum) => match sum.total() {
-                Some(total) if is_average => Scalar::Float(total / sum.count() as f64),
-                Some(total) => Scalar::Float(total),
-                None => Scalar::Null,
-            },
+            Self::Int(0, _) | Self::Float(0, _) | Self::Truth(0, 0) => Scalar::Null,
+            Self::Int(count, sum) if is_average => Scalar::Float(sum.as_float() / *count as f64),
+            Self::Int(_, sum) => sum.total().map_or(Scalar::Null, Scalar::Int),
+            Self::Float(count, sum) if is_average => Scalar::Float(sum.total() / *count as f64),
+            Self::Float(_, sum) => Scalar::Float(sum.total()),
             Self::Extreme(values) => {
                 let best = match call.function {
                     Aggregate::Min => values.first_key_value(),
@@ -199,7 +131,6 @@ impl Accumulator {
                     Scalar::read(Kind::of(&call.arg_ty), false, packed)
                 })
             }
-            Self::Truth(0, 0) => Scalar::Null,
             Self::Truth(yes, no) => Scalar::Bool(match call.function {
                 Aggregate::All => *no == 0,
                 _ => *yes > 0,
@@ -214,11 +145,26 @@ impl Accumulator {
             Self::Extreme(values) => values.iter().next().map_or(0, |(key, (value, _))| {
                 values.len() * (key.len() + value.len() + 48)
             }),
-            Self::Float(_) => size_of::<FloatSum>(),
+            Self::Float(..) => size_of::<FloatSum>() + 32,
             Self::Distinct(inner) => {
                 size_of::<(Counter, Self)>() + inner.0.byte_len() + inner.1.byte_len()
             }
             _ => 0,
         }
+    }
+}
+
+/// Adds an integer, or takes it away.
+fn change_int(sum: &mut IntSum, value: &Scalar<'_>, is_added: bool) {
+    match value {
+        Scalar::Int(value) => sum.change(*value, is_added),
+        Scalar::Huge(value) => {
+            // Twice the half, and what is left of it.
+            let half = (*value / 2) as i128;
+            sum.change(half, is_added);
+            sum.change(half, is_added);
+            sum.change((*value % 2) as i128, is_added);
+        }
+        _ => {}
     }
 }
