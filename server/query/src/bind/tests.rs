@@ -3,8 +3,8 @@
 use serde_json::json;
 use syncline_protocol::ErrorCode;
 use syncline_protocol::ErrorCode::{
-    LiveUnsupported, QueryLimit, SqlParameter, SqlSyntax, SqlType, SqlUnknownColumn,
-    SqlUnknownTable, SqlUnsupported,
+    LiveNoAccessPath, LiveUnsupported, QueryLimit, SqlParameter, SqlSyntax, SqlType,
+    SqlUnknownColumn, SqlUnknownTable, SqlUnsupported,
 };
 
 use crate::QueryError;
