@@ -7,6 +7,8 @@
 //! row may concern by hashing a few of its columns; [`LiveQueries::step`] turns a transaction's change
 //! set into one delta for each affected instance, and does nothing for the others.
 //!
+//! What is not a filter of one table is compiled to a `flow`.
+//!
 //! Nothing here knows a socket, a file, a clock or a client.
 //!
 //! ```
