@@ -72,6 +72,8 @@ pub const SELECT_SOURCES_MAX: usize = 8;
 pub const QUERY_SOURCES_MAX: usize = 64;
 /// Rows of a live window (`ORDER BY .. LIMIT n`).
 pub const WINDOW_ROWS_MAX: u64 = 1000;
+/// Rows of a live query whose difference is told when its parameters change; of more the new rows are.
+pub const MOVED_ROWS_MAX: usize = 10_000;
 /// Rows that a first answer or one-off query may return.
 pub const QUERY_ROWS_MAX: usize = 1_000_000;
 /// Bytes that a first answer or one-off query may return.

@@ -4,6 +4,7 @@
     reason = "a test that cannot go on says where and why"
 )]
 
+mod builder;
 mod client;
 mod host;
 mod made_module;

@@ -8,7 +8,7 @@ use syncline_client::protocol::{packed, param::Param};
 use syncline_protocol::logical::LogicalQuery;
 use syncline_protocol::message::{
     Args, Call, ClientMessage, Delivery, Encoding, Hello, Ping, Query, QueryForm, ReplyTypes,
-    ResultDescription, Rows, ServerMessage, Snapshot, Subscribe, Unsubscribe, Welcome,
+    ResultDescription, Rows, ServerMessage, SetParams, Snapshot, Subscribe, Unsubscribe, Welcome,
     server_from_json,
 };
 use syncline_protocol::{Lsn, Schema, Type, WireError};
@@ -57,6 +57,15 @@ struct Types {
     replies: BTreeMap<u32, Type>,
     instances: BTreeMap<u64, ResultDescription>,
     queries: BTreeMap<u32, ResultDescription>,
+    subscriptions: BTreeMap<u32, ResultDescription>,
+}
+
+impl Types {
+    /// The instance that a subscription now is of.
+    fn describe(&mut self, subscription: u32, handle: u64) {
+        let description = self.subscriptions[&subscription].clone();
+        self.instances.insert(handle, description);
+    }
 }
 
 impl ReplyTypes for Types {
@@ -68,6 +77,9 @@ impl ReplyTypes for Types {
     }
     fn query(&self, id: u32) -> Option<&ResultDescription> {
         self.queries.get(&id)
+    }
+    fn subscription(&self, id: u32) -> Option<&ResultDescription> {
+        self.subscriptions.get(&id)
     }
 }
 
@@ -152,6 +164,20 @@ impl Peer {
         )
     }
 
+    pub(crate) fn set_params(
+        &mut self,
+        subscription: u32,
+        params: &[(String, Param)],
+    ) -> (u32, Vec<u8>) {
+        let (id, params) = (self.id(), params.to_vec());
+        let request = SetParams {
+            id,
+            subscription,
+            params,
+        };
+        (id, self.encoded(&ClientMessage::SetParams(request)))
+    }
+
     pub(crate) fn query(&mut self, sql: &str, params: &[(String, Param)]) -> (u32, Vec<u8>) {
         let id = self.id();
         let (sql, params) = (self.form(sql), params.to_vec());
@@ -218,6 +244,13 @@ impl Peer {
                     }
                 }
             }
+            ServerMessage::Moved(moved) => {
+                self.types.describe(moved.id, moved.handle);
+                let known = self.subscriptions.get_mut(&moved.id).unwrap();
+                known.handle = Some(moved.handle);
+                let (lsn, changes) = (moved.lsn, &mut known.changes);
+                known.live.moved(lsn, &moved.ops, changes).unwrap();
+            }
             ServerMessage::Reset(reset) => {
                 let (rows, row_count) = (&*reset.rows, reset.row_count);
                 let chunk = Chunk {
@@ -274,6 +307,7 @@ impl Peer {
                 message.lsn
             }
             ServerMessage::Reset(message) => message.lsn,
+            ServerMessage::Moved(message) => message.lsn,
             ServerMessage::Reply(message) => message.lsn,
             ServerMessage::Rows(message) => message.lsn,
             ServerMessage::Pong(message) => message.lsn,
@@ -309,12 +343,14 @@ impl Peer {
             last,
         } = snapshot;
         if let Some(description) = &description {
-            self.types.instances.insert(handle, description.clone());
+            self.types.subscriptions.insert(id, description.clone());
+            self.types.describe(id, handle);
         }
         let known = self
             .subscriptions
             .get_mut(&id)
             .expect("a Snapshot that nobody wants");
+        let is_first = !known.live.is_ready();
         known.handle = Some(handle);
         let chunk = Chunk {
             lsn,
@@ -326,6 +362,7 @@ impl Peer {
             .live
             .snapshot(description, chunk, &mut known.changes)
             .unwrap()
+            && is_first
         {
             known.changes.clear();
             self.answer(id, Answer::Subscribed);

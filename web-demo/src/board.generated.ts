@@ -51,7 +51,7 @@ export interface Pixel {
 
 /** Public tables; each is the query of all its rows. */
 export const tables = {
-  cursor: table<Cursor>("cursor"),
+  cursor: table<Cursor, "x" | "y">("cursor"),
   message: table<Message>("message"),
   painter: table<Painter>("painter"),
   pixel: table<Pixel>("pixel"),

@@ -1,10 +1,22 @@
 /**
  * Live queries that components share: one subscription for all components that ask the same client the
  * same thing. When the last of them goes, it stays for a moment, because in StrictMode, and when a page
- * changes to another with the same query, the next one comes at once.
+ * changes to another with the same query, the next one comes at once. One that asks the same query with
+ * other parameters takes it over and moves it: the server tells the difference alone.
  */
 
-import type { Params, Row, Subscription, SynclineClient, SynclineError } from "@syncline/client";
+import { keyOf } from "@syncline/client";
+import type {
+  Params,
+  Query,
+  Row,
+  Subscription,
+  SynclineClient,
+  SynclineError,
+} from "@syncline/client";
+
+/** SQL text, or a query with the type of its rows. */
+export type AnyQuery = string | Query<Row>;
 
 /** What a component sees of a live query; a new object when something in it has changed. */
 export interface QueryResult<R = Row> {
@@ -27,15 +39,26 @@ export const NOT_READY: QueryResult = Object.freeze({
 
 class SharedQuery {
   result: QueryResult = NOT_READY;
+  /** The text of the query, without parameters. */
+  readonly text: string;
   private readonly listeners = new Set<() => void>();
   private readonly subscription: Subscription | undefined;
-  private readonly end: () => void;
+  private readonly end: (query: SharedQuery) => void;
   private graceTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Counts the moves; while the rows are not those of the last one, `result` does not show them. */
+  private moves = 0;
+  private isMoving = false;
 
-  constructor(client: SynclineClient, sql: string, params: Params, end: () => void) {
+  constructor(
+    client: SynclineClient,
+    query: AnyQuery,
+    params: Params,
+    end: (query: SharedQuery) => void,
+  ) {
     this.end = end;
+    this.text = keyOf(query);
     try {
-      this.subscription = client.subscribe(sql, { params });
+      this.subscription = client.subscribe(query, { params });
     } catch (error) {
       // Parameters that cannot be sent.
       this.result = { ...NOT_READY, error: error as SynclineError };
@@ -54,16 +77,43 @@ class SharedQuery {
       if (this.listeners.size > 0) return;
       this.graceTimer = setTimeout(() => {
         this.subscription?.close();
-        this.end();
+        this.end(this);
       }, GRACE_MS);
     };
   }
 
+  /** Whether somebody can take it over. */
+  get isIdle(): boolean {
+    return this.listeners.size === 0 && this.subscription?.error === null;
+  }
+
+  /** Goes over to other parameters. */
+  move(params: Params): void {
+    const move = ++this.moves;
+    this.isMoving = true;
+    this.result = NOT_READY;
+    this.subscription!.set(params).then(
+      () => {
+        if (move !== this.moves) return;
+        this.isMoving = false;
+        this.update();
+      },
+      (error: SynclineError) => {
+        if (move === this.moves) this.show({ ...NOT_READY, error });
+      },
+    );
+  }
+
   private update(): void {
+    if (this.isMoving) return;
     const { rows, ready, error } = this.subscription!;
     const { result } = this;
     if (rows === result.rows && ready === result.ready && error === result.error) return;
-    this.result = { rows, ready, error };
+    this.show({ rows, ready, error });
+  }
+
+  private show(result: QueryResult): void {
+    this.result = result;
     for (const notify of [...this.listeners]) notify();
   }
 }
@@ -74,18 +124,38 @@ const QUERIES = new WeakMap<SynclineClient, Map<string, SharedQuery>>();
 export function watchQuery(
   client: SynclineClient,
   key: string,
-  sql: string,
+  query: AnyQuery,
   params: Params,
   notify: () => void,
 ): () => void {
   const queries = QUERIES.get(client) ?? new Map<string, SharedQuery>();
   QUERIES.set(client, queries);
-  let query = queries.get(key);
-  if (!query) {
-    query = new SharedQuery(client, sql, params, () => queries.delete(key));
-    queries.set(key, query);
+  let shared = queries.get(key);
+  if (!shared) {
+    shared = takeOver(queries, keyOf(query), params);
+    shared ??= new SharedQuery(client, query, params, (shared) => remove(queries, shared));
+    queries.set(key, shared);
   }
-  return query.addUser(notify);
+  return shared.addUser(notify);
+}
+
+/** The query with other parameters that nobody uses any more, moved to these. */
+function takeOver(
+  queries: Map<string, SharedQuery>,
+  text: string,
+  params: Params,
+): SharedQuery | undefined {
+  for (const shared of queries.values()) {
+    if (!shared.isIdle || shared.text !== text) continue;
+    remove(queries, shared);
+    shared.move(params);
+    return shared;
+  }
+  return undefined;
+}
+
+function remove(queries: Map<string, SharedQuery>, shared: SharedQuery): void {
+  for (const [key, each] of queries) if (each === shared) queries.delete(key);
 }
 
 /** What is known of a query, whether somebody watches it or not. */
@@ -93,10 +163,10 @@ export function resultOf(client: SynclineClient, key: string): QueryResult {
   return QUERIES.get(client)?.get(key)?.result ?? NOT_READY;
 }
 
-/** Equal for the same SQL with parameters of the same values, however these are ordered. */
-export function queryKey(sql: string, params: Params): string {
+/** Equal for the same query with parameters of the same values, however these are ordered. */
+export function queryKey(query: AnyQuery, params: Params): string {
   const names = Object.keys(params).sort();
-  return JSON.stringify([sql, names.map((name) => [name, valueKey(params[name])])]);
+  return JSON.stringify([keyOf(query), names.map((name) => [name, valueKey(params[name])])]);
 }
 
 function valueKey(value: unknown): unknown {

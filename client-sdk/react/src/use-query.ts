@@ -3,11 +3,18 @@
 import type { Params, Query, Row } from "@syncline/client";
 import { useCallback, useState, useSyncExternalStore } from "react";
 import { useClient } from "./provider.js";
-import { NOT_READY, queryKey, resultOf, watchQuery, type QueryResult } from "./shared-query.js";
+import {
+  NOT_READY,
+  queryKey,
+  resultOf,
+  watchQuery,
+  type AnyQuery,
+  type QueryResult,
+} from "./shared-query.js";
 
 export interface QueryOptions {
   /**
-   * When SQL or parameters change, show the rows of before (with `ready` false) until the new ones are
+   * When the query or its parameters change, show the rows of before (with `ready` false) until the new ones are
    * there, instead of none.
    */
   keepPrevious?: boolean;
@@ -16,9 +23,9 @@ export interface QueryOptions {
 const NO_PARAMS: Params = {};
 
 /**
- * Subscribes while the component is mounted. SQL and parameters count by value, so they may be written
- * in place: `useQuery("SELECT * FROM pixel WHERE x < :x", { x })`. With `null` for the query nothing is
- * asked. The result is the same object until something in it changes, and so is every row in it.
+ * Subscribes while the component is mounted. Query and parameters count by value, so they may be written
+ * in place: `useQuery("SELECT * FROM pixel WHERE x < :x", { x })`, or a query of the builder. When only
+ * the parameters change the subscription goes over to the new ones. With `null` nothing is asked. The result is the same object until something in it changes, and so is every row in it.
  */
 export function useQuery<R = Row>(
   query: string | Query<R> | null,
@@ -26,16 +33,15 @@ export function useQuery<R = Row>(
   { keepPrevious = false }: QueryOptions = {},
 ): QueryResult<R> {
   const client = useClient();
-  const sql = query === null || typeof query === "string" ? query : query.sql;
-  const key = sql === null ? "" : queryKey(sql, params);
-  // The key stands for SQL and parameters, which may be new objects in every render.
-  const [asked, setAsked] = useState({ key, sql, params });
-  if (asked.key !== key) setAsked({ key, sql, params });
+  const key = query === null ? "" : queryKey(query as AnyQuery, params);
+  // The key stands for query and parameters, which may be new objects in every render.
+  const [asked, setAsked] = useState({ key, query, params });
+  if (asked.key !== key) setAsked({ key, query, params });
   const subscribe = useCallback(
     (notify: () => void) =>
-      asked.sql === null
+      asked.query === null
         ? () => {}
-        : watchQuery(client, asked.key, asked.sql, asked.params, notify),
+        : watchQuery(client, asked.key, asked.query as AnyQuery, asked.params, notify),
     [client, asked],
   );
   const result = useSyncExternalStore(

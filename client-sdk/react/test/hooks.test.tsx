@@ -102,7 +102,7 @@ it("subscribes once in StrictMode, for all components with the same query", asyn
   expect(peer.unread).toEqual([]);
 });
 
-it("moves to a new query when a parameter changes its value", async () => {
+it("goes over to other parameters with one subscription", async () => {
   const { result, rerender } = renderHook(
     ({ x }) => useQuery(query<Pixel>("SELECT"), { x, list: [1n] }),
     { wrapper, initialProps: { x: 1 } },
@@ -110,11 +110,42 @@ it("moves to a new query when a parameter changes its value", async () => {
   const peer = await server.peer();
   await answer(peer, 1, [[1, "red"]]);
   await waitFor(() => expect(result.current.ready).toBe(true));
+  const subscribe = { type: "subscribe", id: 1 };
   rerender({ x: 2 });
   expect(result.current).toEqual({ rows: [], ready: false, error: null });
-  await answer(peer, 2, [[5, "blue"]]);
+  const set = await peer.take("set_params");
+  expect(set["params"]["x"]).toBe(2);
+  subscribe.id = set["subscription"];
+  peer.moved(subscribe, 1, { handle: 2, description: PIXELS, insert: [[5, "blue"]], delete: [[1]] });
+  peer.reply(set, 1);
   await waitFor(() => expect(result.current.rows).toEqual([{ id: 5, color: "blue" }]));
-  await peer.take("unsubscribe");
+  expect(result.current.ready).toBe(true);
+
+  // What the server refuses shows as the error, and the next parameters as their rows.
+  rerender({ x: -1 });
+  peer.fail(await peer.take("set_params"), "SQL_PARAMETER", "no x");
+  await waitFor(() => expect(result.current.error?.code).toBe("SQL_PARAMETER"));
+  rerender({ x: 3 });
+  const again = await peer.take("set_params");
+  peer.moved(subscribe, 1, { handle: 3, description: PIXELS, insert: [[6, "red"]] });
+  peer.reply(again, 1);
+  await waitFor(() => expect(result.current.rows).toHaveLength(2));
+  expect(peer.unread).toEqual([]);
+});
+
+it("asks anew for another query, and for one that somebody else still shows", async () => {
+  const { result, rerender } = renderHook(
+    ({ x }) => [useQuery("SELECT", { x }), useQuery("SELECT", { x: 1 })] as const,
+    { wrapper, initialProps: { x: 1 } },
+  );
+  const peer = await server.peer();
+  await answer(peer, 1, [[1, "red"]]);
+  await waitFor(() => expect(result.current[1].ready).toBe(true));
+  rerender({ x: 2 });
+  await answer(peer, 2, [[5, "blue"]]);
+  await waitFor(() => expect(result.current[0].rows).toEqual([{ id: 5, color: "blue" }]));
+  expect(result.current[1].rows).toEqual([{ id: 1, color: "red" }]);
+  expect(peer.unread).toEqual([]);
 });
 
 it("shows the rows of before until the new ones are there, if it is asked to", async () => {
@@ -129,10 +160,14 @@ it("shows the rows of before until the new ones are there, if it is asked to", a
   rerender({ x: 2 });
   expect(result.current).toEqual({ rows, ready: false, error: null });
   expect(result.current.rows).toBe(rows);
-  await answer(peer, 2, []);
+  const set = await peer.take("set_params");
+  // The server may send the rows in place of the difference.
+  const subscribe = { type: "subscribe", id: set["subscription"] };
+  peer.snapshot(subscribe, { handle: 2, lsn: 1, description: PIXELS, rows: [] });
+  peer.reply(set, 1);
   await waitFor(() => expect(result.current).toEqual({ rows: [], ready: true, error: null }));
   rerender({ x: 3 });
-  peer.fail(await peer.take("subscribe"), "SQL_PARAMETER", "no x");
+  peer.fail(await peer.take("set_params"), "SQL_PARAMETER", "no x");
   await waitFor(() => expect(result.current.error?.code).toBe("SQL_PARAMETER"));
 });
 

@@ -1,6 +1,6 @@
 //! The live copy of a query's rows: a pure value that messages are folded into.
 //!
-//! No socket, no clock, no lock: whoever holds a [`LiveResult`] feeds it Snapshots, Commits and Resets
+//! No socket, no clock, no lock: whoever holds a [`LiveResult`] feeds it Snapshots, Commits, Moveds and Resets
 //! in the order in which they come and gets the changes that became visible. Rows show all at
 //! once: those of a Snapshot when its last chunk has come, those of a Commit when all of it is applied.
 //! When a new Snapshot takes the place of older rows (after a reconnect), the changes are the
@@ -195,6 +195,20 @@ impl LiveResult {
             state.apply(lsn, ops, |change| changes.push(change))?;
         }
         Ok(())
+    }
+
+    /// Takes the difference that other parameters make, with no chunk on its way.
+    pub fn moved(
+        &mut self,
+        lsn: Lsn,
+        ops: &[u8],
+        changes: &mut Vec<Change>,
+    ) -> Result<(), CacheError> {
+        if self.loading.is_some() {
+            return Err(CacheError::Chunk);
+        }
+        let state = self.visible.as_mut().ok_or(CacheError::NoRows)?;
+        state.apply(lsn, ops, |change| changes.push(change))
     }
 
     /// The connection is gone: forgets chunks that are not complete and keeps what is visible.

@@ -10,6 +10,7 @@ use syncline_protocol::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::query::IntoQuery;
 use crate::rows::{Outcome, Rows};
 use crate::shared::{Command, Shared};
 use crate::{ConnectionState, Error};
@@ -76,7 +77,7 @@ impl Client {
     }
 
     /// Sends a command and waits for its answer.
-    async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
     ) -> Result<T, Error> {
@@ -88,15 +89,31 @@ impl Client {
         answered.await.unwrap_or(Err(Error::Closed))
     }
 
-    /// Evaluates a query once. `params` are the values of its `:name` parameters.
-    pub async fn query(&self, sql: &str, params: &[(&str, Param)]) -> Result<Rows, Error> {
-        let (form, params) = (sql.into(), owned(params));
+    /// Evaluates a query once: SQL text, or one of the [builder](crate::query). `params` are the values
+    /// of its `:name` parameters.
+    pub async fn query(
+        &self,
+        query: impl IntoQuery,
+        params: &[(&str, Param)],
+    ) -> Result<Rows, Error> {
+        let (form, params) = (query.form(), owned(params));
         self.ask(|answer| Command::Query {
             form,
             params,
             answer,
         })
         .await
+    }
+
+    /// Evaluates a query of the builder once: its rows, each as the query has typed it.
+    pub async fn fetch<Q: IntoQuery>(
+        &self,
+        query: Q,
+        params: &[(&str, Param)],
+    ) -> Result<Vec<Q::Row>, Error> {
+        let read = query.reader();
+        let rows = self.query(query, params).await?;
+        rows.iter().map(|row| read(&row)).collect()
     }
 
     /// Renews the token of the connection, for the same identity.

@@ -8,7 +8,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
 mod address;
+mod answers;
 mod backoff;
+mod moves;
 mod session;
 mod socket;
 

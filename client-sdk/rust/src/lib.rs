@@ -41,6 +41,7 @@ mod connection;
 mod decode;
 mod error;
 mod events;
+pub mod query;
 mod rows;
 mod shared;
 mod state;

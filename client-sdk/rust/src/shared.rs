@@ -74,6 +74,12 @@ pub(crate) enum Command {
     Subscribe {
         id: u32,
     },
+    /// The live query of this id has other parameters; before it had these.
+    SetParams {
+        id: u32,
+        before: Vec<(String, Param)>,
+        answer: oneshot::Sender<Result<(), Error>>,
+    },
     Ping {
         answer: oneshot::Sender<Result<(), Error>>,
     },
@@ -90,7 +96,9 @@ impl Command {
         match self {
             Self::Call { answer, .. } => drop(answer.send(Err(error))),
             Self::Query { answer, .. } => drop(answer.send(Err(error))),
-            Self::Ping { answer } | Self::Auth { answer, .. } => drop(answer.send(Err(error))),
+            Self::Ping { answer } | Self::Auth { answer, .. } | Self::SetParams { answer, .. } => {
+                drop(answer.send(Err(error)));
+            }
             Self::Subscribe { .. } | Self::Close => {}
         }
     }

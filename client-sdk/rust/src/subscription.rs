@@ -5,26 +5,27 @@ use tokio::sync::watch;
 
 use crate::client::{Client, owned};
 use crate::events::Events;
-use crate::rows::Rows;
+use crate::query::{IntoQuery, Reader};
+use crate::rows::{Row, Rows};
 use crate::shared::{Command, Live};
 use crate::{ConnectionState, Error};
 
 /// A live query. Its rows follow the database as long as it lives, over lost connections too; dropping it
 /// unsubscribes. It keeps the client alive.
+///
+/// `R` is what rows of a [query](crate::query) are read as; SQL text has [`Row`]s.
 #[derive(Debug)]
-pub struct Subscription {
+pub struct Subscription<R = Row> {
     client: Client,
     id: u32,
     version: watch::Receiver<u64>,
+    read: Reader<R>,
 }
 
-impl Subscription {
-    pub(crate) fn new(client: Client, id: u32, version: watch::Receiver<u64>) -> Self {
-        Self {
-            client,
-            id,
-            version,
-        }
+impl<R> Subscription<R> {
+    /// The rows as they are now, each as the query has typed it.
+    pub fn all(&self) -> Result<Vec<R>, Error> {
+        self.rows().iter().map(|row| (self.read)(&row)).collect()
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -80,6 +81,24 @@ impl Subscription {
         }
     }
 
+    /// Gives the query other parameters, all of them as in [`Client::subscribe`]: the rows and
+    /// [`Self::events`] get the difference, and then this returns. What the server refuses leaves the
+    /// query as it was. Without a connection this fails, and the next one asks with the new
+    /// parameters.
+    pub async fn set(&self, params: &[(&str, Param)]) -> Result<(), Error> {
+        let (id, params) = (self.id, owned(params));
+        let before = {
+            let mut all = self.client.shared().live.lock();
+            let live = all
+                .get_mut(&id)
+                .expect("it is there until the subscription is dropped");
+            std::mem::replace(&mut live.params, params)
+        };
+        self.client
+            .ask(|answer| Command::SetParams { id, before, answer })
+            .await
+    }
+
     /// The changes from now on, one batch for each Commit, after all of it was applied.
     #[must_use]
     pub fn events(&self) -> Events {
@@ -95,7 +114,7 @@ impl Subscription {
     }
 }
 
-impl Drop for Subscription {
+impl<R> Drop for Subscription<R> {
     fn drop(&mut self) {
         let shared = self.client.shared();
         shared.live.lock().remove(&self.id);
@@ -107,18 +126,24 @@ impl Drop for Subscription {
 }
 
 impl Client {
-    /// Starts a live query. It returns at once, offline too; [`Subscription::ready`] waits for the
-    /// first answer.
-    pub async fn subscribe(
+    /// Starts a live query: SQL text, or one of the [builder](crate::query). It returns at once, offline
+    /// too; [`Subscription::ready`] waits for the first answer.
+    pub async fn subscribe<Q: IntoQuery>(
         &self,
-        sql: &str,
+        query: Q,
         params: &[(&str, Param)],
-    ) -> Result<Subscription, Error> {
+    ) -> Result<Subscription<Q::Row>, Error> {
         let id = self.shared().next_id();
-        let live = Live::new(sql.into(), owned(params));
+        let read = query.reader();
+        let live = Live::new(query.form(), owned(params));
         let version = live.version.subscribe();
         self.shared().live.lock().insert(id, live);
-        let subscription = Subscription::new(self.clone(), id, version);
+        let subscription = Subscription {
+            client: self.clone(),
+            id,
+            version,
+            read,
+        };
         let sent = self.commands().send(Command::Subscribe { id }).await;
         sent.map_err(|_| Error::Closed)?;
         Ok(subscription)
@@ -129,7 +154,7 @@ impl Client {
     /// # Panics
     /// If a subscription is one of another client.
     #[must_use]
-    pub fn rows_of<const N: usize>(&self, subscriptions: [&Subscription; N]) -> [Rows; N] {
+    pub fn rows_of<const N: usize, R>(&self, subscriptions: [&Subscription<R>; N]) -> [Rows; N] {
         let live = self.shared().live.lock();
         subscriptions.map(|subscription| {
             let is_ours = std::ptr::eq(subscription.client().shared(), self.shared());

@@ -9,7 +9,7 @@ import { connectUrl, type ClientOptions } from "./options.js";
 import { sqlOf, type Query } from "./query.js";
 import { Session } from "./session.js";
 import { StatsCounter, type ClientStats } from "./stats.js";
-import { LiveSubscription, type Subscription } from "./subscription.js";
+import { LiveSubscription, type Params, type Subscription } from "./subscription.js";
 import { defaultTokenStore, type TokenStore } from "./token-store.js";
 import type { ReducerDef, Schema } from "./values/types.js";
 import { MessagePackCodec } from "./wire/binary.js";
@@ -31,8 +31,6 @@ export type ClientEvents = {
   /** At most ten times a second. */
   stats: (stats: ClientStats) => void;
 };
-
-export type Params = Readonly<Record<string, unknown>>;
 
 /** A request that waits for the first connection. */
 interface Waiting {
@@ -147,7 +145,7 @@ export class SynclineClient {
 
   /** Evaluates a query once. */
   query<R = Row>(query: string | Query<R>, params: Params = {}): Promise<R[]> {
-    return this.whenOnline((session) => session.query(sqlOf(query), this.params(params)));
+    return this.whenOnline((session) => session.query(this.codec.query(sqlOf(query)), this.params(params)));
   }
 
   /** Starts a live query; it survives the loss of the connection. */
@@ -156,14 +154,36 @@ export class SynclineClient {
     options: { params?: Params } = {},
   ): Subscription<R> {
     const params = this.params(options.params ?? {});
-    const subscription = new LiveSubscription(sqlOf(query), params, () => {
-      this.subscriptions.delete(subscription);
-      this.session?.unsubscribe(subscription);
-      this.queries.detach(subscription);
+    const subscription = new LiveSubscription(this.codec.query(sqlOf(query)), params, {
+      move: (subscription, params) => this.move(subscription, params),
+      end: () => {
+        this.subscriptions.delete(subscription);
+        this.session?.unsubscribe(subscription);
+        this.queries.detach(subscription);
+      },
     });
     this.session?.subscribe(subscription);
     this.subscriptions.add(subscription);
     return subscription as unknown as Subscription<R>;
+  }
+
+  /** Gives a live query other parameters. */
+  private async move(subscription: LiveSubscription, params: Params): Promise<void> {
+    const [before, next] = [subscription.params, this.params(params)];
+    subscription.params = next;
+    const { session } = this;
+    if (!session?.has(subscription)) {
+      // It was refused as it was, or the next connection asks for it.
+      session?.subscribe(subscription);
+      return subscription.nextAnswer();
+    }
+    try {
+      await session.setParams(subscription);
+    } catch (error) {
+      if (error instanceof ConnectionError) return subscription.nextAnswer();
+      if (subscription.params === next) subscription.params = before;
+      throw error;
+    }
   }
 
   /** Renews the token, for the same identity; the next connections use it too. */

@@ -7,10 +7,10 @@
  */
 
 export { SynclineClient } from "./client.js";
-export type { ClientEvents, ConnectionState, Params } from "./client.js";
+export type { ClientEvents, ConnectionState } from "./client.js";
 export type { ClientOptions } from "./options.js";
 export type { ClientStats } from "./stats.js";
-export type { Subscription, SubscriptionEvents } from "./subscription.js";
+export type { Params, Subscription, SubscriptionEvents } from "./subscription.js";
 export type { Changes } from "./cache/live-cache.js";
 export type { Row } from "./cache/shape.js";
 export {
@@ -23,8 +23,8 @@ export {
 export { memoryTokenStore } from "./token-store.js";
 export type { TokenStore } from "./token-store.js";
 export type { WebSocketConstructor, WebSocketLike } from "./connection.js";
-export { query, table } from "./query.js";
-export type { Query, Table } from "./query.js";
+export { keyOf, query, table } from "./query.js";
+export type { LogicalQuery, Query, SqlQuery, Table } from "./query.js";
 export { bindTyped } from "./typed.js";
 export type { Caller, Reducer, TypedClient } from "./typed.js";
 export { toDate } from "./values/time.js";

@@ -15,6 +15,7 @@ import type {
   ClientMessage,
   Delivery,
   ErrorMessage,
+  Payload,
   Reply,
   Rows,
   SchemaChanged,
@@ -76,7 +77,7 @@ export class Session {
     });
   }
 
-  query(sql: string, params: readonly WireParam[]): Promise<unknown> {
+  query(sql: Payload, params: readonly WireParam[]): Promise<unknown> {
     return this.request("query", null, (id) => this.send({ type: "query", id, sql, params }));
   }
 
@@ -96,6 +97,20 @@ export class Session {
     this.send({ type: "subscribe", id, sql, params });
   }
 
+  /** Whether the server knows the subscription, or will when it has read what was sent. */
+  has(subscription: LiveSubscription): boolean {
+    return this.ids.has(subscription);
+  }
+
+  /** Sends the parameters that the subscription now has. */
+  setParams(target: LiveSubscription): Promise<unknown> {
+    const { params } = target;
+    const subscription = this.ids.get(target)!;
+    return this.request("query", null, (id) =>
+      this.send({ type: "set_params", id, subscription, params }),
+    );
+  }
+
   unsubscribe(subscription: LiveSubscription): void {
     const id = this.ids.get(subscription);
     if (id === undefined) return;
@@ -112,6 +127,10 @@ export class Session {
         // A subscription that is closed meanwhile is not there.
         const subscription = this.subscriptions.get(message.id);
         return subscription && this.queries.snapshot(subscription, message);
+      }
+      case "moved": {
+        const subscription = this.subscriptions.get(message.id);
+        return subscription && this.queries.moved(subscription, message);
       }
       case "commit":
         return this.queries.commit(message);

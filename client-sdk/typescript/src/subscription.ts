@@ -3,8 +3,8 @@
 import { isEmpty, type Changes, type LiveCache } from "./cache/live-cache.js";
 import type { Row } from "./cache/shape.js";
 import { Emitter } from "./emitter.js";
-import type { SynclineError } from "./errors.js";
-import type { Handle, WireParam } from "./wire/messages.js";
+import { ConnectionError, type SynclineError } from "./errors.js";
+import type { Handle, Payload, WireParam } from "./wire/messages.js";
 
 /**
  * Events come when a whole transaction has been applied to all subscriptions: for each subscription its
@@ -32,42 +32,79 @@ export interface Subscription<R = Row> {
     event: K,
     listener: SubscriptionEvents<R>[K],
   ): () => void;
+  /**
+   * Gives the query other parameters, all of them: `rows` goes over to those of the new ones in one
+   * change, and then the promise settles; without a connection that is when the next one has brought
+   * them. It is rejected if the server refuses the parameters, and the query stays as it was. Nobody has
+   * to look at the promise.
+   */
+  set(params: Params): Promise<void>;
   /** Ends the live query: no event comes any more and `rows` is not kept current. */
   close(): void;
 }
 
 const EMPTY: readonly Row[] = Object.freeze([]);
 
+/** Values of the parameters of a query, by name. */
+export type Params = Readonly<Record<string, unknown>>;
+
 /** A result with one handle, and who looks at it. */
 export interface Instance {
   /** The server's name of it; undefined after the connection that it was given on. */
   handle: Handle | undefined;
-  readonly cache: LiveCache;
+  cache: LiveCache;
   readonly subscriptions: Set<LiveSubscription>;
+}
+
+/** What a subscription asks of its client. */
+export interface SubscriptionOwner {
+  move(subscription: LiveSubscription, params: Params): Promise<void>;
+  end(subscription: LiveSubscription): void;
 }
 
 /** The client's side of a {@link Subscription}. */
 export class LiveSubscription extends Emitter<SubscriptionEvents<Row>> implements Subscription {
-  readonly sql: string;
-  readonly params: readonly WireParam[];
+  readonly sql: Payload;
+  params: readonly WireParam[];
   instance: Instance | undefined;
   ready = false;
   error: SynclineError | null = null;
-  private readonly end: () => void;
+  private readonly owner: SubscriptionOwner;
+  private waiting: [resolve: () => void, reject: (error: SynclineError) => void][] = [];
 
-  constructor(sql: string, params: readonly WireParam[], end: () => void) {
+  constructor(sql: Payload, params: readonly WireParam[], owner: SubscriptionOwner) {
     super();
     this.sql = sql;
     this.params = params;
-    this.end = end;
+    this.owner = owner;
   }
 
   get rows(): readonly Row[] {
     return this.instance?.cache.rows ?? EMPTY;
   }
 
+  set(params: Params): Promise<void> {
+    const done = this.owner.move(this, params);
+    done.catch(() => {});
+    return done;
+  }
+
   close(): void {
-    this.end();
+    this.owner.end(this);
+    this.settle(new ConnectionError("CLOSED", "the subscription is closed"));
+  }
+
+  /** Settles when the next first answer is there, or is refused. */
+  nextAnswer(): Promise<void> {
+    return new Promise((resolve, reject) => this.waiting.push([resolve, reject]));
+  }
+
+  /** A first answer is there, or why there is none. */
+  settle(error?: SynclineError): void {
+    for (const [resolve, reject] of this.waiting.splice(0)) {
+      if (error) reject(error);
+      else resolve();
+    }
   }
 
   /** Tells of changes that `rows` already shows. */
@@ -86,6 +123,7 @@ export class LiveSubscription extends Emitter<SubscriptionEvents<Row>> implement
 
   fail(error: SynclineError): void {
     this.error = error;
+    this.settle(error);
     this.emit("error", error);
   }
 }

@@ -5,6 +5,8 @@ import {
   SynclineClient,
   SynclineError,
   type ClientOptions,
+  type LogicalQuery,
+  type Query,
   type Row,
   type Subscription,
   type WebSocketConstructor,
@@ -79,12 +81,18 @@ export class ScriptRun {
         return settled(this.call(action.who, action.reducer, action.args));
       case "query": {
         const { sql, params } = action;
-        const rows = this.client(action.who).query(sql, this.fill(params) as Json);
+        const rows = this.client(action.who).query(queryOf(sql), this.fill(params) as Json);
         const inOrder = isOrdered(sql);
         return settled(rows.then((rows) => ({ rows: rows.map(toPlain), inOrder })));
       }
       case "subscribe":
         return this.subscribe(action);
+      case "set": {
+        const live = this.live.get(action.subscription);
+        if (!live) throw new Error(`no subscription ${action.subscription}`);
+        const done = live.subscription.set(this.fill(action.params) as Json);
+        return settled(done.then(() => ({ value: null })));
+      }
       case "unsubscribe": {
         const live = this.live.get(action.subscription);
         live?.subscription.close();
@@ -162,7 +170,7 @@ export class ScriptRun {
   private async subscribe(action: Action & { type: "subscribe" }): Promise<Outcome> {
     const { who, sql } = action;
     const params = this.fill(action.params) as Json;
-    const subscription = this.client(who).subscribe(sql, { params });
+    const subscription = this.client(who).subscribe(queryOf(sql), { params });
     const live: Live = { who, sql, subscription, changes: [] };
     // An instance that the client has already is ready at once.
     if (!subscription.ready) {
@@ -258,7 +266,12 @@ function rowsOf(live: Live): unknown[] {
 }
 
 function isOrdered(sql: string): boolean {
-  return sql.includes(" ORDER BY ");
+  return sql.includes(" ORDER BY ") || sql.includes('"order"');
+}
+
+/** SQL text, or a query as structure in braces. */
+function queryOf(sql: string): string | Query<Row> {
+  return sql.startsWith("{") ? { sql: JSON.parse(sql) as LogicalQuery } : sql;
 }
 
 async function settled(outcome: Promise<Outcome>): Promise<Outcome> {

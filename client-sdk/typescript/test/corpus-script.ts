@@ -18,6 +18,7 @@ export type Action =
   | { type: "disconnect"; who: string }
   | { type: "call"; who: string; reducer: string; args: unknown }
   | { type: "subscribe"; who: string; subscription: string; sql: string; params: Json }
+  | { type: "set"; who: string; subscription: string; params: Json }
   | { type: "unsubscribe"; who: string; subscription: string }
   | { type: "query"; who: string; sql: string; params: Json }
   | { type: "look"; subscription: string }
@@ -98,6 +99,8 @@ function clientAction(who: string, verb: string, rest: string): Action {
       return { type: "call", who, reducer: name, args: more === "" ? [] : JSON.parse(more) };
     case "subscribe":
       return { type: "subscribe", who, subscription: name, ...query(more) };
+    case "set":
+      return { type: "set", who, subscription: name, params: JSON.parse(more) as Json };
     case "unsubscribe":
       return { type: "unsubscribe", who, subscription: rest };
     case "query":

@@ -21,6 +21,7 @@ const CLIENT_FIELDS: Record<number, [string, string[]]> = {
   5: ["query", ["id", "sql", "params"]],
   6: ["ping", ["id"]],
   7: ["auth", ["id", "token"]],
+  8: ["set_params", ["id", "subscription", "params"]],
 };
 
 /** Values of one column each. */
@@ -112,6 +113,8 @@ export class Peer {
       if (body.length > fields.length) throw new Error("more fields than the message has");
       message = { type, ...Object.fromEntries(fields.map((name, i) => [name, body[i]])) };
       if (message["params"]) message["params"] = Object.fromEntries(message["params"]);
+      const { sql } = message;
+      if (sql instanceof Uint8Array) message["sql"] = decode(sql, { useBigInt64: true });
     }
     if (message.type === "hello") {
       this.server.hellos.push(message);
@@ -205,6 +208,12 @@ export class Peer {
     this.send({ type: "commit", lsn, deltas: deltas.map(form) });
   }
 
+  /** Other parameters for the subscription of a Subscribe. */
+  moved(subscribe: Received, lsn: number, delta: FakeDelta): void {
+    const form = this.isJson ? { delta: jsonDelta(delta) } : { handle: delta.handle, ops: packOps(delta) };
+    this.send({ type: "moved", id: subscribe["id"], lsn, ...form });
+  }
+
   reply(request: Received, lsn: number, value?: { type: Type; value: unknown }): void {
     const packed = value ? packAll([value.type], [[value.value]]) : Buffer.alloc(0);
     const json = value ? jsonOf(value.type, value.value) : null;
@@ -252,6 +261,7 @@ const SERVER_FIELDS: Record<string, [number, string[]]> = {
   schema_changed: [7, ["schema_hash", "schema"]],
   error: [8, ["error"]],
   pong: [9, ["id", "lsn"]],
+  moved: [10, ["id", "handle", "lsn", "ops"]],
 };
 
 function typeArray(type: Type): unknown {

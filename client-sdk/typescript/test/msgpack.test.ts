@@ -76,7 +76,7 @@ it("has integers over 53 bits as bigints", () => {
     }),
   );
   expect(() => encodeMessagePack(2n ** 64n)).toThrow(RangeError);
-  expect(() => encodeMessagePack({})).toThrow("cannot hold [object Object]");
+  expect(() => encodeMessagePack(new Map())).toThrow("cannot hold [object Map]");
 });
 
 it("refuses random, cut and deep bytes with an error", () => {

@@ -135,7 +135,8 @@ pub struct Auth<'a> {
     pub token: Cow<'a, str>,
 }
 
-/// Reserved: moves the parameters of a live query. Tag 8. Refused with NOT_SUPPORTED for now.
+/// Gives a live query other parameters: all of them, as in its Subscribe. Tag 8. Answered by Moved or by
+/// Snapshot chunks, then a Reply without a value; after a Reply with an error it is as it was.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SetParams {
     /// Id of this request.

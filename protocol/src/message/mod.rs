@@ -21,7 +21,7 @@ pub use client::{
 pub use delta::{DeltaOp, DeltaReader, DeltaWriter, OrderColumn, ResultColumn, ResultDescription};
 pub use query_form::{OwnedQueryForm, QueryForm};
 pub use server::{
-    Commit, CommitFrame, Delta, ErrorMessage, Pong, Reply, Reset, Rows, SchemaChanged,
+    Commit, CommitFrame, Delta, ErrorMessage, Moved, Pong, Reply, Reset, Rows, SchemaChanged,
     ServerMessage, Snapshot, Welcome,
 };
 pub use text::{ReplyTypes, server_to_json};

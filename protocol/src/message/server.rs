@@ -21,6 +21,7 @@ pub enum ServerMessage {
     SchemaChanged(SchemaChanged),
     Error(ErrorMessage),
     Pong(Pong),
+    Moved(Moved),
 }
 
 /// Answer to Hello. Tag 1.
@@ -153,6 +154,20 @@ pub struct Pong {
     pub lsn: Lsn,
 }
 
+/// The difference that other parameters make to the rows of a subscription. From here on it is of another
+/// instance, which has the same columns. Tag 10.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// Id of the Subscribe.
+    pub id: u32,
+    /// The instance that the subscription now is of.
+    pub handle: u64,
+    /// The rows are as of this transaction, before and after.
+    pub lsn: Lsn,
+    /// Operations that make the rows of before those of now.
+    pub ops: ByteBuf,
+}
+
 impl ServerMessage {
     /// Reads one MessagePack message.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
@@ -167,6 +182,7 @@ impl ServerMessage {
             7 => body_from(body).map(Self::SchemaChanged),
             8 => body_from(body).map(Self::Error),
             9 => body_from(body).map(Self::Pong),
+            10 => body_from(body).map(Self::Moved),
             _ => Err(format!("unknown message tag {tag}")),
         }
     }
@@ -183,6 +199,7 @@ impl ServerMessage {
             Self::SchemaChanged(body) => put_tagged(7, body, out),
             Self::Error(body) => put_tagged(8, body, out),
             Self::Pong(body) => put_tagged(9, body, out),
+            Self::Moved(body) => put_tagged(10, body, out),
         }
     }
 }

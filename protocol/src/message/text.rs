@@ -6,6 +6,7 @@
 //! - a delta is `{"handle": 7, "insert": [row, ..], "update": [{"key": [..], "set": {"column": value}}, ..],
 //!   "delete": [key, ..]}`; a key is an array of the values of the key columns; what is empty is left
 //!   out. In `set` a column goes by its name, or by `#` and its position if one before it has that name.
+//! - `moved` has one `delta` in place of `handle` and `ops`.
 //! - a reply has `value` (null if there is none) or `error`.
 //!
 //! Values are written as [`crate::json`] writes them, the schema is JSON text in a string as in
@@ -15,7 +16,7 @@
 use serde::Serialize;
 
 use super::delta::{DeltaOp, DeltaReader, ResultDescription};
-use super::server::{ErrorMessage, Pong, Reply, SchemaChanged, ServerMessage, Welcome};
+use super::server::{ErrorMessage, Moved, Pong, Reply, SchemaChanged, ServerMessage, Welcome};
 use crate::error::CodecError;
 use crate::ids::Lsn;
 use crate::json;
@@ -32,6 +33,11 @@ pub trait ReplyTypes {
     fn instance(&self, handle: u64) -> Option<&ResultDescription>;
     /// Description of the rows of a one-off query, for the chunks after the first.
     fn query(&self, id: u32) -> Option<&ResultDescription> {
+        let _ = id;
+        None
+    }
+    /// Description of the rows of a subscription, which other parameters do not change.
+    fn subscription(&self, id: u32) -> Option<&ResultDescription> {
         let _ = id;
         None
     }
@@ -93,6 +99,13 @@ pub fn server_to_json(message: &ServerMessage, types: &dyn ReplyTypes, out: &mut
                 put_segment(delta.handle, types.instance(delta.handle), &delta.ops, out);
             }
             commit_end(out);
+        }
+        ServerMessage::Moved(body) => {
+            let Moved { id, lsn, .. } = *body;
+            put_start(&Start::Moved { id, lsn }, out);
+            out.extend_from_slice(br#","delta":"#);
+            put_segment(body.handle, types.subscription(id), &body.ops, out);
+            out.push(b'}');
         }
     }
 }
@@ -180,6 +193,7 @@ enum Start {
     Rows { id: u32, lsn: Lsn },
     Commit { lsn: Lsn },
     Reply { id: u32, lsn: Lsn },
+    Moved { id: u32, lsn: Lsn },
 }
 
 fn put(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {

@@ -6,8 +6,8 @@ use serde_json::{Map, Value as Json};
 
 use super::delta::{DeltaOp, DeltaWriter, ResultDescription};
 use super::server::{
-    Commit, Delta, ErrorMessage, Pong, Reply, Reset, Rows, SchemaChanged, ServerMessage, Snapshot,
-    Welcome,
+    Commit, Delta, ErrorMessage, Moved, Pong, Reply, Reset, Rows, SchemaChanged, ServerMessage,
+    Snapshot, Welcome,
 };
 use super::text::{ReplyTypes, set_name};
 use crate::error::WireError;
@@ -44,10 +44,22 @@ pub fn server_from_json(json: &Json, types: &dyn ReplyTypes) -> Result<ServerMes
         }
         Message::Rows { id, chunk } => ServerMessage::Rows(chunk.into_rows(id, types)?),
         Message::Commit { lsn, deltas } => {
-            let deltas = deltas.into_iter().map(|delta| read_delta(delta, types));
+            let deltas = deltas.into_iter().map(|delta| {
+                let known = types.instance(delta.handle);
+                read_delta(delta, known)
+            });
             ServerMessage::Commit(Commit {
                 lsn,
                 deltas: deltas.collect::<Result<_, _>>()?,
+            })
+        }
+        Message::Moved { id, lsn, delta } => {
+            let Delta { handle, ops } = read_delta(delta, types.subscription(id))?;
+            ServerMessage::Moved(Moved {
+                id,
+                handle,
+                lsn,
+                ops,
             })
         }
         Message::Reply {
@@ -104,6 +116,11 @@ enum Message {
         value: Json,
         #[serde(default)]
         error: Option<WireError>,
+    },
+    Moved {
+        id: u32,
+        lsn: Lsn,
+        delta: TextDelta,
     },
 }
 
@@ -237,7 +254,7 @@ fn read_values<'t>(
     }
 }
 
-fn read_delta(delta: TextDelta, types: &dyn ReplyTypes) -> Result<Delta, String> {
+fn read_delta(delta: TextDelta, known: Option<&ResultDescription>) -> Result<Delta, String> {
     let TextDelta {
         handle,
         insert,
@@ -252,9 +269,7 @@ fn read_delta(delta: TextDelta, types: &dyn ReplyTypes) -> Result<Delta, String>
             ops: ByteBuf::from(ops),
         });
     }
-    let description = types
-        .instance(handle)
-        .ok_or("a delta of an instance that is not known")?;
+    let description = known.ok_or("a delta of an instance that is not known")?;
     let (mut ops, mut bytes) = (Vec::new(), Vec::new());
     for row in &insert {
         bytes.clear();

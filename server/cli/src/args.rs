@@ -297,6 +297,9 @@ pub(crate) enum Language {
     /// For @syncline/client
     #[value(alias = "ts")]
     Typescript,
+    /// For syncline-client
+    #[value(alias = "rs")]
+    Rust,
 }
 
 /// How rows are written.

@@ -86,6 +86,17 @@ pub enum Command {
         /// Its id of the subscription.
         subscription: u32,
     },
+    /// Give a live query other parameters.
+    SetParams {
+        /// The connection.
+        conn: ConnKey,
+        /// Its id of this request.
+        id: u32,
+        /// Its id of the subscription.
+        subscription: u32,
+        /// Values of all parameters.
+        params: Vec<(String, Param)>,
+    },
     /// Evaluate a query once.
     Query {
         /// Who asks.

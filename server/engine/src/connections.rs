@@ -4,6 +4,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use syncline_protocol::message::{Delivery, Encoding};
 use syncline_protocol::{ConnectionId, Identity};
+use syncline_query::Statement;
 
 use crate::command::ConnKey;
 
@@ -16,8 +17,27 @@ pub(crate) struct Connection {
     pub(crate) admin: bool,
     pub(crate) encoding: Encoding,
     pub(crate) delivery: Delivery,
-    /// Its subscriptions: the client's id and the handle of the instance.
-    pub(crate) subscriptions: Vec<(u32, u64)>,
+    pub(crate) subscriptions: Vec<Subscription>,
+}
+
+/// A subscription of a connection.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    /// The client's id of it.
+    pub(crate) id: u32,
+    /// The instance.
+    pub(crate) handle: u64,
+    /// Its query, if that has parameters that can change.
+    pub(crate) statement: Option<Statement>,
+}
+
+impl Connection {
+    /// Whether a subscription of it is one of this instance.
+    pub(crate) fn is_subscribed(&self, handle: u64) -> bool {
+        self.subscriptions
+            .iter()
+            .any(|known| known.handle == handle)
+    }
 }
 
 /// All connections, by index.

@@ -237,6 +237,12 @@ impl Engine {
             } => {
                 self.unsubscribe(conn, id, subscription);
             }
+            Command::SetParams {
+                conn,
+                id,
+                subscription,
+                params,
+            } => self.set_params(conn, id, subscription, &params),
             Command::Query { origin, query } => self.query(origin, &query),
             Command::Ping { conn, id } => self.pong(conn, id),
             Command::Reply { conn, id, outcome } => {

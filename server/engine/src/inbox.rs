@@ -397,6 +397,7 @@ fn flow_of(command: &Command) -> u32 {
         Command::Disconnect(conn)
         | Command::Subscribe { conn, .. }
         | Command::Unsubscribe { conn, .. }
+        | Command::SetParams { conn, .. }
         | Command::Ping { conn, .. }
         | Command::Reply { conn, .. } => connection_flow(*conn),
         Command::Publish(_) | Command::Import(_) | Command::DurableAdvanced => ADMIN_FLOW,

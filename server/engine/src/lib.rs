@@ -14,6 +14,7 @@ mod import;
 mod inbox;
 mod lifecycle;
 mod module_log;
+mod moves;
 mod open;
 mod past;
 mod poison;

@@ -72,9 +72,9 @@ impl Engine {
     /// Takes a connection and its subscriptions out of memory.
     pub(crate) fn forget(&mut self, conn: ConnKey) -> Option<Box<Connection>> {
         let connection = self.connections.remove(conn)?;
-        for (_, handle) in &connection.subscriptions {
-            self.subscribers.remove(*handle, conn);
-            self.live.unsubscribe(*handle);
+        for subscription in &connection.subscriptions {
+            self.subscribers.remove(subscription.handle, conn);
+            self.live.unsubscribe(subscription.handle);
         }
         self.counters.subscriptions -= connection.subscriptions.len() as u64;
         Some(connection)

@@ -12,6 +12,12 @@ pub(crate) fn poisoned() -> WireError {
     .hint("restart the server; it recovers everything that was confirmed")
 }
 
+/// A request about a subscription that is not there.
+pub(crate) fn no_subscription(subscription: u32) -> WireError {
+    let message = format!("no subscription {subscription} on this connection");
+    WireError::new(ErrorCode::NoSubscription, message)
+}
+
 /// Why the log takes no transaction now.
 pub(crate) fn refusal(error: &LogError) -> WireError {
     match error {

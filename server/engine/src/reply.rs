@@ -16,7 +16,7 @@ pub fn put(encoding: Encoding, message: &ServerMessage, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a Snapshot or Rows.
+/// Appends a Snapshot, Rows or Moved.
 pub(crate) fn put_rows(
     encoding: Encoding,
     message: &ServerMessage,
@@ -153,6 +153,9 @@ impl ReplyTypes for RowsOf<'_> {
         Some(self.0)
     }
     fn query(&self, _: u32) -> Option<&ResultDescription> {
+        Some(self.0)
+    }
+    fn subscription(&self, _: u32) -> Option<&ResultDescription> {
         Some(self.0)
     }
 }

@@ -10,9 +10,10 @@ use syncline_protocol::{ConnectionId, ErrorCode, Lsn, ReducerDef, ReducerKind, T
 use syncline_query::Caller as QueryCaller;
 
 use crate::command::{CallArgs, ConnKey, Inspect, Origin, QueryText, Ticket};
+use crate::connections::Subscription;
 use crate::effect::Answer;
 use crate::engine::{Caller, Engine, SystemChange};
-use crate::refusal::poisoned;
+use crate::refusal::{no_subscription, poisoned};
 use crate::reply;
 
 impl Engine {
@@ -190,11 +191,7 @@ impl Engine {
             return Err(WireError::new(ErrorCode::TooManySubscriptions, message)
                 .hint("end some, or ask one query for more rows"));
         }
-        if connection
-            .subscriptions
-            .iter()
-            .any(|(known, _)| *known == id)
-        {
+        if connection.subscriptions.iter().any(|known| known.id == id) {
             let message = format!("subscription {id} is there already");
             return Err(WireError::new(ErrorCode::DuplicateId, message)
                 .hint("count the ids up over all requests of a connection"));
@@ -216,27 +213,28 @@ impl Engine {
             .connections
             .get_mut(conn)
             .expect("the caller has looked");
-        let shared = connection
-            .subscriptions
-            .iter()
-            .any(|(_, known)| *known == handle);
-        connection.subscriptions.push((id, handle));
+        let shared = connection.is_subscribed(handle);
+        connection.subscriptions.push(Subscription {
+            id,
+            handle,
+            statement: (!query.params.is_empty()).then_some(subscribed.statement),
+        });
         self.subscribers.add(handle, connection, shared);
         self.counters.subscriptions += 1;
         Ok(handle)
     }
 
     /// Ends one subscription; false if there is none of this id.
-    fn end_subscription(&mut self, conn: ConnKey, subscription: u32) -> bool {
+    pub(crate) fn end_subscription(&mut self, conn: ConnKey, subscription: u32) -> bool {
         let Some(connection) = self.connections.get_mut(conn) else {
             return false;
         };
         let known = connection
             .subscriptions
             .iter()
-            .position(|(id, _)| *id == subscription);
+            .position(|known| known.id == subscription);
         let Some(at) = known else { return false };
-        let (_, handle) = connection.subscriptions.swap_remove(at);
+        let handle = connection.subscriptions.swap_remove(at).handle;
         self.subscribers.remove(handle, conn);
         self.live.unsubscribe(handle);
         self.counters.subscriptions -= 1;
@@ -252,8 +250,8 @@ impl Engine {
             };
             let ended = connection
                 .subscriptions
-                .extract_if(.., |(_, known)| *known == handle);
-            for (id, _) in ended.collect::<Vec<_>>() {
+                .extract_if(.., |known| known.handle == handle);
+            for id in ended.map(|known| known.id).collect::<Vec<_>>() {
                 self.subscribers.remove(handle, conn);
                 self.counters.subscriptions -= 1;
                 self.reply(Origin::Connection { conn, id }, None, Err(error.clone()));
@@ -265,8 +263,7 @@ impl Engine {
         let outcome = if self.end_subscription(conn, subscription) {
             Ok(())
         } else {
-            let message = format!("no subscription {subscription} on this connection");
-            Err(WireError::new(ErrorCode::NoSubscription, message))
+            Err(no_subscription(subscription))
         };
         self.reply(Origin::Connection { conn, id }, None, outcome);
     }
@@ -441,7 +438,7 @@ fn bad_args(def: &ReducerDef, reason: &str) -> WireError {
 }
 
 /// Cuts rows into chunks. The description goes with the first.
-struct Chunks<F: FnMut(Option<ResultDescription>, &mut Vec<u8>, u32, bool)> {
+pub(crate) struct Chunks<F: FnMut(Option<ResultDescription>, &mut Vec<u8>, u32, bool)> {
     description: Option<ResultDescription>,
     rows: Vec<u8>,
     count: u32,
@@ -449,7 +446,7 @@ struct Chunks<F: FnMut(Option<ResultDescription>, &mut Vec<u8>, u32, bool)> {
 }
 
 impl<F: FnMut(Option<ResultDescription>, &mut Vec<u8>, u32, bool)> Chunks<F> {
-    fn new(description: &ResultDescription, send: F) -> Self {
+    pub(crate) fn new(description: &ResultDescription, send: F) -> Self {
         Self {
             description: Some(description.clone()),
             rows: Vec::new(),
@@ -458,7 +455,7 @@ impl<F: FnMut(Option<ResultDescription>, &mut Vec<u8>, u32, bool)> Chunks<F> {
         }
     }
 
-    fn push(&mut self, row: &[u8]) {
+    pub(crate) fn push(&mut self, row: &[u8]) {
         self.rows.extend_from_slice(row);
         self.count += 1;
         if self.rows.len() >= SNAPSHOT_CHUNK_BYTES {
@@ -466,7 +463,7 @@ impl<F: FnMut(Option<ResultDescription>, &mut Vec<u8>, u32, bool)> Chunks<F> {
         }
     }
 
-    fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         self.flush(true);
     }
 

@@ -55,9 +55,12 @@ pub(crate) fn request(
             }
         }
         ClientMessage::Ping(ping) => Command::Ping { conn, id: ping.id },
-        ClientMessage::SetParams(request) => {
-            refuse(conn, request.id, "moving the parameters of a live query")
-        }
+        ClientMessage::SetParams(request) => Command::SetParams {
+            conn,
+            id: request.id,
+            subscription: request.subscription,
+            params: request.params,
+        },
         ClientMessage::Hello(_) | ClientMessage::Auth(_) => {
             return Err(WireError::new(
                 ErrorCode::BadMessage,

@@ -81,7 +81,7 @@ pub use asked::QueryRef;
 pub use check::check_declarations;
 pub use error::QueryError;
 pub use execute::{RowSink, query_once};
-pub use live::{Counters, Deltas, LiveQueries, Stats, Subscribed};
+pub use live::{Counters, Deltas, How, LiveQueries, Moved, Statement, Stats, Subscribed};
 pub use syntax::Position;
 
 use syncline_protocol::Identity;

@@ -217,6 +217,12 @@ impl World for EngineWorld {
                     subscription,
                 }
             }
+            ClientMessage::SetParams(request) => Command::SetParams {
+                conn,
+                id: request.id,
+                subscription: request.subscription,
+                params: request.params,
+            },
             ClientMessage::Query(request) => {
                 let query = text(request.sql, request.params);
                 Command::Query {

@@ -129,6 +129,16 @@ impl Run<'_> {
                 let (id, message) = self.client(who)?.peer.unsubscribe(subscribed);
                 self.ask(who, id, &message)
             }
+            Action::Set {
+                who,
+                subscription,
+                query,
+            } => {
+                let params = self.params(query)?;
+                let (_, subscribed) = self.subscriptions[subscription];
+                let (id, message) = self.client(who)?.peer.set_params(subscribed, &params);
+                self.ask(who, id, &message)
+            }
             Action::Query { who, query } => {
                 let params = self.params(query)?;
                 let (id, message) = self.client(who)?.peer.query(&query.sql, &params);

@@ -50,6 +50,12 @@ pub(crate) enum Action {
         who: String,
         subscription: String,
     },
+    /// Other parameters; the text of the query is empty.
+    Set {
+        who: String,
+        subscription: String,
+        query: Query,
+    },
     Query {
         who: String,
         query: Query,
@@ -235,6 +241,14 @@ fn action(text: &str) -> Result<(Action, Vec<Expected>), String> {
                     who,
                     subscription: rest.to_owned(),
                 },
+                "set" => {
+                    let (subscription, params) = word(rest);
+                    Action::Set {
+                        who,
+                        subscription: subscription.to_owned(),
+                        query: parse_query(&format!(" WITH {params}"))?,
+                    }
+                }
                 "query" => Action::Query {
                     who,
                     query: parse_query(rest)?,

@@ -150,7 +150,7 @@ fn what_is_not_there_yet_is_refused_and_the_connection_stays() {
         let Answer::Failed(error) = client.wait(77) else {
             panic!("it was taken")
         };
-        assert_eq!(error.code, "NOT_SUPPORTED");
+        assert_eq!(error.code, "NO_SUBSCRIPTION");
         // An id that is in use.
         let sql = "SELECT * FROM account";
         let subscription = client.subscribe(sql, &[]);

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use serde_bytes::ByteBuf;
 use syncline_protocol::message::{
     Args, Auth, Call, ClientMessage, Commit, Encoding, Ping, Query, Reply, Reset,
-    ResultDescription, Rows as RowsMessage, SchemaChanged, ServerMessage, Snapshot, Subscribe,
-    Unsubscribe,
+    ResultDescription, SchemaChanged, ServerMessage, Snapshot, Subscribe, Unsubscribe,
 };
-use syncline_protocol::packed::Reader;
+use syncline_protocol::param::Param;
 use syncline_protocol::{Lsn, Schema, Type};
 use tokio::sync::oneshot;
 
@@ -26,18 +25,18 @@ pub(crate) type Frames = VecDeque<Vec<u8>>;
 /// State of one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Requests without an answer, by id.
-    waiting: HashMap<u32, Waiting>,
+    pub(super) waiting: HashMap<u32, Waiting>,
     /// Subscriptions that were sent, and the handle once the first Snapshot has named it.
-    subscriptions: HashMap<u32, Option<u64>>,
+    pub(super) subscriptions: HashMap<u32, Option<u64>>,
     /// Subscriptions by the server's handle.
-    handles: HashMap<u64, Vec<u32>>,
+    pub(super) handles: HashMap<u64, Vec<u32>>,
 }
 
 /// A request without an answer.
 #[derive(Debug)]
-enum Waiting {
+pub(super) enum Waiting {
     Call {
         reducer: String,
         returns: Option<Type>,
@@ -52,6 +51,12 @@ enum Waiting {
     Done {
         /// Becomes the token of the next connection.
         token: Option<String>,
+        answer: oneshot::Sender<Result<(), Error>>,
+    },
+    SetParams {
+        subscription: u32,
+        /// The parameters that it had.
+        before: Vec<(String, Param)>,
         answer: oneshot::Sender<Result<(), Error>>,
     },
     Unsubscribe,
@@ -128,6 +133,9 @@ impl Session {
                 );
             }
             Command::Subscribe { id } => self.subscribe(id, frames),
+            Command::SetParams { id, before, answer } => {
+                self.set_params(id, before, answer, frames);
+            }
             Command::Ping { answer } => {
                 let id = self.wait(Waiting::Done {
                     token: None,
@@ -153,7 +161,7 @@ impl Session {
     }
 
     /// Notes a request and gives it an id.
-    fn wait(&mut self, waiting: Waiting) -> u32 {
+    pub(super) fn wait(&mut self, waiting: Waiting) -> u32 {
         let id = self.shared.next_id();
         self.waiting.insert(id, waiting);
         id
@@ -165,7 +173,7 @@ impl Session {
         put(&ClientMessage::Ping(Ping { id }), frames);
     }
 
-    fn subscribe(&mut self, id: u32, frames: &mut Frames) {
+    pub(super) fn subscribe(&mut self, id: u32, frames: &mut Frames) {
         let live = self.shared.live.lock();
         // It may be dropped already, or sent when this connection began.
         let Some(Live { form, params, .. }) = live.get(&id) else {
@@ -202,13 +210,8 @@ impl Session {
         let Some(handle) = self.subscriptions.remove(&subscription) else {
             return false;
         };
-        if let Some(handle) = handle
-            && let Some(ids) = self.handles.get_mut(&handle)
-        {
-            ids.retain(|id| *id != subscription);
-            if ids.is_empty() {
-                self.handles.remove(&handle);
-            }
+        if let Some(handle) = handle {
+            self.leave(subscription, handle);
         }
         true
     }
@@ -218,6 +221,7 @@ impl Session {
         match message {
             ServerMessage::Snapshot(snapshot) => self.snapshot(snapshot),
             ServerMessage::Commit(commit) => self.commit(&commit),
+            ServerMessage::Moved(moved) => self.moved(&moved),
             ServerMessage::Reset(reset) => self.reset(&reset),
             ServerMessage::Reply(reply) => self.reply(reply),
             ServerMessage::Rows(rows) => self.rows(&rows),
@@ -238,15 +242,8 @@ impl Session {
 
     fn snapshot(&mut self, message: Snapshot) -> Result<(), Error> {
         // Chunks of a subscription that was dropped meanwhile.
-        let Some(handle) = self.subscriptions.get_mut(&message.id) else {
+        if !self.name_handle(message.id, message.handle) {
             return Ok(());
-        };
-        if handle.is_none() {
-            *handle = Some(message.handle);
-            self.handles
-                .entry(message.handle)
-                .or_default()
-                .push(message.id);
         }
         let Snapshot {
             id,
@@ -376,29 +373,15 @@ impl Session {
                 }
                 drop(answer.send(result.map(|_| ())));
             }
-            Waiting::Unsubscribe | Waiting::KeepAlive => {}
-        }
-        Ok(())
-    }
-
-    fn rows(&mut self, message: &RowsMessage) -> Result<(), Error> {
-        let Some(Waiting::Query {
-            description, rows, ..
-        }) = self.waiting.get_mut(&message.id)
-        else {
-            return Ok(());
-        };
-        if let Some(own) = &message.description {
-            *description = Some(Arc::new(own.clone()));
-        }
-        let no_description = || Error::Protocol("rows without a description".into());
-        let description = description.clone().ok_or_else(no_description)?;
-        split_rows(&description, message, rows)?;
-        if message.last {
-            let rows = std::mem::take(rows);
-            if let Some(Waiting::Query { answer, .. }) = self.waiting.remove(&message.id) {
-                drop(answer.send(Ok(Rows::new(description, message.lsn, rows))));
+            Waiting::SetParams {
+                subscription,
+                before,
+                answer,
+            } => {
+                self.params_set(subscription, before, &result);
+                drop(answer.send(result.map(|_| ())));
             }
+            Waiting::Unsubscribe | Waiting::KeepAlive => {}
         }
         Ok(())
     }
@@ -413,7 +396,9 @@ impl Session {
                     drop(answer.send(Err(Error::OutcomeUnknown { reducer })));
                 }
                 Waiting::Query { answer, .. } => drop(answer.send(Err(Error::Lost))),
-                Waiting::Done { answer, .. } => drop(answer.send(Err(Error::Lost))),
+                Waiting::Done { answer, .. } | Waiting::SetParams { answer, .. } => {
+                    drop(answer.send(Err(Error::Lost)));
+                }
                 Waiting::Unsubscribe | Waiting::KeepAlive => {}
             }
         }
@@ -424,13 +409,13 @@ impl Session {
     }
 }
 
-fn put(message: &ClientMessage<'_>, frames: &mut Frames) {
+pub(super) fn put(message: &ClientMessage<'_>, frames: &mut Frames) {
     let mut frame = Vec::new();
     message.encode(Encoding::MessagePack, &mut frame);
     frames.push_back(frame);
 }
 
-fn tell(live: &Live, changes: Vec<Change>) {
+pub(super) fn tell(live: &Live, changes: Vec<Change>) {
     if live.events.receiver_count() > 0
         && !changes.is_empty()
         && let Some(description) = live.cache.description()
@@ -444,27 +429,6 @@ fn tell(live: &Live, changes: Vec<Change>) {
         drop(live.events.send(Arc::new(batch)));
     }
     live.bump();
-}
-
-fn split_rows(
-    description: &ResultDescription,
-    message: &RowsMessage,
-    rows: &mut Vec<PackedRow>,
-) -> Result<(), Error> {
-    let bad = |error: syncline_protocol::CodecError| Error::Protocol(error.to_string());
-    let mut reader = Reader::new(&message.rows);
-    for _ in 0..message.row_count {
-        let start = reader.rest();
-        for ty in description.types() {
-            reader.value(ty).map_err(bad)?;
-        }
-        let row = &start[..start.len() - reader.rest().len()];
-        if row.is_empty() {
-            return Err(Error::Protocol("rows without columns".into()));
-        }
-        rows.push(row.into());
-    }
-    reader.finish().map_err(bad)
 }
 
 /// Takes the schema of a Welcome or of a change; without its text the one that is there stays.

@@ -4,6 +4,7 @@
 
 mod calls;
 mod lost;
+mod moves;
 mod rows;
 mod server;
 

@@ -91,6 +91,14 @@ pub(crate) fn insert(id: u64, name: &str) -> Vec<u8> {
     ops
 }
 
+pub(crate) fn delete(id: u64) -> Vec<u8> {
+    let mut ops = Vec::new();
+    DeltaWriter::new(&mut ops).push(DeltaOp::Delete {
+        key: &id.to_le_bytes(),
+    });
+    ops
+}
+
 pub(crate) fn rename(id: u64, name: &str) -> Vec<u8> {
     let mut ops = Vec::new();
     let op = DeltaOp::Update {
@@ -186,7 +194,10 @@ impl Peer {
         }
     }
 
-    async fn expect<T>(&mut self, pick: impl FnOnce(ClientMessage<'_>) -> Option<T>) -> T {
+    pub(crate) async fn expect<T>(
+        &mut self,
+        pick: impl FnOnce(ClientMessage<'_>) -> Option<T>,
+    ) -> T {
         let bytes = self.next().await.expect("the client is there");
         let message = ClientMessage::decode(Encoding::MessagePack, &bytes).unwrap();
         let shown = format!("{message:?}");

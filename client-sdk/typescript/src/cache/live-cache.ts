@@ -55,8 +55,13 @@ export class LiveCache {
    * {@link CacheMismatch} if it does not fit the rows.
    */
   apply(ops: readonly Op[], lsn: number): Changes {
+    if (lsn > this.lsn) return this.move(ops, lsn);
+    return { inserted: [], updated: [], deleted: [] };
+  }
+
+  /** Applies operations that lead from the rows of some parameters to those of others. */
+  move(ops: readonly Op[], lsn: number): Changes {
     const changes: ChangeList = { inserted: [], updated: [], deleted: [] };
-    if (lsn <= this.lsn) return changes;
     this.lsn = lsn;
     for (const op of ops) {
       const old = this.entries.get(op.op === "insert" ? op.entry.key : op.key);
@@ -68,6 +73,15 @@ export class LiveCache {
       else this.remove(old!, changes);
     }
     return this.finish(changes);
+  }
+
+  /** The same rows, to go on from on their own. */
+  copy(): LiveCache {
+    const copy = new LiveCache(this.shape);
+    copy.lsn = this.lsn;
+    for (const [key, entry] of this.entries) copy.entries.set(key, entry);
+    copy.sorted = [...this.sorted];
+    return copy;
   }
 
   /** Puts other rows in place of these and returns the difference. Equal rows stay as they are. */

@@ -9,7 +9,7 @@
 
 import type { Instance, LiveSubscription } from "../subscription.js";
 import type { WireCodec } from "../wire/codec.js";
-import type { Commit, Handle, Payload, Reset, Snapshot } from "../wire/messages.js";
+import type { Commit, Handle, Moved, Payload, Reset, Snapshot } from "../wire/messages.js";
 import { CacheMismatch, LiveCache, type Changes } from "./live-cache.js";
 import { ResultShape, type Entry, type Op } from "./shape.js";
 
@@ -51,6 +51,24 @@ export class LiveQueries {
       const isOther = each === subscription && isNew;
       each.emitChanges(isOther ? instance.cache.differenceFrom(before) : changes);
     }
+    subscription.settle();
+  }
+
+  /** Other parameters have brought the subscription to another instance. */
+  moved(subscription: LiveSubscription, { handle, lsn, ops }: Moved): void {
+    const before = subscription.instance;
+    if (!before || this.pending.has(subscription)) {
+      throw new CacheMismatch("other parameters before the first answer");
+    }
+    const known = this.instances.get(handle);
+    this.attach(subscription, known ?? { ...before, handle, subscriptions: new Set() });
+    const instance = subscription.instance!;
+    this.instances.set(handle, instance);
+    if (known) return subscription.emitChanges(known.cache.differenceFrom(before.cache));
+    // Who stays behind keeps the rows.
+    if (before.subscriptions.size > 0) instance.cache = before.cache.copy();
+    const list = this.codec.ops(instance.cache.shape, ops);
+    subscription.emitChanges(instance.cache.move(list, lsn));
   }
 
   reset(message: Reset): void {
@@ -86,8 +104,10 @@ export class LiveQueries {
   /** The subscription is closed, here or by the server. */
   detach(subscription: LiveSubscription): void {
     this.pending.delete(subscription);
-    const { instance } = subscription;
-    if (!instance) return;
+    if (subscription.instance) this.leave(subscription, subscription.instance);
+  }
+
+  private leave(subscription: LiveSubscription, instance: Instance): void {
     instance.subscriptions.delete(subscription);
     if (instance.subscriptions.size === 0 && instance.handle !== undefined) {
       this.instances.delete(instance.handle);
@@ -121,7 +141,9 @@ export class LiveQueries {
     const live = this.instances.get(handle);
     if (live) return live;
     const stale = subscription.instance?.handle === undefined ? subscription.instance : undefined;
-    const instance = stale ?? { handle, cache: new LiveCache(shape), subscriptions: new Set() };
+    // Rows that other parameters leave in place stay the same objects.
+    const copy = (): LiveCache => subscription.instance?.cache.copy() ?? new LiveCache(shape);
+    const instance = stale ?? { handle, cache: copy(), subscriptions: new Set() };
     instance.handle = handle;
     // Transactions of another connection do not count: the database may have been restored.
     instance.cache.lsn = 0;
@@ -142,7 +164,8 @@ export class LiveQueries {
   }
 
   private attach(subscription: LiveSubscription, instance: Instance): void {
-    subscription.instance?.subscriptions.delete(subscription);
+    const before = subscription.instance;
+    if (before && before !== instance) this.leave(subscription, before);
     instance.subscriptions.add(subscription);
     subscription.instance = instance;
   }

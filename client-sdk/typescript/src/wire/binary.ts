@@ -1,9 +1,10 @@
 /** The MessagePack encoding: `[tag, [field, ..]]`, packed bytes inside as one `bin`. */
 
 import type { Entry, Op, ResultShape } from "../cache/shape.js";
+import type { LogicalQuery } from "../query.js";
 import { toHex } from "../values/text.js";
 import type { EnumType, ReducerDef, ResultDescription, StructType, Type } from "../values/types.js";
-import { checkParam, packArguments, readResult, type CallArguments, type WireCodec } from "./codec.js";
+import { checkParam, mapValues, packArguments, readResult, type CallArguments, type WireCodec } from "./codec.js";
 import type { ClientMessage, Payload, ServerMessage } from "./messages.js";
 import { decodeMessagePack, encodeMessagePack } from "./msgpack.js";
 
@@ -16,6 +17,7 @@ const CLIENT: readonly (readonly [ClientMessage["type"], string])[] = [
   ["query", "id sql params"],
   ["ping", "id"],
   ["auth", "id token"],
+  ["set_params", "id subscription params"],
 ];
 
 /** Name and fields of the server's messages; the first has tag 1. */
@@ -29,6 +31,7 @@ const SERVER: readonly (readonly [ServerMessage["type"], string])[] = [
   ["schema_changed", "schema_hash schema"],
   ["error", "error"],
   ["pong", "id lsn"],
+  ["moved", "id handle lsn ops"],
 ];
 
 /** The codec of `syncline.v1.msgpack`. */
@@ -67,6 +70,11 @@ export class MessagePackCodec implements WireCodec {
     if (Array.isArray(value)) return value.map((item) => this.param(item));
     const fits = typeof value !== "bigint" || (value >= -(1n << 63n) && value < 1n << 64n);
     return fits ? value : String(value);
+  }
+
+  query(sql: string | LogicalQuery): Payload {
+    if (typeof sql === "string") return sql;
+    return encodeMessagePack(mapValues(sql, (value) => this.param(value)));
   }
 
   rows(shape: ResultShape, payload: Payload): Entry[] {

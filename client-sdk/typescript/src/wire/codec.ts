@@ -4,6 +4,7 @@
  */
 
 import type { Entry, Op, ResultShape } from "../cache/shape.js";
+import type { LogicalQuery } from "../query.js";
 import { compileReader, Cursor } from "../values/read.js";
 import type { ReducerDef, Type } from "../values/types.js";
 import { PackedBuffer, writeValue } from "../values/write.js";
@@ -21,6 +22,8 @@ export interface WireCodec {
   result(type: Type, payload: Payload): unknown;
   /** A query parameter. Throws for what cannot be one. */
   param(value: unknown): unknown;
+  /** SQL text, or a query as structure. */
+  query(sql: string | LogicalQuery): Payload;
   rows(shape: ResultShape, payload: Payload): Entry[];
   ops(shape: ResultShape, payload: Payload): Op[];
 }
@@ -35,6 +38,15 @@ export function checkParam(value: unknown): void {
   if (isOther || typeof value === "function" || typeof value === "symbol") {
     throw new TypeError("expected null, a boolean, a number, text, bytes, a Date or a list");
   }
+}
+
+/** A query as structure with its values in the form of the encoding. */
+export function mapValues(part: unknown, param: (value: unknown) => unknown): unknown {
+  if (Array.isArray(part)) return part.map((item) => mapValues(item, param));
+  if (part === null || Object.getPrototypeOf(part) !== Object.prototype) return param(part);
+  return Object.fromEntries(
+    Object.entries(part as object).map(([name, member]) => [name, mapValues(member, param)]),
+  );
 }
 
 /** The arguments in order, as they are and packed. Throws if they are not those of the reducer. */

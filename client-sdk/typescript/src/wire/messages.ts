@@ -34,7 +34,7 @@ export interface Call {
 export interface Subscribe {
   type: "subscribe";
   id: number;
-  sql: string;
+  sql: Payload;
   params: readonly WireParam[];
 }
 
@@ -47,7 +47,7 @@ export interface Unsubscribe {
 export interface Query {
   type: "query";
   id: number;
-  sql: string;
+  sql: Payload;
   params: readonly WireParam[];
 }
 
@@ -62,7 +62,22 @@ export interface Auth {
   token: string;
 }
 
-export type ClientMessage = Hello | Call | Subscribe | Unsubscribe | Query | Ping | Auth;
+export interface SetParams {
+  type: "set_params";
+  id: number;
+  subscription: number;
+  params: readonly WireParam[];
+}
+
+export type ClientMessage =
+  | Hello
+  | Call
+  | Subscribe
+  | Unsubscribe
+  | Query
+  | Ping
+  | Auth
+  | SetParams;
 
 export interface WireError {
   code: string;
@@ -122,6 +137,15 @@ export interface Delta {
   ops: Payload;
 }
 
+/** What other parameters change in the rows of a subscription. */
+export interface Moved {
+  type: "moved";
+  id: number;
+  handle: Handle;
+  lsn: number;
+  ops: Payload;
+}
+
 export interface Reply {
   type: "reply";
   id: number;
@@ -156,4 +180,5 @@ export type ServerMessage =
   | Rows
   | SchemaChanged
   | ErrorMessage
-  | Pong;
+  | Pong
+  | Moved;

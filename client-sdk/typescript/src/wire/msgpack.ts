@@ -1,6 +1,6 @@
 /**
  * The part of MessagePack that the protocol uses. Reading takes every format but extensions; writing
- * makes nil, booleans, numbers, bigints of 64 bits, text, bytes and arrays.
+ * makes nil, booleans, numbers, bigints of 64 bits, text, bytes, arrays and plain objects.
  */
 
 import { GrowingBytes } from "../values/growing-bytes.js";
@@ -125,7 +125,10 @@ class Encoder extends GrowingBytes {
     else if (typeof value === "bigint") this.bigint(value);
     else if (typeof value === "string") this.text(UTF8.encode(value));
     else if (value instanceof Uint8Array) this.sized(0xc4, value);
-    else if (Array.isArray(value)) this.array(value);
+    else if (Array.isArray(value)) this.array(0x90, 0xdc, value);
+    else if (Object.getPrototypeOf(value) === Object.prototype) {
+      this.array(0x80, 0xde, Object.entries(value));
+    }
     else throw new TypeError(`a message cannot hold ${Object.prototype.toString.call(value)}`);
   }
 
@@ -177,17 +180,18 @@ class Encoder extends GrowingBytes {
     this.raw(bytes);
   }
 
-  private array(items: readonly unknown[]): void {
-    if (items.length < 0x10) this.u8(0x90 | items.length);
+  /** An array, or an object as a list of its members. */
+  private array(short: number, long: number, items: readonly unknown[]): void {
+    if (items.length < 0x10) this.u8(short | items.length);
     else if (items.length <= 0xffff) {
-      this.u8(0xdc);
+      this.u8(long);
       const at = this.room(2);
       this.view.setUint16(at, items.length);
     } else {
-      this.u8(0xdd);
+      this.u8(long + 1);
       const at = this.room(4);
       this.view.setUint32(at, items.length);
     }
-    for (const item of items) this.put(item);
+    for (const item of short === 0x80 ? items.flat(1) : items) this.put(item);
   }
 }

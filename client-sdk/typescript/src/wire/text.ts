@@ -1,11 +1,12 @@
 /** The JSON encoding: an object whose `type` names the message, packed data as plain JSON values. */
 
 import type { ColumnValue, Entry, Op, ResultShape } from "../cache/shape.js";
+import type { LogicalQuery } from "../query.js";
 import { fromJson, scalarToJson, toJson } from "../values/json.js";
 import { fromBase64 } from "../values/text.js";
 import type { ReducerDef, ResultDescription, Type } from "../values/types.js";
-import { checkParam, packArguments, readResult, type CallArguments, type WireCodec } from "./codec.js";
-import type { ClientMessage, Payload, ServerMessage } from "./messages.js";
+import { checkParam, mapValues, packArguments, readResult, type CallArguments, type WireCodec } from "./codec.js";
+import type { ClientMessage, Handle, Payload, ServerMessage } from "./messages.js";
 
 type Values = readonly unknown[];
 
@@ -30,6 +31,10 @@ export class JsonCodec implements WireCodec {
     if (typeof frame !== "string") throw new TypeError("expected a text frame");
     const message = JSON.parse(frame) as ServerMessage;
     // The operations of a delta are its other members.
+    if (message.type === "moved") {
+      const { delta } = message as unknown as { delta: { handle: Handle } };
+      return { ...message, handle: delta.handle, ops: delta };
+    }
     if (message.type !== "commit") return message;
     return { ...message, deltas: message.deltas.map((it) => ({ handle: it.handle, ops: it })) };
   }
@@ -51,6 +56,10 @@ export class JsonCodec implements WireCodec {
     // Where a number can hold it, a bigint is one: text would be text where no type is known.
     if (typeof value === "bigint" && Number.isSafeInteger(Number(value))) return Number(value);
     return scalarToJson(value);
+  }
+
+  query(sql: string | LogicalQuery): Payload {
+    return typeof sql === "string" ? sql : mapValues(sql, (value) => this.param(value));
   }
 
   rows(shape: ResultShape, payload: Payload): Entry[] {

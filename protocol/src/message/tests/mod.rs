@@ -37,6 +37,10 @@ impl ReplyTypes for Known {
     fn query(&self, _id: u32) -> Option<&ResultDescription> {
         self.description.as_ref()
     }
+
+    fn subscription(&self, _id: u32) -> Option<&ResultDescription> {
+        self.description.as_ref()
+    }
 }
 
 /// A description of these columns, the first of which are the key. Some share a name.
@@ -132,7 +136,7 @@ fn rows_message(
 ) -> (ServerMessage, Known) {
     let (row_count, rows) = (rows.len() as u32, ByteBuf::from(rows.concat()));
     let own = last.then(|| description.clone());
-    let message = match id % 4 {
+    let message = match id % 5 {
         0 => ServerMessage::Snapshot(Snapshot {
             id,
             handle,
@@ -156,6 +160,12 @@ fn rows_message(
             rows,
             row_count,
             last,
+        }),
+        3 => ServerMessage::Moved(Moved {
+            id,
+            handle,
+            lsn,
+            ops: ByteBuf::from(ops),
         }),
         _ => {
             let delta = Delta {

@@ -10,7 +10,7 @@ use super::{publish, schema};
 use crate::api::Api;
 use crate::args::{Common, Generate, Language};
 use crate::failure::{Failure, at};
-use crate::generate::typescript;
+use crate::generate::{rust, typescript};
 use crate::output;
 use crate::project::Project;
 
@@ -25,6 +25,7 @@ pub(crate) fn run(common: &Common, args: &Generate) -> Result<(), Failure> {
     };
     let text = match args.lang {
         Language::Typescript => typescript(&schema),
+        Language::Rust => rust(&schema),
     };
     let Some(out) = args.out.as_ref().or(named_out.as_ref()) else {
         print!("{text}");

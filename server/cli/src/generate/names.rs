@@ -1,39 +1,26 @@
-//! Names of the declarations in generated TypeScript.
+//! Names of the declarations in generated code.
 
 use std::collections::{HashMap, HashSet};
 
 use syncline_protocol::{Schema, Type};
 
-/// What the file imports or the language has.
-const RESERVED: [&str; 14] = [
-    "Reducer",
-    "Reducers",
-    "SynclineClient",
-    "TypedClient",
-    "Uint8Array",
-    "Record",
-    "Array",
-    "Object",
-    "String",
-    "Number",
-    "Boolean",
-    "BigInt",
-    "Promise",
-    "Date",
-];
-
 /// Gives every table and every declared type a name of its own.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     taken: HashSet<String>,
+    /// What the file imports or the language has.
+    reserved: &'static [&'static str],
     rows: HashMap<String, String>,
     types: HashMap<Type, String>,
 }
 
 impl Names {
     /// Names for the rows of the public tables. They come before all types.
-    pub(super) fn of_tables(schema: &Schema) -> Self {
-        let mut names = Self::default();
+    pub(super) fn of_tables(schema: &Schema, reserved: &'static [&'static str]) -> Self {
+        let mut names = Self {
+            reserved,
+            ..Self::default()
+        };
         for table in schema.tables.iter().filter(|table| table.public) {
             let name = names.take(&pascal_case(&table.name), "Row");
             names.rows.insert(table.name.clone(), name);
@@ -62,7 +49,7 @@ impl Names {
     fn take(&mut self, name: &str, suffix: &str) -> String {
         let mut candidate = name.to_owned();
         let mut count = 1;
-        while RESERVED.contains(&candidate.as_str()) || !self.taken.insert(candidate.clone()) {
+        while self.reserved.contains(&candidate.as_str()) || !self.taken.insert(candidate.clone()) {
             candidate = match count {
                 1 => format!("{name}{suffix}"),
                 _ => format!("{name}{suffix}{count}"),

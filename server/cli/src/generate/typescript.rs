@@ -11,6 +11,24 @@ import { bindTyped, table } from \"@syncline/client\";
 import type { Reducer, SynclineClient, TypedClient } from \"@syncline/client\";
 ";
 
+/// What the file imports or the language has.
+pub(super) const RESERVED: [&str; 14] = [
+    "Reducer",
+    "Reducers",
+    "SynclineClient",
+    "TypedClient",
+    "Uint8Array",
+    "Record",
+    "Array",
+    "Object",
+    "String",
+    "Number",
+    "Boolean",
+    "BigInt",
+    "Promise",
+    "Date",
+];
+
 const TAIL: &str = "\
 /** The client with these types. */
 export function typed(client: SynclineClient): TypedClient<typeof tables, Reducers> {
@@ -24,7 +42,7 @@ pub(crate) fn typescript(schema: &Schema) -> String {
     let is_called = |reducer: &&ReducerDef| reducer.kind == ReducerKind::Call;
     let reducers: Vec<_> = schema.reducers.iter().filter(is_called).collect();
     let mut writer = Writer {
-        names: Names::of_tables(schema),
+        names: Names::of_tables(schema, &RESERVED),
         parts: vec![HEAD.to_owned()],
     };
     for table in &tables {
@@ -123,8 +141,9 @@ impl Writer {
             .map(|table| {
                 let row = self.names.row(&table.name);
                 format!(
-                    "  {}: table<{row}>({}),\n",
+                    "  {}: table<{row}{}>({}),\n",
                     member(&table.name),
+                    floats(table),
                     quoted(&table.name)
                 )
             })
@@ -209,6 +228,18 @@ impl Writer {
                 .expect("types are met before they are used"),
         };
         name.to_owned()
+    }
+}
+
+/// The names of a table's floats, which TypeScript does not tell from integers, as a second type argument.
+fn floats(table: &TableDef) -> String {
+    let is_float = |ty: &Type| matches!(ty.non_null(), Type::F32 | Type::F64);
+    let floats = table.columns.iter().filter(|column| is_float(&column.ty));
+    let names: Vec<_> = floats.map(|column| quoted(&column.name)).collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(", {}", names.join(" | "))
     }
 }
 

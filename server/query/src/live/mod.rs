@@ -5,8 +5,10 @@ mod deltas;
 mod fuzz;
 mod instance;
 mod members;
+mod moves;
 mod plain;
 mod run;
+mod statements;
 mod step;
 mod template;
 #[cfg(test)]
@@ -36,19 +38,15 @@ use crate::slab::Slab;
 use crate::syntax;
 pub use deltas::Deltas;
 use instance::Instance;
+pub use moves::{How, Moved, Statement};
 use step::{Scratch, Step};
 use template::{Draft, Template};
-
-/// Texts whose syntax is kept; when there are more all are forgotten.
-const STATEMENTS_MAX: usize = 256;
-/// A longer text is parsed each time: its syntax would take too much memory.
-const STATEMENT_BYTES_MAX: usize = 1024;
 
 /// All live state of one database: templates, instances, routers. Knows no clients: an instance counts
 /// its subscriptions and is gone with the last one.
 #[derive(Debug)]
 pub struct LiveQueries {
-    /// Syntax of SQL texts and of logical queries, by their bytes.
+    /// Syntax of SQL texts, and of logical queries.
     statements: [HashMap<Box<[u8]>, Arc<syntax::Query>, FixedState>; 2],
     declared: Option<Arc<Declared>>,
     templates: Slab<Template>,
@@ -74,6 +72,8 @@ pub struct Subscribed {
     pub description: Arc<ResultDescription>,
     /// Whether this subscription made the instance.
     pub is_new: bool,
+    /// For [`LiveQueries::set_params`].
+    pub statement: Statement,
 }
 
 /// What happened since the start.
@@ -153,25 +153,33 @@ impl LiveQueries {
         caller: &Caller,
     ) -> Result<Subscribed, QueryError> {
         let query = query.into();
-        self.subscribe_to(db, query, params, caller)
+        self.syntax(query)
+            .and_then(|select| self.join(db, &select, params, caller))
             .map_err(|error| query.locate(error))
     }
 
-    fn subscribe_to(
+    /// Adds a subscription to the instance of a query with these parameters.
+    fn join(
         &mut self,
         db: &Database,
-        query: QueryRef<'_>,
+        select: &Arc<syntax::Query>,
         params: &[(String, Param)],
         caller: &Caller,
     ) -> Result<Subscribed, QueryError> {
-        let select = self.syntax(query)?;
         let declared = self.declared(db);
-        let plan = bind(db, &declared, &select, params, caller, Mode::Live)?;
-        self.subscribe_plan(db, plan)
+        let plan = bind(db, &declared, select, params, caller, Mode::Live)?;
+        let (number, is_new) = self.subscribe_plan(db, plan)?;
+        let instance = self.instances.get(number);
+        Ok(Subscribed {
+            handle: instance.handle,
+            description: Arc::clone(&self.templates.get(instance.template).description),
+            is_new,
+            statement: Statement(Arc::clone(select)),
+        })
     }
 
-    /// Adds a subscription to a query that was bound to live.
-    fn subscribe_plan(&mut self, db: &Database, plan: Query) -> Result<Subscribed, QueryError> {
+    /// Adds a subscription to a query that was bound to live: the number of its instance, and whether that is new.
+    fn subscribe_plan(&mut self, db: &Database, plan: Query) -> Result<(u32, bool), QueryError> {
         let draft = Draft::new(db, plan)?;
         let (template, is_new_template) = self.template(db, &draft)?;
         let found = self.find_instance(template, &draft.params, draft.limit);
@@ -187,39 +195,8 @@ impl LiveQueries {
                 }
             },
         };
-        let instance = self.instances.get_mut(number);
-        instance.subscription_count += 1;
-        let description = Arc::clone(&self.templates.get(template).description);
-        Ok(Subscribed {
-            handle: instance.handle,
-            description,
-            is_new,
-        })
-    }
-
-    /// What the module declares, remembered for the next one.
-    fn declared(&mut self, db: &Database) -> Arc<Declared> {
-        match &self.declared {
-            Some(declared) if declared.is_of(db.schema()) => Arc::clone(declared),
-            _ => Arc::clone(self.declared.insert(Arc::new(Declared::new(db.schema())))),
-        }
-    }
-
-    /// The syntax of a query, remembered for the next one who sends it.
-    fn syntax(&mut self, query: QueryRef<'_>) -> Result<Arc<syntax::Query>, QueryError> {
-        let statements = &mut self.statements[usize::from(matches!(query, QueryRef::Logical(_)))];
-        if let Some(select) = statements.get(query.bytes()) {
-            return Ok(Arc::clone(select));
-        }
-        let select = Arc::new(query.read()?);
-        if query.bytes().len() > STATEMENT_BYTES_MAX {
-            return Ok(select);
-        }
-        if statements.len() == STATEMENTS_MAX {
-            statements.clear();
-        }
-        statements.insert(query.bytes().into(), Arc::clone(&select));
-        Ok(select)
+        self.instances.get_mut(number).subscription_count += 1;
+        Ok((number, is_new))
     }
 
     fn find(&self, handle: u64) -> Option<u32> {

@@ -12,13 +12,13 @@ use syncline_protocol::packed::Reader;
 use syncline_protocol::{ChangeSet, ErrorCode, RowLayout, TableId};
 use syncline_store::Database;
 
-use super::{Deltas, LiveQueries, Subscribed};
+use super::{Deltas, LiveQueries};
 use plans::random_query;
 use tables::{Random, database, random_row, tables};
 
 struct Watched {
     plan: String,
-    subscribed: Subscribed,
+    subscribed: Joined,
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
@@ -29,7 +29,7 @@ fn key_of(description: &ResultDescription, row: &[u8]) -> Vec<u8> {
     key
 }
 
-fn fresh(live: &LiveQueries, db: &Database, one: &Subscribed) -> BTreeMap<Vec<u8>, Vec<u8>> {
+fn fresh(live: &LiveQueries, db: &Database, one: &Joined) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut rows = BTreeMap::new();
     let mut sink = |row: &[u8]| {
         let old = rows.insert(key_of(&one.description, row), row.to_vec());
@@ -106,6 +106,12 @@ fn transact(db: Database, random: &mut Random, changes: &mut ChangeSet) -> Datab
     transaction.commit(changes)
 }
 
+/// An instance.
+struct Joined {
+    handle: u64,
+    description: std::sync::Arc<syncline_protocol::message::ResultDescription>,
+}
+
 /// One number of the environment.
 fn given(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
@@ -125,7 +131,14 @@ fn run(seed: u64, tally: &mut Tally) {
             let plan = random_query(&mut random);
             let text = format!("{plan:?}");
             match live.subscribe_plan(&db, plan) {
-                Ok(subscribed) => {
+                Ok((number, _)) => {
+                    let handle = live.instances.get(number).handle;
+                    let description = live.description(handle).cloned();
+                    let description = description.expect("it was just joined");
+                    let subscribed = Joined {
+                        handle,
+                        description,
+                    };
                     let rows = fresh(&live, &db, &subscribed);
                     tally.queries += 1;
                     watched.push(Watched {
