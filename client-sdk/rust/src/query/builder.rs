@@ -108,15 +108,15 @@ impl<T> Count for Expr<T> {
 }
 
 /// Both conditions, if there are two.
-fn both(one: Option<logical::Expr>, other: logical::Expr) -> Option<logical::Expr> {
-    Some(match one {
+fn both(one: Option<logical::Expr>, other: logical::Expr) -> logical::Expr {
+    match one {
         None => other,
         Some(logical::Expr::And(mut items)) => {
             items.push(other);
             logical::Expr::And(items)
         }
         Some(one) => logical::Expr::And(vec![one, other]),
-    })
+    }
 }
 
 impl<S: Scope, R> Query<S, R> {
@@ -192,7 +192,7 @@ impl<S: Scope, R> Query<S, R> {
         condition: impl FnOnce(S::Args) -> Expr<B>,
     ) -> Self {
         let condition = condition(self.scope.args()).node;
-        self.logical.filter = both(self.logical.filter.take(), condition);
+        self.logical.filter = Some(both(self.logical.filter.take(), condition));
         self
     }
 
@@ -210,7 +210,7 @@ impl<S: Scope, R> Query<S, R> {
         condition: impl FnOnce(S::Args) -> Expr<B>,
     ) -> Self {
         let condition = condition(self.scope.args()).node;
-        self.logical.having = both(self.logical.having.take(), condition);
+        self.logical.having = Some(both(self.logical.having.take(), condition));
         self
     }
 

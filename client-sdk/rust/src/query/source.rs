@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use syncline_protocol::logical;
 
 use super::expr::Expr;
-use super::types::SqlType;
+use super::types::{Operand, SqlType};
 use crate::Error;
 use crate::rows::Row;
 
@@ -76,10 +76,25 @@ impl<T: Table> Source for T {
 #[derive(Clone, Debug)]
 pub struct ByName(logical::Relation);
 
-/// A table by its name, without generated code. Rows are JSON objects unless columns are selected.
+/// A table or view by its name, without generated code. Rows are JSON objects unless columns are
+/// selected.
 #[must_use]
 pub fn table(name: &str) -> ByName {
     ByName(logical::Relation::Table(name.into()))
+}
+
+impl ByName {
+    /// The next argument of a view's parameters.
+    #[must_use]
+    pub fn arg(self, value: impl Operand) -> Self {
+        let (name, mut args) = match self.0 {
+            logical::Relation::View(name, args) => (name, args),
+            logical::Relation::Table(name) => (name, Vec::new()),
+            other @ logical::Relation::Query(_) => return Self(other),
+        };
+        args.push(value.node());
+        Self(logical::Relation::View(name, args))
+    }
 }
 
 impl Source for ByName {

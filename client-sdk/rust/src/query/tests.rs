@@ -119,6 +119,9 @@ fn joins_that_may_miss_and_unions() {
         query["select"][1],
         json!({"as": ["c1", {"call": ["coalesce", [col(1, "read"), {"value": 0}]]}]})
     );
+    let inbox = written(&from(table("inbox").arg(param::<u32>("room")).arg(3)));
+    let args = json!(["inbox", [{"param": "room"}, {"value": 3}]]);
+    assert_eq!(inbox["from"]["of"], json!({"view": args}));
     let rooms = |name| from(table(name)).select(|t| t.col::<u32>("room"));
     let all = written(&rooms("a").union(rooms("b")).union_all(rooms("c")));
     assert_eq!(all["union"][0]["query"]["from"]["as"], "t1");
@@ -152,8 +155,7 @@ fn expressions_are_what_the_server_reads() {
             .with("named", named::<u32>("n"))
     });
     let x = col(0, "x");
-    let s = col(0, "s");
-    let v = |value: Json| json!({ "value": value });
+    let (s, v) = (col(0, "s"), |value: Json| json!({ "value": value }));
     let expected = [
         (
             "sum",
