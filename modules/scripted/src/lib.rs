@@ -8,8 +8,11 @@
 //! - [`queries`]: SQL in a reducer.
 //! - [`trouble`]: errors, panics, traps and every limit.
 //! - [`visibility`]: row policies and a view.
+//! - `attic`: a table more, with the feature of that name.
 
 mod answers;
+#[cfg(feature = "attic")]
+mod attic;
 mod presence;
 mod queries;
 mod rows;

@@ -1,6 +1,7 @@
 //! The wasm engine, and modules that it has accepted.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sha2::Digest;
 use syncline_protocol::limits::MODULE_BYTES_MAX;
@@ -33,6 +34,8 @@ pub struct Host {
     engine: Engine,
     linker: Arc<Linker<CallState>>,
     limits: RunLimits,
+    /// Modules that somebody holds, by hash: databases of one module share its code.
+    loaded: Arc<Mutex<BTreeMap<[u8; 32], Weak<Inner>>>>,
 }
 
 /// The machine does not give what the engine needs.
@@ -52,6 +55,7 @@ impl Host {
             engine,
             linker: Arc::new(linker),
             limits,
+            loaded: Arc::default(),
         })
     }
 
@@ -63,10 +67,14 @@ impl Host {
 
     /// Compiles a module and checks all that can be checked before its first call: size, imports,
     /// exports, memory, and the description that it gives of itself. Takes up to seconds and may run on
-    /// any thread.
+    /// any thread. While somebody holds a module, loading the same wasm again takes no time.
     pub fn load(&self, wasm: &[u8]) -> Result<Module, LoadError> {
         if wasm.len() > MODULE_BYTES_MAX {
             return Err(LoadError::TooLarge { bytes: wasm.len() });
+        }
+        let hash = sha2::Sha256::digest(wasm).into();
+        if let Some(inner) = self.loaded().get(&hash).and_then(Weak::upgrade) {
+            return Ok(Module { inner });
         }
         checks::header(wasm)?;
         let compiled = wasmtime::Module::from_binary(&self.engine, wasm)
@@ -86,11 +94,18 @@ impl Host {
             pre,
             shapes: shapes(&schema).into(),
             schema,
-            hash: sha2::Sha256::digest(wasm).into(),
+            hash,
         };
-        Ok(Module {
-            inner: Arc::new(inner),
-        })
+        let inner = Arc::new(inner);
+        let mut loaded = self.loaded();
+        loaded.retain(|_, module| module.strong_count() > 0);
+        loaded.insert(hash, Arc::downgrade(&inner));
+        Ok(Module { inner })
+    }
+
+    fn loaded(&self) -> std::sync::MutexGuard<'_, BTreeMap<[u8; 32], Weak<Inner>>> {
+        // Each change of the map is one call, so a panic elsewhere leaves it whole.
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

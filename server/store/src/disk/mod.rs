@@ -18,7 +18,7 @@ mod real;
 mod tests;
 
 pub use discard::DiscardDisk;
-pub use memory::{Fault, MemoryDisk};
+pub use memory::{CallKind, Fault, MemoryDisk};
 pub use real::RealDisk;
 
 /// A disk: files by path, and folders of them.

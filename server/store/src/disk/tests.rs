@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::{
-    DiscardDisk, Disk, Fault, MemoryDisk, RealDisk, create_dir_all, is_full, read_file,
+    CallKind, DiscardDisk, Disk, Fault, MemoryDisk, RealDisk, create_dir_all, is_full, read_file,
     replace_file,
 };
 
@@ -229,4 +229,75 @@ fn a_full_disk_says_so_and_has_room_after_a_removal() {
     assert!(is_full(&error), "{error}");
     disk.remove(Path::new("/a")).unwrap();
     file.write_at(0, &[1; 3]).unwrap();
+}
+
+#[test]
+fn a_late_error_leaves_what_the_call_did() {
+    let (disk, path) = (MemoryDisk::new(), Path::new("/a"));
+    let late = Fault::Late(ErrorKind::Other);
+    disk.fault_at_kind(CallKind::Create, 1, late);
+    disk.fault_at_kind(CallKind::Write, 0, late);
+    disk.fault_at_kind(CallKind::Sync, 0, late);
+    let mut file = disk.create(path).unwrap();
+    disk.sync_dir(Path::new("/")).unwrap();
+    disk.create(Path::new("/b")).unwrap_err();
+    assert!(disk.exists(Path::new("/b")).unwrap());
+    file.write_at(0, b"half of it").unwrap_err();
+    assert_eq!(disk.bytes(path).unwrap(), b"half ");
+    file.sync_data().unwrap_err();
+    assert_eq!(disk.calls_of(CallKind::Sync), 1);
+    disk.crash(1);
+    assert_eq!(disk.bytes(path).unwrap(), b"", "a sync never succeeds late");
+}
+
+#[test]
+fn after_a_restart_what_was_written_is_read_and_may_still_be_lost() {
+    let (disk, path) = (MemoryDisk::new(), Path::new("/a"));
+    let mut file = disk.create(path).unwrap();
+    disk.sync_dir(Path::new("/")).unwrap();
+    file.write_at(0, b"bytes").unwrap();
+    let _lock = disk.lock(Path::new("/")).unwrap();
+    disk.restart();
+    file.sync_data().unwrap_err();
+    disk.lock(Path::new("/")).unwrap();
+    assert_eq!(read_file(&disk, path).unwrap(), b"bytes");
+    let lost = (0..50).filter(|&seed| {
+        let disk = MemoryDisk::new();
+        let mut file = disk.create(path).unwrap();
+        disk.sync_dir(Path::new("/")).unwrap();
+        file.write_at(0, b"bytes").unwrap();
+        disk.restart();
+        disk.crash(seed);
+        disk.bytes(path).unwrap() != b"bytes"
+    });
+    assert!(lost.count() > 5);
+}
+
+#[test]
+fn the_call_that_the_power_went_off_at_is_known() {
+    let disk = MemoryDisk::new();
+    disk.create_dir(Path::new("/folder")).unwrap();
+    let mut file = disk.create(Path::new("/folder/a")).unwrap();
+    assert_eq!(disk.power_cut(), None);
+    disk.fault_at_kind(CallKind::Sync, 0, Fault::PowerOff);
+    file.write_at(0, &[1; 2000]).unwrap();
+    file.sync_data().unwrap_err();
+    let cut = (CallKind::Sync, "/folder/a".into());
+    assert_eq!(disk.power_cut(), Some(cut));
+    disk.crash(0);
+    assert_eq!(disk.power_cut(), None);
+}
+
+#[test]
+fn a_file_grows_by_sectors() {
+    let mut lens = BTreeSet::new();
+    for seed in 0..200 {
+        let disk = MemoryDisk::new();
+        let mut file = disk.create(Path::new("/a")).unwrap();
+        disk.sync_dir(Path::new("/")).unwrap();
+        file.write_at(0, &[1; 1100]).unwrap();
+        disk.crash(seed);
+        lens.insert(disk.bytes(Path::new("/a")).unwrap().len());
+    }
+    assert_eq!(lens.into_iter().collect::<Vec<_>>(), [0, 512, 1024, 1100]);
 }

@@ -67,7 +67,13 @@ impl Contents {
             1 => count,
             _ => random.next_of(count as u64 + 1) as usize,
         };
-        let len = self.len_after(choose(self.pending.len()));
+        let survive = choose(self.pending.len());
+        let mut len = self.len_after(survive);
+        if let Some(Pending::Write { offset, bytes }) = self.pending.get(survive) {
+            // A file grows by sectors as well.
+            let sectors = (offset + bytes.len()).saturating_sub(len) / SECTOR_BYTES;
+            len += choose(sectors) * SECTOR_BYTES;
+        }
         let mut left = self.durable.clone();
         left.resize(self.live.len().max(len).max(left.len()), 0);
         for start in (0..left.len()).step_by(SECTOR_BYTES) {

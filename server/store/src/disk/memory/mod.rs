@@ -13,7 +13,7 @@ mod contents;
 mod random;
 mod state;
 
-use state::{Entry, State};
+use state::{Entry, State, Target};
 
 /// A disk in memory that tells apart what was synced from what was merely written.
 ///
@@ -38,6 +38,43 @@ pub enum Fault {
     /// The call fails with this error. A failed sync of a file leaves what it should have synced looking
     /// clean and yet not durable, as kernels do; any other call has no effect.
     Error(ErrorKind),
+    /// The call fails with this error after it had its effect: half of it for a write, none for a sync.
+    Late(ErrorKind),
+}
+
+/// What a call that changes something does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallKind {
+    /// A new file.
+    Create,
+    /// A new folder.
+    CreateDir,
+    /// Bytes of a file.
+    Write,
+    /// Its length.
+    SetLen,
+    /// A sync of a file.
+    Sync,
+    /// A sync of a folder.
+    SyncDir,
+    /// Another name.
+    Rename,
+    /// A file less.
+    Remove,
+}
+
+impl CallKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 8] = [
+        Self::Create,
+        Self::CreateDir,
+        Self::Write,
+        Self::SetLen,
+        Self::Sync,
+        Self::SyncDir,
+        Self::Rename,
+        Self::Remove,
+    ];
 }
 
 #[derive(Debug)]
@@ -69,7 +106,31 @@ impl MemoryDisk {
     /// How many calls so far were to change something; the number that the next one gets.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.state.lock().calls
+        self.state.lock().call_count()
+    }
+
+    /// How many of them were of this kind; the number that the next one of it gets.
+    #[must_use]
+    pub fn calls_of(&self, kind: CallKind) -> u64 {
+        let state = self.state.lock();
+        state.calls.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// The call at which a fault turned the power off, and its file or folder; `None` while there is power.
+    #[must_use]
+    pub fn power_cut(&self) -> Option<(CallKind, PathBuf)> {
+        self.state.lock().cut.clone()
+    }
+
+    /// Every call fails from now on, until [`Self::crash`] or [`Self::restart`].
+    pub fn power_off(&self) {
+        self.state.lock().power_off();
+    }
+
+    /// The process that uses the disk ends, the power stays: locks and handles are dead, faults forgotten, and
+    /// what was written and not synced is there to be read, and to be lost by a later crash.
+    pub fn restart(&self) {
+        self.state.lock().restart();
     }
 
     /// Lets the call of this number go wrong. A crash forgets all faults.
@@ -77,9 +138,17 @@ impl MemoryDisk {
         self.state.lock().faults.insert(call, fault);
     }
 
+    /// The same for the call of this number among those of its kind.
+    pub fn fault_at_kind(&self, kind: CallKind, call: u64, fault: Fault) {
+        let mut state = self.state.lock();
+        state.kind_faults.insert((kind, call), fault);
+    }
+
     /// Forgets all faults.
     pub fn clear_faults(&self) {
-        self.state.lock().faults.clear();
+        let mut state = self.state.lock();
+        state.faults.clear();
+        state.kind_faults.clear();
     }
 
     /// Limits the bytes of all files together; `None` for no limit.
@@ -139,7 +208,9 @@ impl fmt::Debug for MemoryDisk {
 impl Disk for MemoryDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state.lock();
-        let node = state.change(|state| state.create(path))?;
+        let node = state.change(CallKind::Create, Target::Path(path), |state| {
+            state.create(path)
+        })?;
         Ok(self.file(node, state.generation))
     }
 
@@ -157,11 +228,17 @@ impl Disk for MemoryDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.state.lock().change(|state| state.rename(from, to))
+        let mut state = self.state.lock();
+        state.change(CallKind::Rename, Target::Path(to), |state| {
+            state.rename(from, to)
+        })
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.state.lock().change(|state| state.remove(path))
+        let mut state = self.state.lock();
+        state.change(CallKind::Remove, Target::Path(path), |state| {
+            state.remove(path)
+        })
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
@@ -171,12 +248,21 @@ impl Disk for MemoryDisk {
     }
 
     fn create_dir(&self, folder: &Path) -> io::Result<()> {
-        self.state.lock().change(|state| state.create_dir(folder))
+        let mut state = self.state.lock();
+        state.change(CallKind::CreateDir, Target::Path(folder), |state| {
+            state.create_dir(folder)
+        })
     }
 
     fn sync_dir(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
-        state.change_sync(|state| state.sync_dir(folder), |_| ())
+        let target = Target::Path(folder);
+        state.change_sync(
+            CallKind::SyncDir,
+            target,
+            |state| state.sync_dir(folder),
+            |_| (),
+        )
     }
 
     fn lock(&self, folder: &Path) -> io::Result<Box<dyn DiskLock>> {
@@ -223,19 +309,18 @@ impl DiskFile for MemoryFile {
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.state()?.change(|state| {
-            let len = state.nodes[&self.node].live().len() as u64;
-            let grown = (offset + bytes.len() as u64).saturating_sub(len);
-            if state.free_bytes().is_some_and(|free| grown > free) {
-                return Err(ErrorKind::StorageFull.into());
-            }
-            state.node_mut(self.node).write(offset as usize, bytes);
-            Ok(())
-        })
+        let mut state = self.state()?;
+        let len = state.nodes[&self.node].live().len() as u64;
+        let grown = (offset + bytes.len() as u64).saturating_sub(len);
+        if state.free_bytes().is_some_and(|free| grown > free) {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        state.write(self.node, offset as usize, bytes)
     }
 
     fn set_len(&mut self, len: u64) -> io::Result<()> {
-        self.state()?.change(|state| {
+        let target = Target::Node(self.node);
+        self.state()?.change(CallKind::SetLen, target, |state| {
             state.node_mut(self.node).set_len(len as usize);
             Ok(())
         })
@@ -248,7 +333,9 @@ impl DiskFile for MemoryFile {
             }
         };
         let forget = |state: &mut State| state.node_mut(self.node).forget();
-        self.state()?.change_sync(sync, forget)
+        let target = Target::Node(self.node);
+        self.state()?
+            .change_sync(CallKind::Sync, target, sync, forget)
     }
 }
 

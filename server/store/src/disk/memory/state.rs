@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::Fault;
 use super::contents::Contents;
 use super::random::Random;
+use super::{CallKind, Fault};
 use crate::disk::folder_of;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,13 @@ enum NameChange {
     },
 }
 
+/// What a call changes.
+#[derive(Clone, Copy)]
+pub(super) enum Target<'a> {
+    Path(&'a Path),
+    Node(u64),
+}
+
 /// Everything a disk is. `entries` is `durable_entries` with `pending` done to it.
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -43,8 +50,13 @@ pub(super) struct State {
     pub(super) locks: BTreeSet<PathBuf>,
     pub(super) generation: u64,
     is_off: bool,
-    pub(super) calls: u64,
+    /// By kind.
+    pub(super) calls: BTreeMap<CallKind, u64>,
     pub(super) faults: BTreeMap<u64, Fault>,
+    /// By kind, and the number of the call among those of its kind.
+    pub(super) kind_faults: BTreeMap<(CallKind, u64), Fault>,
+    /// The call that the power went off at, until the crash.
+    pub(super) cut: Option<(CallKind, PathBuf)>,
     pub(super) capacity: Option<u64>,
     pub(super) skips_sync: Option<fn(&Path) -> bool>,
 }
@@ -57,46 +69,101 @@ impl State {
     /// Counts a call that changes something and lets it go wrong if it shall.
     pub(super) fn change<T>(
         &mut self,
+        kind: CallKind,
+        target: Target<'_>,
         call: impl FnOnce(&mut Self) -> io::Result<T>,
     ) -> io::Result<T> {
-        match self.next_fault()? {
+        match self.next_fault(kind)? {
             None => call(self),
-            Some(Fault::Error(kind)) => Err(told_to_fail(kind)),
+            Some(Fault::Error(error)) => Err(told_to_fail(error)),
+            Some(Fault::Late(error)) => {
+                call(self)?;
+                Err(told_to_fail(error))
+            }
             Some(Fault::PowerOff) => {
                 // What it does is pending like the rest; the caller never hears how it went.
                 let _ = call(self);
-                self.is_off = true;
+                self.cut_power(kind, target);
                 Err(no_power())
             }
         }
+    }
+
+    /// The same for a write, which can also go wrong half-way.
+    pub(super) fn write(&mut self, node: u64, offset: usize, bytes: &[u8]) -> io::Result<()> {
+        let half = match self.peek_fault(CallKind::Write) {
+            Some(Fault::Late(_)) => bytes.len() / 2,
+            _ => bytes.len(),
+        };
+        self.change(CallKind::Write, Target::Node(node), |state| {
+            state.node_mut(node).write(offset, &bytes[..half]);
+            Ok(())
+        })
     }
 
     /// The same for a sync. If the power goes off during one, what is pending stays so: the crash may
     /// keep all of it, or some, or nothing.
     pub(super) fn change_sync(
         &mut self,
+        kind: CallKind,
+        target: Target<'_>,
         sync: impl FnOnce(&mut Self),
         forget: impl FnOnce(&mut Self),
     ) -> io::Result<()> {
-        match self.next_fault()? {
+        match self.next_fault(kind)? {
             None => sync(self),
-            Some(Fault::Error(kind)) => {
+            Some(Fault::Error(error) | Fault::Late(error)) => {
                 forget(self);
-                return Err(told_to_fail(kind));
+                return Err(told_to_fail(error));
             }
             Some(Fault::PowerOff) => {
-                self.is_off = true;
+                self.cut_power(kind, target);
                 return Err(no_power());
             }
         }
         Ok(())
     }
 
-    fn next_fault(&mut self) -> io::Result<Option<Fault>> {
+    fn peek_fault(&self, kind: CallKind) -> Option<Fault> {
+        let of_kind = self.calls.get(&kind).copied().unwrap_or_default();
+        let by_kind = self.kind_faults.get(&(kind, of_kind));
+        by_kind
+            .or_else(|| self.faults.get(&self.call_count()))
+            .copied()
+    }
+
+    fn next_fault(&mut self, kind: CallKind) -> io::Result<Option<Fault>> {
         self.check_power()?;
-        let fault = self.faults.get(&self.calls).copied();
-        self.calls += 1;
+        let fault = self.peek_fault(kind);
+        *self.calls.entry(kind).or_default() += 1;
         Ok(fault)
+    }
+
+    pub(super) fn call_count(&self) -> u64 {
+        self.calls.values().sum()
+    }
+
+    fn cut_power(&mut self, kind: CallKind, target: Target<'_>) {
+        let path = match target {
+            Target::Path(path) => Some(path.to_owned()),
+            Target::Node(node) => self.path_of(node),
+        };
+        self.cut = Some((kind, path.unwrap_or_default()));
+        self.is_off = true;
+    }
+
+    /// The process ends and the power stays: what was written is still to be read, synced or not.
+    pub(super) fn restart(&mut self) {
+        self.locks.clear();
+        self.faults.clear();
+        self.kind_faults.clear();
+        self.generation += 1;
+        self.cut = None;
+        self.is_off = false;
+    }
+
+    pub(super) fn power_off(&mut self) {
+        self.is_off = true;
     }
 
     pub(super) fn free_bytes(&self) -> Option<u64> {
@@ -138,15 +205,16 @@ impl State {
             .expect("contents live as long as the disk")
     }
 
+    fn path_of(&self, node: u64) -> Option<PathBuf> {
+        let mut entries = self.entries.iter();
+        let found = entries.find(|(_, entry)| **entry == Entry::File(node));
+        found.map(|(path, _)| path.clone())
+    }
+
     /// Whether the disk only says that it syncs this file.
     pub(super) fn skips_sync_of(&self, node: u64) -> bool {
-        let is_it = |entry: Entry| entry == Entry::File(node);
-        let path = self
-            .entries
-            .iter()
-            .find(|(_, entry)| is_it(**entry))
-            .map(|(path, _)| path);
-        path.is_some_and(|path| self.skips_sync.is_some_and(|skips| skips(path)))
+        self.skips_sync
+            .is_some_and(|skips| self.path_of(node).is_some_and(|path| skips(&path)))
     }
 
     pub(super) fn create(&mut self, path: &Path) -> io::Result<u64> {
@@ -255,10 +323,7 @@ impl State {
         for contents in self.nodes.values_mut() {
             contents.crash(&mut random);
         }
-        self.locks.clear();
-        self.faults.clear();
-        self.generation += 1;
-        self.is_off = false;
+        self.restart();
     }
 }
 
