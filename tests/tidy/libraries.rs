@@ -7,7 +7,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("wasmtime", &["server/host"]),
     ("sqlparser", &["server/query"]),
     ("sled", &["server/store"]),
-    ("crc32c", &["server/store"]),
+    ("crc32c", &["server/store", "tests/sim"]),
     ("rmp", &["protocol"]),
     ("rmp-serde", &["protocol"]),
     (
@@ -31,7 +31,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("mio", &["tests/bench"]),
     ("notify", &["server/cli"]),
     ("include_dir", &["server/cli"]),
-    ("clap", &["server/cli", "tests/bench", "xtask"]),
+    ("clap", &["server/cli", "tests/bench", "tests/sim", "xtask"]),
     ("csv-core", &["server/gateway", "server/cli"]),
     ("indicatif", &["server/cli"]),
     ("syn", &["modules/sdk-macros"]),

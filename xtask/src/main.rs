@@ -7,6 +7,7 @@
 mod bench;
 mod demo;
 mod modules;
+mod sim;
 mod step;
 mod test;
 mod tools;
@@ -38,6 +39,8 @@ enum Chore {
     Bars(bench::BarsOptions),
     /// Churn connects, subscribes, calls and cuts, and watch the server's memory.
     Soak(bench::SoakOptions),
+    /// Simulate a database on a disk that crashes, seed by seed.
+    Sim(sim::Options),
     /// What `demo` runs beside the server.
     #[command(hide = true)]
     PublishDemo(demo::PublishOptions),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Chore::Bench(options) => bench::run(&options),
         Chore::Bars(options) => bench::bars(&options),
         Chore::Soak(options) => bench::soak(&options),
+        Chore::Sim(options) => sim::run(&options),
         Chore::PublishDemo(options) => demo::publish(&options),
     };
     match outcome {

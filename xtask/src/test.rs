@@ -22,6 +22,10 @@ pub(crate) struct Options {
     skip_browser: bool,
 }
 
+/// Seeds of the simulation, as many as this time is enough for.
+const SIM_SEEDS: &str = "2000";
+const SIM_SECONDS: &str = "150";
+
 type Work = fn(&Workspace, &Step) -> Result<()>;
 
 const RUST: &[(&str, Work)] = &[
@@ -157,6 +161,8 @@ fn tests(workspace: &Workspace, step: &Step) -> Result<()> {
         ]);
     }
     command.env("SYNCLINE_MODULES", workspace.modules_folder());
+    command.env("SIM_SEEDS", SIM_SEEDS);
+    command.env("SIM_SECONDS", SIM_SECONDS);
     step.run(&mut command)
 }
 
