@@ -1,5 +1,7 @@
 //! Turns the first bytes of an input into types, so that a fuzzer explores types and values alike.
 
+pub mod files;
+
 use std::sync::Arc;
 
 use syncline_protocol::message::{OrderColumn, ResultColumn, ResultDescription};
