@@ -23,6 +23,8 @@ use crate::error::CodecError;
 
 mod arithmetic;
 mod compare;
+#[cfg(feature = "wire")]
+mod serial;
 mod sum;
 mod text;
 mod wide;

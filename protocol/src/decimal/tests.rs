@@ -368,3 +368,22 @@ proptest! {
         prop_assert!(value.to_f64().to_bits() == float.to_bits() || float.abs() < 1e-20);
     }
 }
+
+#[test]
+fn serde_has_them_as_text() {
+    for text in ["0", "-12.5", "99999999999999999999.000001"] {
+        let value: Decimal = text.parse().unwrap();
+        let json = serde_json::to_string(&value).unwrap();
+        assert_eq!(json, format!("\"{value}\""));
+        assert_eq!(serde_json::from_str::<Decimal>(&json).unwrap(), value);
+    }
+    assert_eq!(
+        serde_json::from_str::<Decimal>("-7").unwrap().to_string(),
+        "-7"
+    );
+    assert!(serde_json::from_str::<Decimal>("\"1e\"").is_err());
+    assert!(
+        serde_json::from_str::<Decimal>("1.5").is_err(),
+        "a float is no decimal"
+    );
+}

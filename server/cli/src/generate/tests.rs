@@ -7,7 +7,7 @@ use syncline_protocol::{
 };
 
 use super::names::{Names, member};
-use super::typescript;
+use super::{rust, typescript};
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -35,6 +35,24 @@ fn writes_what_the_specification_shows() {
     );
 }
 
+/// The test of the Rust client compiles these files and asks with them.
+#[test]
+fn writes_rust_that_the_client_takes() {
+    for (schema, expected) in [
+        (
+            fixture!("board.schema.json"),
+            include_str!("../../../../client-sdk/rust/tests/it/generated/board.rs"),
+        ),
+        (
+            fixture!("types.schema.json"),
+            include_str!("../../../../client-sdk/rust/tests/it/generated/types.rs"),
+        ),
+    ] {
+        let schema: Schema = serde_json::from_str(schema).unwrap();
+        assert_eq!(rust(&schema), expected);
+    }
+}
+
 #[test]
 fn nothing_public_is_an_empty_file_of_the_same_form() {
     let text = typescript(&Schema::default());
@@ -56,7 +74,7 @@ fn point(fields: &[&str]) -> Type {
 
 #[test]
 fn types_of_one_name_are_told_apart() {
-    let mut names = Names::default();
+    let mut names = Names::of_tables(&Schema::default(), &["Date"]);
     let (first, second, third) = (point(&["x"]), point(&["x", "y"]), point(&["x", "y", "z"]));
     assert_eq!(names.declare(&first, "Point"), "Point");
     assert_eq!(names.declare(&second, "Point"), "PointType");
