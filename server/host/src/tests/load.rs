@@ -338,7 +338,15 @@ fn descriptions_are_checked() {
         assert!(matches!(error, LoadError::Description(_)), "{len}: {error}");
         assert_eq!(error.code(), ErrorCode::ModuleAbi);
     }
-    let longer = describe(&with_version(1, &[&good[..], &[0]].concat()));
+    // Behind the reducers there is nothing, or there are policies and views, not none of both.
+    let half = describe(&with_version(1, &[&good[..], &[0]].concat()));
+    assert_eq!(half, LoadError::Description(CodecError::Truncated));
+    let none = describe(&with_version(1, &[&good[..], &[0, 0]].concat()));
+    assert_eq!(none, LoadError::Description(CodecError::BadTag));
+    let longer = describe(&with_version(
+        1,
+        &[&good[..], &[0, 1, 1, b'v', 0, 1, b'x', 0]].concat(),
+    ));
     assert_eq!(longer, LoadError::Description(CodecError::TrailingBytes));
 }
 

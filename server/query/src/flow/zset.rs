@@ -109,24 +109,4 @@ pub(crate) fn first_columns<'r>(layout: &RowLayout, row: &'r [u8], count: usize)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cancels_is_nothing() {
-        let mut set = ZSet::default();
-        for (cell, weight, row) in [
-            (1, 1, b"a"),
-            (0, 1, b"b"),
-            (1, -1, b"a"),
-            (0, 1, b"a"),
-            (0, 1, b"b"),
-            (2, 0, b"z"),
-        ] {
-            set.push(cell, weight, row);
-        }
-        set.consolidate();
-        let left: Vec<_> = set.iter().collect();
-        assert_eq!(left, [(0, 1, &b"a"[..]), (0, 2, &b"b"[..])]);
-    }
-}
+mod tests;
