@@ -11,6 +11,7 @@ mod eval;
 mod first;
 mod frame;
 mod hops;
+mod mutant;
 mod overlay;
 mod reach;
 mod relation;
@@ -29,6 +30,8 @@ use crate::plan::{Body, Query, Relation};
 use crate::router::{Route, site_routes};
 pub(crate) use eval::{Arrangement, People, Person};
 use hops::Hop;
+#[cfg(test)]
+pub(crate) use mutant::Mutant;
 pub(crate) use overlay::Overlay;
 use relation::{Planner, SelectPlan, SubPlans, window_of};
 use sites::{Feed, Finder, Site};

@@ -7,6 +7,7 @@ use std::cell::{OnceCell, RefCell};
 use std::hash::BuildHasher;
 use std::ops::{Bound, ControlFlow};
 
+use super::mutant::Mutant;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
@@ -95,6 +96,8 @@ impl<'a> Overlay<'a> {
     ) -> ControlFlow<()> {
         let changed = match side {
             Side::After => None,
+            Side::Before if Mutant::Before.is_on() => None,
+            Side::Either if Mutant::Either.is_on() => None,
             _ => self.tables.iter().find(|changed| changed.id == table.id()),
         };
         let Some(changed) = changed else {

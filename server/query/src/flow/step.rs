@@ -7,6 +7,7 @@ use syncline_protocol::ChangeSet;
 
 use super::eval::{People, Person, Scene, Tuple};
 use super::hops::{Map, Way};
+use super::mutant::Mutant;
 use super::overlay::{Overlay, Side};
 use super::relation::{GroupingPlan, SelectPlan};
 use super::rows::write_group;
@@ -128,6 +129,9 @@ impl<'r> Runner<'r> {
                         let kept = feed.is_candidate.then_some(&mut candidates);
                         start.go(&scene, plan, (row, weight), input, kept);
                     }
+                }
+                if Mutant::Candidates.is_on() {
+                    candidates.clear();
                 }
                 candidates.sort_unstable();
                 candidates.dedup();

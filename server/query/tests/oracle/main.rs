@@ -79,8 +79,15 @@ fn caller() -> Caller {
 
 impl Run {
     fn new(seed: u64) -> Self {
+        Self::with(seed, false)
+    }
+
+    fn with(seed: u64, is_relational: bool) -> Self {
         let mut random = Random::new(seed);
-        let tables = Tables::random(&mut random);
+        let mut tables = Tables::random(&mut random);
+        if is_relational {
+            tables.index_all();
+        }
         let mut db = Database::new(seed);
         let schema = db.schema().evolve(tables.schema(), [0; 32], false).unwrap();
         db.install(schema).unwrap();
@@ -95,7 +102,7 @@ impl Run {
             mirror,
             watched,
             tally,
-            is_relational: false,
+            is_relational,
         }
     }
 
@@ -138,6 +145,9 @@ impl Run {
                         | ErrorCode::QueryLimit
                 );
                 assert!(is_known, "{error} ({:?}): {}", error.hint, query.ours);
+                if std::env::var("ORACLE_REFUSED").is_ok() {
+                    println!("refused: {error} ({:?}): {}", error.hint, query.ours);
+                }
                 self.tally.refused += 1;
             }
         }
@@ -266,12 +276,9 @@ fn assert_rows(mut ours: Vec<Row>, mut theirs: Vec<Row>, is_ordered: bool, conte
 }
 
 fn run(seed: u64, is_relational: bool) -> Tally {
-    let mut run = Run::new(seed);
-    if is_relational {
-        while run.tables.list.len() < 2 {
-            run = Run::new(run.random.next());
-        }
-        run.is_relational = true;
+    let mut run = Run::with(seed, is_relational);
+    while is_relational && run.tables.list.len() < 2 {
+        run = Run::with(run.random.next(), true);
     }
     let mut deltas = Deltas::new();
     // Some history first, so that subscriptions begin with something.

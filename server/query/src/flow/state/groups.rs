@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use syncline_protocol::{RowLayout, Type};
 
 use super::accumulator::Accumulator;
+use crate::flow::mutant::Mutant;
 use crate::flow::zset::first_columns;
 use crate::plan::{AggregateCall, Grouping};
 use crate::row::next_column;
@@ -156,7 +157,7 @@ impl Groups {
             let old = one.old.map(|(start, end)| &bytes[start..end]);
             let group = self.find(plan, key);
             assert!(group.row_count >= 0, "only rows that are there can go");
-            let shows = group.row_count > 0 || !plan.has_keys();
+            let shows = group.row_count > 0 || !plan.has_keys() || Mutant::EmptyGroup.is_on();
             new.clear();
             if shows {
                 plan.write_row(group, &mut new);

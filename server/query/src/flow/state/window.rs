@@ -10,6 +10,7 @@ use std::ops::Bound;
 use syncline_protocol::packed::Reader;
 use syncline_protocol::{RowLayout, key};
 
+use crate::flow::mutant::Mutant;
 use crate::plan::OrderKey;
 
 /// In which order, and how many.
@@ -157,6 +158,7 @@ impl Prefix {
             }
             self.bound = inside.next().map(|(sort_key, _)| sort_key.clone());
         } else if self.count < self.limit
+            && !Mutant::Refill.is_on()
             && let Some(bound) = self.bound.take()
         {
             let behind = (Bound::Excluded(bound), Bound::Unbounded);

@@ -13,6 +13,7 @@ use syncline_protocol::{ChangeSet, ErrorCode, RowLayout, TableId};
 use syncline_store::Database;
 
 use super::{Deltas, LiveQueries};
+use crate::flow::Mutant;
 use plans::random_query;
 use tables::{Random, database, random_row, tables};
 
@@ -219,4 +220,24 @@ fn folded_equals_fresh() {
         assert!(tally.compared > 5_000, "enough comparisons");
         assert!(tally.changed * 10 > tally.compared, "results change");
     }
+}
+
+/// A mistake in any of the rules is seen.
+#[test]
+fn mutants_are_killed() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut survivors = Vec::new();
+    for mutant in Mutant::ALL {
+        Mutant::switch(Some(mutant));
+        let mut seeds = 0..300;
+        let is_killed = seeds
+            .any(|seed| std::panic::catch_unwind(|| run(seed, &mut Tally::default())).is_err());
+        if !is_killed {
+            survivors.push(mutant);
+        }
+    }
+    Mutant::switch(None);
+    std::panic::set_hook(hook);
+    assert_eq!(survivors, [], "the fuzz test does not see these");
 }
