@@ -18,15 +18,15 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// `None` if the description names columns that it does not have, or has no key.
+    /// `None` if the description names columns that it does not have. An empty key is that of a result with one
+    /// row at most.
     pub(super) fn new(description: ResultDescription) -> Option<Self> {
         let key_types: Vec<Type> = description.key_types().ok()?.cloned().collect();
         let column_count = description.columns.len();
         let order = &description.order;
-        if key_types.is_empty()
-            || order
-                .iter()
-                .any(|by| usize::from(by.column) >= column_count)
+        if order
+            .iter()
+            .any(|by| usize::from(by.column) >= column_count)
         {
             return None;
         }
