@@ -9,7 +9,7 @@
 //!   [`LogAppender`] takes what is committed, [`LogWriter`] makes it durable.
 //! - [`checkpoint::begin`] takes a checkpoint while the database goes on, so that an open has less to replay.
 //! - [`past`] reads a database as it was, and makes new ones of that.
-//! - [`BackupSource`] is a running database as one stream, [`BackupSink`] and [`backup::restore`] make a database of it again.
+//! - [`past::begin_backup`] is a running database as one stream, [`past::BackupDisk`] the disk that shows what is in one.
 //! - [`check()`] verifies everything in a database's folder, [`salvage()`] makes a new database of what is provably good in a
 //!   damaged one.
 //! - [`Catalog`] knows the databases of a server.
@@ -20,7 +20,6 @@ mod index;
 mod page;
 mod pages;
 
-pub mod backup;
 pub mod catalog;
 pub mod check;
 pub mod checkpoint;
@@ -36,7 +35,6 @@ pub mod table;
 pub mod transaction;
 pub mod view;
 
-pub use backup::{BackupError, BackupSink, BackupSource};
 pub use catalog::{Catalog, CatalogError, DatabaseEntry};
 pub use check::{CheckReport, Problem, check};
 pub use checkpoint::{CheckpointError, CheckpointProgress, CheckpointReport, CheckpointWriter};

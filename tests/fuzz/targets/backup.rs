@@ -1,32 +1,25 @@
-//! A stream that is taken apart: never more than its own files, and the same whatever pieces it comes in.
+//! A backup that is opened and read: what it shows are whole files, and nothing panics.
 #![no_main]
 
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use syncline_store::{BackupSink, MemoryDisk};
-
-fn unpacked(stream: &[u8], piece: usize) -> Option<Vec<(std::path::PathBuf, Option<Vec<u8>>)>> {
-    let disk = MemoryDisk::new();
-    let mut sink = BackupSink::new(&disk, Path::new("/unpacked")).ok()?;
-    for piece in stream.chunks(piece) {
-        sink.push(piece).ok()?;
-    }
-    sink.finish().ok()?;
-    let files = disk.files().into_iter();
-    Some(
-        files
-            .map(|path| (path.clone(), disk.bytes(&path)))
-            .collect(),
-    )
-}
+use syncline_store::disk::{Disk, read_file};
+use syncline_store::{MemoryDisk, past::BackupDisk};
 
 fuzz_target!(|input: &[u8]| {
-    let Some((&piece, stream)) = input.split_first() else {
+    let disk = MemoryDisk::new();
+    let path = Path::new("/backup");
+    let Ok(mut file) = disk.create(path) else {
         return;
     };
-    let mut whole = b"SYNCBAK\n\x01\0\0\0".to_vec();
-    whole.extend_from_slice(stream);
-    let pieces = usize::from(piece) + 1;
-    assert_eq!(unpacked(&whole, pieces), unpacked(&whole, whole.len()));
+    file.write_at(0, input).expect("memory takes it");
+    let Ok(backup) = BackupDisk::open(file) else {
+        return;
+    };
+    for folder in ["/", "/log", "/modules", "/checkpoints"].map(Path::new) {
+        for name in backup.list(folder).unwrap_or_default() {
+            let _ = read_file(&backup, &folder.join(name));
+        }
+    }
 });
