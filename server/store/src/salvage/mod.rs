@@ -142,8 +142,19 @@ impl Attempt {
             Err(OpenError::Io { path, source }) => return Err(OpenError::Io { path, source }),
             Err(OpenError::Missing { .. }) if self.run == Run::Last => return before_gap(),
             // A record that did not fit may be in by half: once more, and only up to the one before.
-            Err(_) if reading.replay.is_broken() => {
-                let until = Until::lsn(reading.replay.last());
+            Err(error) if reading.replay.is_broken() => {
+                let last = reading.replay.last();
+                // What does not fit may be the beginning of an epoch, which has no Lsn: it proves that the
+                // rows before it are not those that were there, so at least the last of them goes as well.
+                let kept = if last < self.until.lsn {
+                    Some(last.0)
+                } else {
+                    last.0.checked_sub(1)
+                };
+                let Some(kept) = kept else {
+                    return Err(error);
+                };
+                let until = Until::lsn(Lsn(kept));
                 return Ok(Outcome::Again(Self { until, ..self }));
             }
             Err(error) => {
