@@ -140,7 +140,11 @@ error_codes! {
     LiveUnsupported = "LIVE_UNSUPPORTED",
     /// The live query needs an index that is not there.
     LiveNoAccessPath = "LIVE_NO_ACCESS_PATH",
-    /// The query is over a budget of rows, bytes or instances.
+    /// Live queries would take more memory or work than a budget allows.
+    LiveLimit = "LIVE_LIMIT",
+    /// Only views of the module may be live.
+    LiveViewsOnly = "LIVE_VIEWS_ONLY",
+    /// The query is over a budget of rows or bytes.
     QueryLimit = "QUERY_LIMIT",
     /// The wasm does not validate or is too large.
     ModuleInvalid = "MODULE_INVALID",

@@ -280,19 +280,22 @@ impl Engine {
             identity: caller.identity,
             admin: caller.admin,
         };
-        let database = self.database();
-        let mut rows = Vec::new();
-        let mut ends = Vec::new();
-        let result = syncline_query::query_once(
-            database,
-            &query.form,
-            &query.params,
-            &caller,
-            &mut |row: &[u8]| {
-                rows.extend_from_slice(row);
-                ends.push(rows.len());
-            },
-        );
+        let database = self
+            .database
+            .as_ref()
+            .expect("no transaction is open between two commands");
+        let (mut rows, mut ends) = (Vec::new(), Vec::new());
+        let (form, params) = (&query.form, &query.params);
+        let mut sink = |row: &[u8]| {
+            rows.extend_from_slice(row);
+            ends.push(rows.len());
+        };
+        let explained = self
+            .live
+            .explain(database, form, params, &caller, &mut sink);
+        let result = explained.unwrap_or_else(|| {
+            syncline_query::query_once(database, form, params, &caller, &mut sink)
+        });
         match result {
             Ok(description) => self.answer_query(origin, &description, &rows, &ends),
             Err(error) => self.reply(origin, None, Err(error.to_wire())),

@@ -72,6 +72,8 @@ mod router;
 
 mod flow;
 
+mod explain;
+
 mod live;
 
 #[cfg(test)]
@@ -81,7 +83,9 @@ pub use asked::QueryRef;
 pub use check::check_declarations;
 pub use error::QueryError;
 pub use execute::{RowSink, query_once};
-pub use live::{Counters, Deltas, How, LiveQueries, Moved, Statement, Stats, Subscribed};
+pub use live::{
+    CostClass, Counters, Deltas, How, LiveQueries, Moved, Statement, Stats, Subscribed,
+};
 pub use syntax::Position;
 
 use syncline_protocol::Identity;

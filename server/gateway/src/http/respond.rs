@@ -35,7 +35,9 @@ pub(crate) fn status(error: &WireError) -> StatusCode {
             StatusCode::NOT_FOUND
         }
         Some(Code::BadToken | Code::TokenExpired | Code::AdminRequired) => StatusCode::UNAUTHORIZED,
-        Some(Code::OriginRefused | Code::LifecycleReducer) => StatusCode::FORBIDDEN,
+        Some(Code::OriginRefused | Code::LifecycleReducer | Code::LiveViewsOnly) => {
+            StatusCode::FORBIDDEN
+        }
         Some(Code::SchemaConflict | Code::DatabaseExists) => StatusCode::CONFLICT,
         Some(Code::NotKept) => StatusCode::GONE,
         Some(Code::FrameTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,

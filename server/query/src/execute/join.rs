@@ -166,6 +166,16 @@ impl<'p> Join<'p> {
         })
     }
 
+    /// What the loops are, the outermost first.
+    pub(super) fn outline(&self) -> Vec<super::outline::Loop> {
+        let loops = self.levels.iter().map(|level| super::outline::Loop {
+            source: level.source,
+            access: level.access.clone(),
+            is_hashed: level.hash.is_some(),
+        });
+        loops.collect()
+    }
+
     /// Calls `visit` with each combination of rows that passes.
     pub(super) fn walk<'r>(
         &'r self,

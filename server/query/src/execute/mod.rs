@@ -4,6 +4,7 @@ pub(crate) mod access;
 mod aggregate;
 mod feed;
 mod join;
+mod outline;
 pub(crate) mod project;
 mod query;
 mod runner;
@@ -27,6 +28,7 @@ use crate::declared::Declared;
 use crate::error::QueryError;
 use crate::plan::expr::Params;
 use crate::plan::{Column, Query};
+pub(crate) use outline::outline;
 use runner::{Runner, finished};
 
 /// Whether a walk goes on, is ended, or has failed.

@@ -29,12 +29,14 @@ use crate::plan::expr::Expr;
 use crate::plan::{Body, Query, Relation};
 use crate::router::{Route, site_routes};
 pub(crate) use eval::{Arrangement, People, Person};
-use hops::Hop;
+pub(crate) use hops::{From, Hop, Way};
 #[cfg(test)]
 pub(crate) use mutant::Mutant;
 pub(crate) use overlay::Overlay;
+pub(crate) use reach::Reach;
 use relation::{Planner, SelectPlan, SubPlans, window_of};
-use sites::{Feed, Finder, Site};
+pub(crate) use sites::Site;
+use sites::{Feed, Finder};
 pub(crate) use state::NodeState;
 use state::{Arranged, Counter, Groups, Ordered, WindowPlan};
 pub(crate) use step::{Event, FlowScratch, Runner};

@@ -9,6 +9,7 @@ use syncline_protocol::{ChangeSet, ErrorCode};
 use syncline_store::Database;
 
 use super::LiveQueries;
+use super::explain::Usage;
 use super::instance::{Instance, Memory};
 use super::plain::Plain;
 use super::template::{Draft, Form, Template};
@@ -31,6 +32,9 @@ impl LiveQueries {
             return Ok((*number, false));
         }
         let number = self.templates.insert(draft.to_template(db)?);
+        let count = self.usage.len().max(number as usize + 1);
+        self.usage.resize(count, Usage::default());
+        self.usage[number as usize] = Usage::default();
         self.set_free(number, true);
         let (templates, hasher) = (&self.templates, &self.hasher);
         self.template_index.insert_unique(hash, number, |number| {

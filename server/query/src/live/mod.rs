@@ -1,6 +1,7 @@
 //! The live queries of one database.
 
 mod deltas;
+mod explain;
 #[cfg(test)]
 mod fuzz;
 mod instance;
@@ -37,6 +38,8 @@ use crate::router::TableRouter;
 use crate::slab::Slab;
 use crate::syntax;
 pub use deltas::Deltas;
+pub use explain::CostClass;
+use explain::Usage;
 use instance::Instance;
 pub use moves::{How, Moved, Statement};
 use step::{Scratch, Step};
@@ -50,6 +53,8 @@ pub struct LiveQueries {
     statements: [HashMap<Box<[u8]>, Arc<syntax::Query>, FixedState>; 2],
     declared: Option<Arc<Declared>>,
     templates: Slab<Template>,
+    /// By the number of a template.
+    usage: Vec<Usage>,
     /// By identity.
     template_index: HashTable<u32>,
     instances: Slab<Instance>,
@@ -131,6 +136,7 @@ impl LiveQueries {
             statements: [(); 2].map(|()| HashMap::with_hasher(hasher.clone())),
             declared: None,
             templates: Slab::default(),
+            usage: Vec::new(),
             template_index: HashTable::new(),
             instances: Slab::default(),
             instance_index: HashTable::new(),
@@ -252,6 +258,7 @@ impl LiveQueries {
         let step = Step {
             db,
             templates: &self.templates,
+            usage: &mut self.usage,
             instances: &mut self.instances,
             routers: &self.routers,
             hasher: &self.hasher,

@@ -107,6 +107,7 @@ impl Step<'_> {
             instance,
         };
         self.counters.candidates += group.members.len() as u64;
+        self.usage[group.template as usize].hits += group.members.len() as u64;
         if group.members.len() > CROWD && site.free.is_some() {
             self.scratch.events.push(event(None));
         } else {

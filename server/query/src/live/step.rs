@@ -8,6 +8,7 @@ use syncline_store::{Database, Table};
 
 use super::Counters;
 use super::deltas::Deltas;
+use super::explain::Usage;
 use super::instance::{Instance, Memory};
 use super::plain::Plain;
 use super::template::Template;
@@ -57,6 +58,7 @@ pub(super) struct Scratch {
 pub(super) struct Step<'a> {
     pub(super) db: &'a Database,
     pub(super) templates: &'a Slab<Template>,
+    pub(super) usage: &'a mut [Usage],
     pub(super) instances: &'a mut Slab<Instance>,
     pub(super) routers: &'a HashMap<TableId, TableRouter, FixedState>,
     pub(super) hasher: &'a FixedState,
@@ -161,6 +163,7 @@ impl Step<'_> {
         }
         instance.seen = now;
         self.counters.candidates += 1;
+        self.usage[instance.template as usize].hits += 1;
         let template = self.templates.get(instance.template);
         let Some(plain) = template.plain() else {
             return;
@@ -221,6 +224,8 @@ impl Step<'_> {
         for &slot in &by_handle {
             let slot = slot as usize;
             let (handle, number) = affected[slot];
+            let template = self.instances.get(number).template;
+            self.usage[template as usize].affected += 1;
             if slot >= plain_count {
                 let (start, end) = self.scratch.flow_ends[slot - plain_count];
                 let ops = &self.scratch.flow_bytes[start..end];

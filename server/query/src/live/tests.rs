@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod explain;
 mod windows;
 
 use serde_json::{Value as Json, json};

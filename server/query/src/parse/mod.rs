@@ -117,12 +117,11 @@ fn check_verb(first: Option<&TokenWithSpan>) -> Result<(), QueryError> {
                 Err(unsupported(&word.value.to_uppercase(), at)
                     .hint("tables and indexes are declared in the module: publish it"))
             }
-            Keyword::EXPLAIN
-            | Keyword::SHOW
-            | Keyword::SET
-            | Keyword::BEGIN
-            | Keyword::COMMIT
-            | Keyword::ROLLBACK => Err(unsupported(&word.value.to_uppercase(), at)),
+            Keyword::EXPLAIN => Err(unsupported("EXPLAIN", at)
+                .hint("it is asked by itself, once, of the database as it is now")),
+            Keyword::SHOW | Keyword::SET | Keyword::BEGIN | Keyword::COMMIT | Keyword::ROLLBACK => {
+                Err(unsupported(&word.value.to_uppercase(), at))
+            }
             _ => {
                 let message = format!("expected SELECT, found {}", word.value);
                 Err(QueryError::new(ErrorCode::SqlSyntax, message).at(at))
