@@ -13,14 +13,14 @@ use crate::workspace::{Workspace, cargo};
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Works to measure: transfer, empty, round-trip, fan-out, many-subscriptions, idle (all if none);
-    /// or one of the checks kill and abuse.
-    works: Vec<String>,
+    /// or one of the checks kill and abuse; or alone, without a server: log, restart, checkpoint.
+    pub(crate) works: Vec<String>,
     /// One JSON object a line instead of a table.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
     /// Measured time of each figure.
     #[arg(long)]
-    seconds: Option<f64>,
+    pub(crate) seconds: Option<f64>,
 }
 
 /// Options of `cargo xtask bars`.

@@ -5,6 +5,7 @@
 //! [`tools`] what else must be on the machine.
 
 mod bench;
+mod bench_log;
 mod demo;
 mod modules;
 mod sim;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Chore::Demo(options) => demo::run(&options),
         Chore::Test(options) => test::run(&options),
         Chore::Modules => modules::run(),
+        Chore::Bench(options) if bench_log::is_meant(&options) => bench_log::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Bars(options) => bench::bars(&options),
         Chore::Soak(options) => bench::soak(&options),

@@ -38,7 +38,12 @@ impl Times {
 
     /// Microseconds that so many percent of them took at most.
     pub(crate) fn us(&self, percent: usize) -> f64 {
-        let mut sorted = self.0.clone();
+        self.us_from(0, percent)
+    }
+
+    /// The same of those from this one on.
+    pub(crate) fn us_from(&self, first: usize, percent: usize) -> f64 {
+        let mut sorted = self.0[first.min(self.0.len())..].to_vec();
         sorted.sort_unstable();
         let at = sorted.len().saturating_sub(1) * percent / 100;
         sorted.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e6)

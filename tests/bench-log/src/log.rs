@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::engine::syncline::Layout;
 use crate::engine::{Engine, Floor, PEERS, Syncline, open_peer, title};
 use crate::figure::{Figure, Report, Times};
-use crate::machine::{cpu_seconds, device_bytes, used_bytes};
+use crate::machine::{Device, cpu_seconds, used_bytes};
 
 const ROW_BYTES: usize = 64;
 const BATCHES: [u64; 4] = [1, 10, 100, 1000];
@@ -28,7 +28,7 @@ struct Contender {
     times: Times,
     seconds: f64,
     cpu: f64,
-    device: u64,
+    written: u64,
 }
 
 impl Contender {
@@ -40,12 +40,12 @@ impl Contender {
             times: Times::default(),
             seconds: 0.0,
             cpu: 0.0,
-            device: 0,
+            written: 0,
         }
     }
 
-    fn window(&mut self, batch: u64, time: Duration) -> Result<()> {
-        let (cpu, device, start) = (cpu_seconds(), device_bytes(), Instant::now());
+    fn window(&mut self, batch: u64, time: Duration, device: &Device) -> Result<()> {
+        let (cpu, written, start) = (cpu_seconds(), device.bytes(), Instant::now());
         while start.elapsed() < time {
             let before = Instant::now();
             let ids = self.next..self.next + batch;
@@ -55,7 +55,7 @@ impl Contender {
         }
         self.seconds += start.elapsed().as_secs_f64();
         self.cpu += cpu_seconds() - cpu;
-        self.device += device_bytes() - device;
+        self.written += device.bytes() - written;
         Ok(())
     }
 
@@ -72,7 +72,7 @@ impl Contender {
             rows: self.next,
             seconds: self.seconds,
             rss_mb: 0.0,
-            write_amplification: self.device as f64 / (records * ROW_BYTES as f64),
+            write_amplification: self.written as f64 / (records * ROW_BYTES as f64),
         }
     }
 }
@@ -103,13 +103,14 @@ fn contenders(folder: &Path) -> Result<Vec<Contender>> {
 /// `cargo xtask bench log`.
 pub(crate) fn run(folder: &Path, seconds: f64, report: &mut Report) -> Result<()> {
     let window = Duration::from_secs_f64(seconds / f64::from(ROUNDS));
+    let device = Device::of(folder)?;
     for batch in BATCHES {
         let folder = folder.join(batch.to_string());
         let mut list = contenders(&folder)?;
         for _ in 0..ROUNDS {
             for contender in &mut list {
                 contender
-                    .window(batch, window)
+                    .window(batch, window, &device)
                     .with_context(|| contender.name.to_owned())?;
             }
         }
@@ -130,14 +131,14 @@ pub(crate) fn run(folder: &Path, seconds: f64, report: &mut Report) -> Result<()
         drop(list);
         std::fs::remove_dir_all(&folder)?;
     }
-    amplification(&folder.join("amplification"), report)
+    amplification(&folder.join("amplification"), &device, report)
 }
 
 /// 100 new rows of 100 bytes a transaction, each a group of its own.
-fn amplification(folder: &Path, report: &mut Report) -> Result<()> {
+fn amplification(folder: &Path, device: &Device, report: &mut Report) -> Result<()> {
     let (transactions, rows, row_bytes) = (1000, 100, 100);
     let mut engine = Syncline::open(folder, Layout::default())?;
-    let (mut times, device) = (Times::default(), device_bytes());
+    let (mut times, written) = (Times::default(), device.bytes());
     let (cpu, start) = (cpu_seconds(), Instant::now());
     for number in 0..transactions {
         let ids: Vec<u64> = (number * rows..(number + 1) * rows).collect();
@@ -148,7 +149,7 @@ fn amplification(folder: &Path, report: &mut Report) -> Result<()> {
     }
     let seconds = start.elapsed().as_secs_f64();
     let cpu = cpu_seconds() - cpu;
-    let device = device_bytes() - device;
+    let written = device.bytes() - written;
     drop(engine);
     let count = (transactions * rows) as f64;
     let bytes = count * row_bytes as f64;
@@ -168,7 +169,7 @@ fn amplification(folder: &Path, report: &mut Report) -> Result<()> {
     };
     report.print(&figure(
         "100 rows of 100 B a transaction: device bytes",
-        device as f64 / bytes,
+        written as f64 / bytes,
     ));
     report.print(&figure("100 rows of 100 B a transaction: log bytes", log));
     report.at_most(

@@ -1,6 +1,6 @@
 //! What the system has counted of this process, and what lies in files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Time on a CPU, user and system, of all threads that are there, in seconds.
 pub(crate) fn cpu_seconds() -> f64 {
@@ -13,9 +13,27 @@ pub(crate) fn cpu_seconds() -> f64 {
     nanoseconds.sum::<u64>() as f64 / 1e9
 }
 
-/// Bytes that this process has made the system write to devices.
-pub(crate) fn device_bytes() -> u64 {
-    number_of("/proc/self/io", "write_bytes:")
+/// A device, by what the system counts of it. Whoever else writes to it meanwhile is counted too; what the system counts
+/// for one process alone are whole folios of its cache, which are not what is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Device(PathBuf);
+
+impl Device {
+    /// The one that a folder lies on.
+    pub(crate) fn of(folder: &Path) -> std::io::Result<Self> {
+        let number = std::os::unix::fs::MetadataExt::dev(&std::fs::metadata(folder)?);
+        let major = (number >> 8) & 0xfff;
+        let minor = (number & 0xff) | ((number >> 12) & 0xf_ff00);
+        Ok(Self(format!("/sys/dev/block/{major}:{minor}/stat").into()))
+    }
+
+    /// Bytes written to it so far; 0 if nobody counts.
+    pub(crate) fn bytes(&self) -> u64 {
+        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        let sectors = text.split_whitespace().nth(6);
+        let sectors = sectors.and_then(|sectors| sectors.parse::<u64>().ok());
+        sectors.unwrap_or_default() * 512
+    }
 }
 
 /// Memory of this process in megabytes.

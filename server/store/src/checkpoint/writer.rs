@@ -19,9 +19,10 @@ use crate::table::row_hash;
 use crate::view::ReadView;
 
 /// Rows of a chunk, about: what one step reads and writes.
-const CHUNK_BYTES: usize = 256 << 10;
-/// Bytes after which the file is synced, so that the disk's queue stays short for the log.
-const SYNC_BYTES: u64 = 4 << 20;
+const CHUNK_BYTES: usize = 128 << 10;
+/// Bytes after which the file is synced, so that the disk's queue stays short for the log: a commit that meets such a sync
+/// waits for it. Measured beside 2000 commits a second, their p99 grew by 9 with 4 MiB, and less than twice with this.
+const SYNC_BYTES: u64 = 128 << 10;
 
 /// Writes one checkpoint, bit by bit: whoever owns it calls [`Self::run_once`] until it is done, on any
 /// thread, as fast or slow as it likes. Dropping it before leaves nothing but a file that the next open removes.
@@ -177,7 +178,7 @@ impl CheckpointWriter {
         self.header.lsn
     }
 
-    /// Writes the next quarter of a MiB or so, or takes the next step. After an error it is of no use.
+    /// Writes the next eighth of a MiB or so, or takes the next step. After an error it is of no use.
     pub fn run_once(&mut self) -> Result<CheckpointProgress, CheckpointError> {
         match self.try_once() {
             Err(CheckpointError::Io { source, .. }) if is_full(&source) => {
