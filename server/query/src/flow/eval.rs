@@ -31,6 +31,13 @@ pub(crate) trait People<'c>: std::fmt::Debug {
     fn person(&self, instance: u32) -> Option<Person<'c>>;
     /// Visits the instances that the row of a site may concern, each once.
     fn route(&self, site: u16, row: &[u8], visit: &mut dyn FnMut(Person<'c>));
+    /// Visits the instances that each of the rows may concern, with the row's position: as [`Self::route`]
+    /// row by row, but what the look-ups wait for is waited for together.
+    fn route_all(&self, site: u16, rows: &[&[u8]], visit: &mut dyn FnMut(usize, Person<'c>)) {
+        for (at, row) in rows.iter().enumerate() {
+            self.route(site, row, &mut |person| visit(at, person));
+        }
+    }
     /// Visits all instances of the template.
     fn everyone(&self, visit: &mut dyn FnMut(Person<'c>));
     /// The arranged rows of a node of an instance, with its layout and the columns of its sets.
@@ -67,6 +74,8 @@ pub(super) type Visit<'v, 'r, 'c> =
     &'v mut dyn FnMut(&Scene<'r, 'c>, &mut Tuple<'r>) -> ControlFlow<()>;
 
 const NOTHING: &[u8] = &[];
+/// So many rows are routed together.
+const TOGETHER: usize = 64;
 
 impl<'r, 'c> Scene<'r, 'c> {
     pub(super) fn params(&self) -> Params<'r> {
@@ -110,6 +119,12 @@ impl<'r, 'c> Scene<'r, 'c> {
         let Some((hop, rest)) = hops.split_first() else {
             return visit(self, tuple);
         };
+        if let (Hop::Bind { source, checks, .. }, [Hop::Route { source: own, .. }, ..]) =
+            (hop, rest)
+            && source == own
+        {
+            return self.route_bound(hop, (*source, checks), rest, tuple, visit);
+        }
         match hop {
             Hop::Bind { source, checks, .. } => self.bind(
                 hop,
@@ -159,6 +174,57 @@ impl<'r, 'c> Scene<'r, 'c> {
                 flow
             }
         }
+    }
+
+    /// A hop that finds rows of a source, and the next one from these rows to instances.
+    fn route_bound(
+        &self,
+        hop: &Hop,
+        (source, checks): (u8, &[Expr]),
+        rest: &[Hop],
+        tuple: &mut Tuple<'r>,
+        visit: Visit<'_, 'r, 'c>,
+    ) -> ControlFlow<()> {
+        let Some((
+            Hop::Route {
+                site, checks: own, ..
+            },
+            rest,
+        )) = rest.split_first()
+        else {
+            return ControlFlow::Continue(());
+        };
+        let Some(people) = self.people else {
+            return ControlFlow::Continue(());
+        };
+        let place = usize::from(source);
+        let mut rows: SmallVec<[&'r [u8]; 32]> = SmallVec::new();
+        self.bind(
+            hop,
+            tuple,
+            &mut |tuple| {
+                if self.meets(checks, tuple) {
+                    rows.extend(tuple[place].packed);
+                }
+                ControlFlow::Continue(())
+            },
+            source,
+        )?;
+        let mut flow = ControlFlow::Continue(());
+        for rows in rows.chunks(TOGETHER) {
+            people.route_all(*site, rows, &mut |at, person| {
+                tuple[place].packed = Some(rows[at]);
+                let scene = Scene {
+                    person: Some(person),
+                    ..*self
+                };
+                if flow.is_continue() && scene.meets(own, tuple) {
+                    flow = scene.walk(rest, tuple, visit);
+                }
+            });
+        }
+        tuple[place].packed = None;
+        flow
     }
 
     /// Visits the tuple with each row of a source in its place.

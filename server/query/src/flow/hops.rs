@@ -6,7 +6,8 @@ use syncline_store::Table;
 
 use super::overlay::Side;
 use super::reach::{Atom, Reach, atoms_of};
-use crate::plan::expr::Expr;
+use crate::plan::expr::{ColumnSet, Expr};
+use crate::router::Route;
 
 /// A step on the way.
 #[derive(Clone, Debug)]
@@ -92,6 +93,41 @@ pub(crate) struct Wish {
 pub(crate) struct Way {
     pub(crate) checks: Vec<Expr>,
     pub(crate) hops: Vec<Hop>,
+}
+
+impl Way {
+    /// Adds the columns of a source that decide where the way leads. `routed` gives those that a site is
+    /// routed by.
+    pub(crate) fn add_steering<'r>(
+        &self,
+        source: u8,
+        routed: &dyn Fn(u16) -> Option<&'r [Route]>,
+        out: &mut ColumnSet,
+    ) {
+        let add_all = |exprs: &[Expr], out: &mut ColumnSet| {
+            exprs.iter().for_each(|expr| expr.add_columns(source, out));
+        };
+        add_all(&self.checks, out);
+        for hop in &self.hops {
+            match hop {
+                Hop::Bind { reach, checks, .. } => {
+                    add_all(checks, out);
+                    reach.for_each_expr(&mut |expr| expr.add_columns(source, out));
+                }
+                Hop::Route {
+                    source: own,
+                    site,
+                    checks,
+                } => {
+                    add_all(checks, out);
+                    let routes = routed(*site).filter(|_| *own == source);
+                    let columns = routes.into_iter().flatten().flat_map(Route::columns);
+                    columns.for_each(|column| out.insert(column));
+                }
+                Hop::Everyone { checks } => add_all(checks, out),
+            }
+        }
+    }
 }
 
 /// A bit for each source that an expression reads, and whether it reads parameters.

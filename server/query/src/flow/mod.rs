@@ -25,7 +25,7 @@ use syncline_protocol::{RowLayout, TableId};
 use syncline_store::Database;
 
 use crate::error::QueryError;
-use crate::plan::expr::Expr;
+use crate::plan::expr::{ColumnSet, Expr};
 use crate::plan::{Body, Query, Relation};
 use crate::router::{Route, site_routes};
 pub(crate) use eval::{Arrangement, People, Person};
@@ -50,6 +50,8 @@ pub(crate) struct Flow {
     pub(crate) sites: Vec<Site>,
     /// What each site is routed by; `None` if it is not.
     pub(crate) routes: Vec<Option<Vec<Route>>>,
+    /// The columns of each site's table that decide where its ways lead: what keeps them leads as it did.
+    steers: Vec<ColumnSet>,
     /// Of the outer tuple of what is no sub-query: nothing.
     no_outer: RowLayout,
     subs: SubPlans,
@@ -109,8 +111,18 @@ impl Flow {
             let mut hops = ways.flat_map(|way| &way.hops);
             hops.any(|hop| matches!(hop, Hop::Everyone { .. }))
         });
+        let routes: Vec<Option<Vec<Route>>> = routes.collect();
+        let steering = |site: &Site| {
+            let mut steers = ColumnSet::default();
+            for way in site.direct.iter().chain(&site.free) {
+                let routed = |number: u16| routes[usize::from(number)].as_deref();
+                way.add_steering(site.source, &routed, &mut steers);
+            }
+            steers
+        };
         Ok(Self {
-            routes: routes.collect(),
+            steers: sites.iter().map(steering).collect(),
+            routes,
             no_outer: RowLayout::new(Vec::new()),
             subs: planner.subs,
             asks_everyone,

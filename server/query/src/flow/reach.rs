@@ -209,6 +209,24 @@ impl Reach {
         put_all(key, input, &mut packed).then_some((*set, packed))
     }
 
+    /// Calls `visit` with each expression over what is known.
+    pub(crate) fn for_each_expr<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
+        let (parts, bounds) = match self {
+            Self::All => return,
+            Self::Exact { key, .. } | Self::Arranged { key, .. } => (key, [None, None]),
+            Self::Range {
+                equal,
+                lower,
+                upper,
+                ..
+            } => (equal, [lower.as_ref(), upper.as_ref()]),
+        };
+        let bounds = bounds.into_iter().flatten().map(|(part, _)| part);
+        for part in parts.iter().chain(bounds) {
+            visit(&part.expr);
+        }
+    }
+
     /// What it costs, roughly: few rows before many.
     pub(crate) fn cost(&self, def: Option<&TableDef>) -> u32 {
         match self {

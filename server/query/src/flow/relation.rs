@@ -49,6 +49,34 @@ pub(crate) struct SelectPlan {
     pub(crate) grouping: Option<GroupingPlan>,
     pub(crate) exprs: Vec<(Expr, Type)>,
     pub(crate) is_distinct: bool,
+    /// See [`Self::shows_only`].
+    shown: Option<u8>,
+}
+
+impl SelectPlan {
+    /// Whether a combination is let through and what it becomes depends on the row of one source alone, and
+    /// on no parameter.
+    pub(crate) fn shows_only(&self, source: u8) -> bool {
+        self.shown == Some(source)
+    }
+
+    /// The only source that the outputs read, if they are columns and nothing happens to combinations on
+    /// the way to them.
+    fn only_shown(&self) -> Option<u8> {
+        if !self.lefts.is_empty() || !self.residual.is_empty() || self.grouping.is_some() {
+            return None;
+        }
+        let mut only = None;
+        for (expr, _) in &self.exprs {
+            match expr {
+                Expr::Column(slot) if only.is_none_or(|only| only == slot.source) => {
+                    only = Some(slot.source);
+                }
+                _ => return None,
+            }
+        }
+        only
+    }
 }
 
 /// A query among the sources, and the columns of the sets that its rows are arranged in.
@@ -249,7 +277,7 @@ impl<'t> Planner<'t> {
         }
         let grouping = select.grouping.as_ref().map(grouping_plan);
         let types = query.outputs.iter().map(|output| output.ty.clone());
-        let plan = SelectPlan {
+        let mut plan = SelectPlan {
             layouts: map.stops.iter().map(|stop| stop.layout.clone()).collect(),
             derived,
             way,
@@ -259,7 +287,9 @@ impl<'t> Planner<'t> {
             grouping,
             exprs: select.exprs.iter().cloned().zip(types).collect(),
             is_distinct: select.distinct,
+            shown: None,
         };
+        plan.shown = plan.only_shown();
         self.register_all(&plan)?;
         Ok(plan)
     }

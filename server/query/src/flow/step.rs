@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use smallvec::SmallVec;
-use syncline_protocol::ChangeSet;
+use syncline_protocol::{ChangeSet, RowLayout};
 
 use super::eval::{People, Person, Scene, Tuple};
 use super::hops::{Map, Way};
@@ -11,10 +11,10 @@ use super::mutant::Mutant;
 use super::overlay::{Overlay, Side};
 use super::relation::{GroupingPlan, SelectPlan};
 use super::rows::write_group;
-use super::state::NodeState;
+use super::state::{GroupScratch, NodeState};
 use super::zset::ZSet;
 use super::{Flow, Node, NodeBody};
-use crate::plan::expr::{Params, Row};
+use crate::plan::expr::{ColumnSet, Params, Row};
 
 /// A changed row that concerns a site, of one instance or of all that a way finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +36,7 @@ pub(crate) struct FlowScratch {
     /// What changed in the rows of each node.
     pub(super) outputs: Vec<ZSet>,
     row: Vec<u8>,
+    groups: GroupScratch,
 }
 
 /// Calls back with the state of a node of an instance.
@@ -127,7 +128,7 @@ impl<'r> Runner<'r> {
                             source: feed.source,
                         };
                         let kept = feed.is_candidate.then_some(&mut candidates);
-                        start.go(&scene, plan, (row, weight), input, kept);
+                        start.go(&scene, plan, &[(row, weight)], input, kept);
                     }
                 }
                 if Mutant::Candidates.is_on() {
@@ -168,10 +169,20 @@ impl<'r> Runner<'r> {
             way,
             source: site.source,
         };
-        for (row, weight) in [(change.old, -1), (change.new, 1)] {
-            if let Some(row) = row {
-                let kept = site.is_candidate.then_some(&mut *candidates);
-                start.go(&scene, plan, (row, weight), input, kept);
+        let kept = site.is_candidate.then_some(candidates);
+        let steers = &runner.flow.steers[usize::from(event.site)];
+        let layout = &site.map.stops[usize::from(site.source)].layout;
+        match (change.old, change.new) {
+            (Some(old), Some(new)) if keeps(layout, steers, old, new) => {
+                start.go(&scene, plan, &[(old, -1), (new, 1)], input, kept);
+            }
+            (old, new) => {
+                let mut kept = kept;
+                for (row, weight) in [(old, -1), (new, 1)] {
+                    if let Some(row) = row {
+                        start.go(&scene, plan, &[(row, weight)], input, kept.as_deref_mut());
+                    }
+                }
             }
         }
     }
@@ -216,6 +227,7 @@ impl<'r> Runner<'r> {
             middle,
             outputs,
             row: buffer,
+            groups,
         } = scratch;
         input.consolidate();
         let mut is_distinct = node.is_distinct;
@@ -228,7 +240,7 @@ impl<'r> Runner<'r> {
                     no_outer: self.no_outer(),
                     step,
                 };
-                group.run((input, middle, buffer), number, states);
+                group.run((input, middle), (buffer, groups), number, states);
             }
         }
         if is_distinct {
@@ -291,12 +303,13 @@ struct Start<'x> {
 }
 
 impl<'x> Start<'x> {
-    /// Pushes what the row's combinations become, or keeps their inner rows to compute them anew.
+    /// Pushes what the combinations of rows become that all lead the same way, or keeps their inner rows to
+    /// compute them anew.
     fn go(
         &self,
         scene: &Scene<'x, '_>,
         plan: &SelectPlan,
-        (row, weight): (&'x [u8], i32),
+        rows: &[(&'x [u8], i32)],
         input: &mut ZSet,
         mut kept: Option<&mut Vec<Candidate<'x>>>,
     ) {
@@ -305,30 +318,48 @@ impl<'x> Start<'x> {
             packed: None,
         };
         let mut tuple: Tuple<'x> = self.map.stops.iter().map(row_of).collect();
-        tuple[usize::from(self.source)].packed = Some(row);
+        let place = usize::from(self.source);
+        tuple[place].packed = rows.first().map(|(row, _)| *row);
         if !scene.meets(&self.way.checks, &tuple) {
             return;
         }
+        // One row whose combinations all become the same: it is written once, for whoever comes first.
+        let is_shared = rows.len() == 1 && kept.is_none() && plan.shows_only(self.source);
+        let mut is_written = false;
         let _ = scene.walk(&self.way.hops, &mut tuple, &mut |scene, tuple| {
             let Some(person) = scene.person else {
                 return ControlFlow::Continue(());
             };
-            if let Some(kept) = &mut kept {
-                let inner = tuple[..plan.inner_count].iter();
-                kept.push((
-                    person.instance,
-                    inner.filter_map(|row| row.packed).collect(),
-                ));
-            } else {
-                let scene = Scene {
-                    side: Some(Side::After),
-                    ..*scene
-                };
-                push_extended(&scene, plan, (person.instance, weight), tuple, input);
+            let scene = Scene {
+                side: Some(Side::After),
+                ..*scene
+            };
+            for &(row, weight) in rows {
+                tuple[place].packed = Some(row);
+                if let Some(kept) = &mut kept {
+                    let inner = tuple[..plan.inner_count].iter();
+                    kept.push((
+                        person.instance,
+                        inner.filter_map(|row| row.packed).collect(),
+                    ));
+                } else if is_written {
+                    input.push_same(person.instance, weight);
+                } else {
+                    push_extended(&scene, plan, (person.instance, weight), tuple, input);
+                    is_written = is_shared;
+                }
             }
             ControlFlow::Continue(())
         });
     }
+}
+
+/// Whether an update keeps these columns.
+fn keeps(layout: &RowLayout, columns: &ColumnSet, old: &[u8], new: &[u8]) -> bool {
+    columns.iter().all(|column| {
+        let column = usize::from(column);
+        layout.column(old, column) == layout.column(new, column)
+    })
 }
 
 fn push_extended<'x>(
@@ -358,7 +389,8 @@ struct GroupStage<'s> {
 impl GroupStage<'_> {
     fn run(
         self,
-        (input, middle, buffer): (&mut ZSet, &mut ZSet, &mut Vec<u8>),
+        (input, middle): (&mut ZSet, &mut ZSet),
+        (buffer, scratch): (&mut Vec<u8>, &mut GroupScratch),
         number: u16,
         states: States<'_>,
     ) {
@@ -388,7 +420,7 @@ impl GroupStage<'_> {
                     }
                     groups.rows(plan, |row| emit(1, row));
                 } else {
-                    groups.step(plan, self.step, rows, emit);
+                    groups.step(plan, self.step, rows, scratch, emit);
                 }
             },
         );

@@ -60,43 +60,65 @@ impl ZSet {
         self.entries.iter().map(read)
     }
 
-    /// Makes one entry of all with one row of one cell, and none of those that cancel; entries are then
-    /// ordered by cell and row, those that went before those that came.
-    pub(crate) fn consolidate(&mut self) {
-        if let [one, other] = self.entries.as_slice()
-            && one.cell != other.cell
-            && one.weight != 0
-            && other.weight != 0
-        {
-            self.entries.sort_unstable_by_key(|entry| entry.cell);
-            return;
-        }
-        let bytes = &self.bytes;
-        let row = |entry: &Entry| &bytes[entry.start..entry.end];
-        self.entries
-            .sort_unstable_by(|one, other| (one.cell, row(one)).cmp(&(other.cell, row(other))));
-        let mut kept: usize = 0;
-        for position in 0..self.entries.len() {
-            let entry = self.entries[position];
-            if let Some(last) = kept.checked_sub(1).map(|last| &mut self.entries[last])
-                && last.cell == entry.cell
-                && bytes[last.start..last.end] == bytes[entry.start..entry.end]
-            {
-                last.weight += entry.weight;
-                continue;
-            }
-            // What has cancelled makes room.
-            if kept > 0 && self.entries[kept - 1].weight == 0 {
-                kept -= 1;
-            }
-            self.entries[kept] = entry;
-            kept += 1;
-        }
-        self.entries.truncate(kept);
-        if self.entries.last().is_some_and(|entry| entry.weight == 0) {
-            self.entries.pop();
-        }
+    /// Adds the row of the last entry again, for another cell.
+    pub(crate) fn push_same(&mut self, cell: u32, weight: i32) {
+        let last = *self.entries.last().expect("a row was pushed before");
+        self.entries.push(Entry {
+            cell,
+            weight,
+            ..last
+        });
     }
+
+    /// Makes one entry of all with one row of one cell, and none of those that cancel; entries are then
+    /// ordered by cell and row.
+    pub(crate) fn consolidate(&mut self) {
+        let Self { bytes, entries } = self;
+        // By cell first: most have one row, and numbers are quicker to compare.
+        if !entries.is_sorted_by_key(|entry| entry.cell) {
+            entries.sort_unstable_by_key(|entry| entry.cell);
+        }
+        let (mut kept, mut start) = (0, 0);
+        while start < entries.len() {
+            let cell = entries[start].cell;
+            let rest = entries[start..].iter();
+            let end = start + rest.take_while(|entry| entry.cell == cell).count();
+            if end - start > 1 {
+                sort_rows(bytes, &mut entries[start..end]);
+            }
+            let mut next = start;
+            while next < end {
+                let mut entry = entries[next];
+                next += 1;
+                while next < end && is_same_row(bytes, entry, entries[next]) {
+                    entry.weight += entries[next].weight;
+                    next += 1;
+                }
+                if entry.weight != 0 {
+                    entries[kept] = entry;
+                    kept += 1;
+                }
+            }
+            start = end;
+        }
+        entries.truncate(kept);
+    }
+}
+
+fn sort_rows(bytes: &[u8], entries: &mut [Entry]) {
+    let row = |entry: &Entry| &bytes[entry.start..entry.end];
+    if let [one, other] = entries {
+        if row(one) > row(other) {
+            std::mem::swap(one, other);
+        }
+        return;
+    }
+    entries.sort_unstable_by(|one, other| row(one).cmp(row(other)));
+}
+
+fn is_same_row(bytes: &[u8], one: Entry, other: Entry) -> bool {
+    one.start == other.start && one.end == other.end
+        || bytes[one.start..one.end] == bytes[other.start..other.end]
 }
 
 /// The first `count` columns of a packed row, as bytes.

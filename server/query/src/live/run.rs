@@ -60,6 +60,25 @@ impl<'c> People<'c> for Crowd<'c> {
             .for_each(visit);
     }
 
+    fn route_all(&self, site: u16, rows: &[&[u8]], visit: &mut dyn FnMut(usize, Person<'c>)) {
+        let table = self.flow.sites[usize::from(site)].table;
+        let routes = self.flow.routes[usize::from(site)].as_deref();
+        let (Some(routes), Some(router), Some(table)) =
+            (routes, self.routers.get(&table), self.db.table(table))
+        else {
+            return;
+        };
+        let target = (self.number, site);
+        let found = router.probe_all(table.layout(), rows, routes, target, self.hasher);
+        let people = found.iter().map(|(at, number)| (*at, self.person(*number)));
+        let people: SmallVec<[_; 64]> = people.collect();
+        for (at, person) in people {
+            if let Some(person) = person {
+                visit(at as usize, person);
+            }
+        }
+    }
+
     fn everyone(&self, visit: &mut dyn FnMut(Person<'c>)) {
         let members = self.template.members.iter();
         members

@@ -45,6 +45,11 @@ impl Atom {
 }
 
 impl Route {
+    /// Its columns.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = u16> {
+        self.atoms.iter().map(|atom| atom.column)
+    }
+
     fn one(column: Slot, constant: Expr, accepts_null: bool) -> Vec<Self> {
         let Slot {
             index,

@@ -259,6 +259,45 @@ impl TableRouter {
         }
     }
 
+    /// As [`Self::probe`] for each of the rows: their positions with the instances.
+    pub(crate) fn probe_all(
+        &self,
+        layout: &RowLayout,
+        rows: &[&[u8]],
+        routes: &[Route],
+        target: (u32, u16),
+        hasher: &FixedState,
+    ) -> SmallVec<[(u32, u32); 64]> {
+        let mut out = SmallVec::new();
+        let signature = match routes {
+            [route] => self.position(route).map(|at| &self.signatures[at]),
+            _ => None,
+        };
+        let Some(signature) = signature else {
+            let mut found = SmallVec::new();
+            for (at, row) in (0..).zip(rows) {
+                found.clear();
+                self.probe(layout, row, routes, target, hasher, &mut found);
+                out.extend(found.iter().map(|number| (at, *number)));
+            }
+            return out;
+        };
+        // In passes, so that the memory which one look-up waits for does not keep the others waiting.
+        let hashes = rows.iter().map(|row| signature.hash(layout, row, hasher));
+        let hashes: SmallVec<[u64; 64]> = hashes.collect();
+        let buckets = hashes.iter().map(|hash| signature.get(*hash));
+        let buckets: SmallVec<[&[u32]; 64]> = buckets.collect();
+        let group = |bucket: &&[u32]| {
+            find_group(bucket, &self.groups, target.0, target.1).map(|at| self.groups.get(at))
+        };
+        let groups: SmallVec<[Option<&Group>; 64]> = buckets.iter().map(group).collect();
+        for (at, group) in (0..).zip(groups) {
+            let members = group.into_iter().flat_map(|group| &group.members);
+            out.extend(members.map(|number| (at, *number)));
+        }
+        out
+    }
+
     fn signature(&mut self, route: &Route) -> &mut Signature {
         let position = self.position(route).unwrap_or_else(|| {
             self.signatures.push(Signature {

@@ -15,6 +15,9 @@ use crate::flow::zset::first_columns;
 use crate::plan::{AggregateCall, Grouping};
 use crate::row::next_column;
 
+/// A longer key of a group is beside it.
+const KEY_BYTES_INSIDE: usize = 16;
+
 /// How rows are grouped.
 #[derive(Debug)]
 pub(crate) struct GroupPlan {
@@ -34,11 +37,19 @@ pub(crate) struct Groups {
 
 #[derive(Debug)]
 struct Group {
-    key: Box<[u8]>,
+    /// With the figures in one place: a group that is touched is out of the caches.
+    key: SmallVec<[u8; KEY_BYTES_INSIDE]>,
     row_count: i64,
     /// The step that touched it last, and its row before that among the step's.
     stamp: u64,
-    accumulators: SmallVec<[Accumulator; 1]>,
+    accumulators: SmallVec<[Accumulator; 2]>,
+}
+
+/// Memory that a step uses and the next one uses again.
+#[derive(Debug, Default)]
+pub(crate) struct GroupScratch {
+    bytes: Vec<u8>,
+    new: Vec<u8>,
 }
 
 /// A touched group: its key and what its row was, as ranges of a buffer.
@@ -83,19 +94,21 @@ impl Groups {
     }
 
     fn find(&mut self, plan: &GroupPlan, key: &[u8]) -> &mut Group {
-        let hasher = self.hasher.clone();
-        let hash = hasher.hash_one(key);
-        let key_bytes = &mut self.key_bytes;
-        self.table
+        let Self {
+            table,
+            hasher,
+            key_bytes,
+        } = self;
+        table
             .entry(
-                hash,
+                hasher.hash_one(key),
                 |group| *group.key == *key,
                 |group| hasher.hash_one(&*group.key),
             )
             .or_insert_with(|| {
-                *key_bytes += key.len();
+                *key_bytes += key.len().saturating_sub(KEY_BYTES_INSIDE);
                 Group {
-                    key: key.into(),
+                    key: SmallVec::from_slice(key),
                     row_count: 0,
                     stamp: 0,
                     accumulators: plan.calls.iter().map(Accumulator::new).collect(),
@@ -128,9 +141,10 @@ impl Groups {
         plan: &GroupPlan,
         step: u64,
         rows: impl Iterator<Item = (i32, &'z [u8])>,
+        GroupScratch { bytes, new }: &mut GroupScratch,
         mut emit: impl FnMut(i32, &[u8]),
     ) {
-        let mut bytes = Vec::new();
+        bytes.clear();
         let mut touched: SmallVec<[Touched; 4]> = SmallVec::new();
         for (weight, row) in rows {
             let key = first_columns(&plan.input, row, plan.key_count);
@@ -142,7 +156,7 @@ impl Groups {
                 let middle = bytes.len();
                 let shows = group.row_count > 0 || !plan.has_keys();
                 if shows {
-                    plan.write_row(group, &mut bytes);
+                    plan.write_row(group, bytes);
                 }
                 touched.push(Touched {
                     key: (start, middle),
@@ -151,7 +165,6 @@ impl Groups {
             }
             group.add(plan, &row[key.len()..], weight.into());
         }
-        let mut new = Vec::new();
         for one in touched {
             let key = &bytes[one.key.0..one.key.1];
             let old = one.old.map(|(start, end)| &bytes[start..end]);
@@ -160,7 +173,7 @@ impl Groups {
             let shows = group.row_count > 0 || !plan.has_keys() || Mutant::EmptyGroup.is_on();
             new.clear();
             if shows {
-                plan.write_row(group, &mut new);
+                plan.write_row(group, new);
             } else {
                 self.remove(key);
             }
@@ -179,7 +192,7 @@ impl Groups {
         let hash = self.hasher.hash_one(key);
         if let Ok(entry) = self.table.find_entry(hash, |group| *group.key == *key) {
             entry.remove();
-            self.key_bytes -= key.len();
+            self.key_bytes -= key.len().saturating_sub(KEY_BYTES_INSIDE);
         }
     }
 
@@ -190,7 +203,12 @@ impl Groups {
             lens.sum()
         };
         // All groups have the same calls: one of them tells.
-        groups + self.table.iter().next().map_or(0, inner) * self.table.len()
+        let beside = |group: &Group| match group.accumulators.spilled() {
+            true => group.accumulators.capacity() * size_of::<Accumulator>(),
+            false => 0,
+        };
+        let first = self.table.iter().next();
+        groups + first.map_or(0, |group| inner(group) + beside(group)) * self.table.len()
     }
 }
 

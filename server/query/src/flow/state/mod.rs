@@ -8,7 +8,7 @@ mod window;
 
 pub(crate) use arranged::Arranged;
 pub(crate) use counter::Counter;
-pub(crate) use groups::{GroupPlan, Groups};
+pub(crate) use groups::{GroupPlan, GroupScratch, Groups};
 pub(crate) use window::{Ordered, WindowPlan};
 
 /// The state of one query of one instance.

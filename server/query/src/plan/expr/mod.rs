@@ -235,6 +235,18 @@ impl ColumnSet {
         self.0[usize::from(column) / 64] |= 1 << (column % 64);
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u16> {
+        let words = (0..).zip(self.0);
+        words.flat_map(|(at, word)| {
+            let mut rest: u64 = word;
+            std::iter::from_fn(move || {
+                let bit = rest.trailing_zeros();
+                rest &= rest.checked_sub(1)?;
+                Some(at * 64 + bit as u16)
+            })
+        })
+    }
+
     pub(crate) fn is_disjoint(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).all(|(a, b)| a & b == 0)
     }
