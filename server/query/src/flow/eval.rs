@@ -199,17 +199,13 @@ impl<'r, 'c> Scene<'r, 'c> {
         };
         let place = usize::from(source);
         let mut rows: SmallVec<[&'r [u8]; 32]> = SmallVec::new();
-        self.bind(
-            hop,
-            tuple,
-            &mut |tuple| {
-                if self.meets(checks, tuple) {
-                    rows.extend(tuple[place].packed);
-                }
-                ControlFlow::Continue(())
-            },
-            source,
-        )?;
+        self.gather(hop, tuple, &mut rows);
+        if !checks.is_empty() {
+            rows.retain(|row| {
+                tuple[place].packed = Some(*row);
+                self.meets(checks, tuple)
+            });
+        }
         let mut flow = ControlFlow::Continue(());
         for rows in rows.chunks(TOGETHER) {
             people.route_all(*site, rows, &mut |at, person| {
@@ -225,6 +221,35 @@ impl<'r, 'c> Scene<'r, 'c> {
         }
         tuple[place].packed = None;
         flow
+    }
+
+    /// Appends the rows that a hop finds.
+    fn gather(&self, hop: &Hop, tuple: &mut Tuple<'r>, out: &mut SmallVec<[&'r [u8]; 32]>) {
+        if let Hop::Bind {
+            from: From::Table(id),
+            reach,
+            side,
+            ..
+        } = hop
+            && let Some(table) = self.overlay.table(*id)
+        {
+            let side = self.side.unwrap_or(*side);
+            let _ = self.find(reach, tuple, |part| {
+                self.overlay.gather(table, part, side, out);
+                ControlFlow::Continue(())
+            });
+        } else if let Hop::Bind { source, .. } = hop {
+            let place = usize::from(*source);
+            let _ = self.bind(
+                hop,
+                tuple,
+                &mut |tuple| {
+                    out.extend(tuple[place].packed);
+                    ControlFlow::Continue(())
+                },
+                *source,
+            );
+        }
     }
 
     /// Visits the tuple with each row of a source in its place.

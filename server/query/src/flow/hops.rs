@@ -187,6 +187,19 @@ impl Search<'_, '_> {
         checks
     }
 
+    /// Leaves out the conditions that all rows found in this way meet.
+    fn leave_implied(&mut self, source: u8, reach: &Reach) {
+        let stop = &self.map.stops[usize::from(source)];
+        let From::Table(id) = stop.from else { return };
+        let Some(table) = (self.tables)(id) else {
+            return;
+        };
+        for (cond, used) in self.map.conds.iter().zip(&mut self.used) {
+            let counts = cond.owner.is_none_or(|owner| self.known >> owner & 1 == 1);
+            *used |= counts && reach.implies(table, source, &cond.expr);
+        }
+    }
+
     fn is_known(&self, expr: &Expr) -> bool {
         let (refs, has_params) = refs_of(expr);
         refs & !self.known == 0 && (self.is_bound || !has_params)
@@ -364,8 +377,9 @@ impl Map {
                 None => unreachable!("a wanted source is open"),
             };
             search.known |= 1 << source;
-            let checks = search.checks();
             let stop = &self.stops[usize::from(source)];
+            search.leave_implied(source, &reach);
+            let checks = search.checks();
             way.hops.push(Hop::Bind {
                 source,
                 from: stop.from,

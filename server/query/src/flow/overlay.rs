@@ -86,6 +86,35 @@ impl<'a> Overlay<'a> {
         self.db.table(id)
     }
 
+    /// The changes of a table, if they matter to this side of it.
+    fn changed(&self, table: &Table, side: Side) -> Option<&TableChanges<'a>> {
+        match side {
+            Side::After => None,
+            Side::Before if Mutant::Before.is_on() => None,
+            Side::Either if Mutant::Either.is_on() => None,
+            _ => self.tables.iter().find(|changed| changed.id == table.id()),
+        }
+    }
+
+    /// Appends the rows of a part of a table.
+    pub(crate) fn gather(
+        &self,
+        table: &'a Table,
+        part: Part<'_>,
+        side: Side,
+        out: &mut SmallVec<[&'a [u8]; 32]>,
+    ) {
+        if let (Part::Exact(index, key), None) = (part, self.changed(table, side)) {
+            // A loop of nothing else: the rows lie anywhere, and are waited for together.
+            out.extend(table.matching(index, key));
+            return;
+        }
+        let _ = self.walk(table, part, side, &mut |row| {
+            out.push(row);
+            ControlFlow::Continue(())
+        });
+    }
+
     /// Visits the rows of a part of a table until `visit` breaks.
     pub(crate) fn walk(
         &self,
@@ -94,13 +123,7 @@ impl<'a> Overlay<'a> {
         side: Side,
         visit: Visit<'_, 'a>,
     ) -> ControlFlow<()> {
-        let changed = match side {
-            Side::After => None,
-            Side::Before if Mutant::Before.is_on() => None,
-            Side::Either if Mutant::Either.is_on() => None,
-            _ => self.tables.iter().find(|changed| changed.id == table.id()),
-        };
-        let Some(changed) = changed else {
+        let Some(changed) = self.changed(table, side) else {
             return walk_now(table, part, visit);
         };
         if side == Side::Either {

@@ -209,6 +209,27 @@ impl Reach {
         put_all(key, input, &mut packed).then_some((*set, packed))
     }
 
+    /// Whether all rows that this finds in a source meet a condition, since it is an equality of the key.
+    pub(crate) fn implies(&self, table: &Table, source: u8, cond: &Expr) -> bool {
+        let (Self::Exact { index, key }, Expr::Compare(CompareOp::Equal, left, right)) =
+            (self, cond)
+        else {
+            return false;
+        };
+        let columns = match index.0.checked_sub(1) {
+            None => &table.def().primary_key,
+            Some(secondary) => &table.def().indexes[usize::from(secondary)].columns,
+        };
+        [(left, right), (right, left)].iter().any(|(one, other)| {
+            let own = match one.as_ref() {
+                Expr::Column(slot) if slot.source == source => slot.index,
+                _ => return false,
+            };
+            let mut parts = columns.iter().zip(key);
+            parts.any(|(column, part)| *column == own && part.expr == ***other)
+        })
+    }
+
     /// Calls `visit` with each expression over what is known.
     pub(crate) fn for_each_expr<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
         let (parts, bounds) = match self {

@@ -275,33 +275,35 @@ fn with_state(
 fn write_ops(template: &Template, rows: &ZSet, own: &[Entry], out: &mut Vec<u8>) {
     let layout = &template.result_layout;
     let key = &template.description.key;
-    let mut ordered: SmallVec<[Entry; 4]> = own.into();
     let by_key =
         |one: &Entry, other: &Entry| compare_columns(layout, key, rows.row(*one), rows.row(*other));
-    if ordered.len() > 1 {
-        ordered.sort_by(|one, other| by_key(one, other).then(one.weight.cmp(&other.weight)));
-    }
-    for same in ordered.chunk_by(|one, other| by_key(one, other).is_eq()) {
-        match same {
-            [old, new] if old.weight == -1 && new.weight == 1 => {
-                write_update(layout, key, rows.row(*old), rows.row(*new), out);
-            }
-            [one] if one.weight == 1 => {
-                DeltaWriter::new(out).push(DeltaOp::Insert {
-                    row: rows.row(*one),
-                });
-            }
-            [one] if one.weight == -1 => {
-                let mut packed = SmallVec::<[u8; 64]>::new();
-                for column in key {
-                    let column = layout.column(rows.row(*one), usize::from(*column));
-                    packed.extend_from_slice(column);
-                }
-                DeltaWriter::new(out).push(DeltaOp::Delete { key: &packed });
-            }
-            _ => panic!("a key names one row of a result"),
+    let mut write = |same: &[Entry]| match same {
+        [old, new] if old.weight == -1 && new.weight == 1 => {
+            write_update(layout, key, rows.row(*old), rows.row(*new), out);
         }
+        [one] if one.weight == 1 => {
+            DeltaWriter::new(out).push(DeltaOp::Insert {
+                row: rows.row(*one),
+            });
+        }
+        [one] if one.weight == -1 => {
+            let mut packed = SmallVec::<[u8; 64]>::new();
+            for column in key {
+                let column = layout.column(rows.row(*one), usize::from(*column));
+                packed.extend_from_slice(column);
+            }
+            DeltaWriter::new(out).push(DeltaOp::Delete { key: &packed });
+        }
+        _ => panic!("a key names one row of a result"),
+    };
+    if own.len() == 1 {
+        return write(own);
     }
+    let mut ordered: SmallVec<[Entry; 4]> = own.into();
+    ordered.sort_by(|one, other| by_key(one, other).then(one.weight.cmp(&other.weight)));
+    ordered
+        .chunk_by(|one, other| by_key(one, other).is_eq())
+        .for_each(write);
 }
 
 fn write_update(layout: &RowLayout, key: &[u16], old: &[u8], new: &[u8], out: &mut Vec<u8>) {
