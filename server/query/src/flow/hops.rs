@@ -105,7 +105,9 @@ impl Way {
         out: &mut ColumnSet,
     ) {
         let add_all = |exprs: &[Expr], out: &mut ColumnSet| {
-            exprs.iter().for_each(|expr| expr.add_columns(source, out));
+            for expr in exprs {
+                expr.add_columns(source, out);
+            }
         };
         add_all(&self.checks, out);
         for hop in &self.hops {

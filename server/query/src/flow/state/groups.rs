@@ -182,7 +182,7 @@ impl Groups {
                     emit(-1, old);
                 }
                 if shows {
-                    emit(1, &new);
+                    emit(1, new);
                 }
             }
         }
@@ -203,9 +203,9 @@ impl Groups {
             lens.sum()
         };
         // All groups have the same calls: one of them tells.
-        let beside = |group: &Group| match group.accumulators.spilled() {
-            true => group.accumulators.capacity() * size_of::<Accumulator>(),
-            false => 0,
+        let beside = |group: &Group| {
+            let spilled = group.accumulators.spilled();
+            usize::from(spilled) * group.accumulators.capacity() * size_of::<Accumulator>()
         };
         let first = self.table.iter().next();
         groups + first.map_or(0, |group| inner(group) + beside(group)) * self.table.len()
