@@ -37,6 +37,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &[
             "server/cli",
             "tests/bench",
+            "tests/bench-live",
             "tests/bench-log",
             "tests/sim",
             "xtask",

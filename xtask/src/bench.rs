@@ -13,7 +13,8 @@ use crate::workspace::{Workspace, cargo};
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Works to measure: transfer, empty, round-trip, fan-out, many-subscriptions, idle (all if none);
-    /// or one of the checks kill and abuse; or alone, without a server: log, restart, checkpoint.
+    /// or one of the checks kill and abuse; or alone, without a server: log, restart, checkpoint;
+    /// live, with works of its own behind it (`bench live list`).
     pub(crate) works: Vec<String>,
     /// One JSON object a line instead of a table.
     #[arg(long)]

@@ -5,6 +5,7 @@
 //! [`tools`] what else must be on the machine.
 
 mod bench;
+mod bench_live;
 mod bench_log;
 mod demo;
 mod modules;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&options),
         Chore::Modules => modules::run(),
         Chore::Bench(options) if bench_log::is_meant(&options) => bench_log::run(&options),
+        Chore::Bench(options) if bench_live::is_meant(&options) => bench_live::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Bars(options) => bench::bars(&options),
         Chore::Soak(options) => bench::soak(&options),

@@ -1,0 +1,81 @@
+//! Leaderboards: the first rows of a large table, and places in it.
+
+use anyhow::Result;
+use syncline_protocol::IndexKind;
+use syncline_store::Database;
+
+use super::AFFECTED_NS;
+use crate::Scale;
+use crate::figure::{Figure, Report};
+use crate::measure::{Crowd, Write, run};
+use crate::world::{database, fill, row, scatter, table, table_id};
+
+const ROWS: u64 = 1_000_000;
+const SCORES: u64 = 1 << 32;
+
+fn world(rows: u64, kind: IndexKind) -> Database {
+    let player = table("player", &["id", "score"], 1, &[(kind, &[1])]);
+    let rows = (0..rows).map(|id| row(&[id, scatter(id, SCORES)]));
+    fill(database(vec![player]), table_id(0), rows)
+}
+
+/// A player gets another score, any.
+fn score(rows: u64) -> impl Fn(u64) -> Vec<Write> {
+    move |n| {
+        let id = scatter(n + 5, rows);
+        let score = scatter(n + rows, SCORES);
+        vec![Write::Update(table_id(0), row(&[id, score]))]
+    }
+}
+
+pub(super) fn top(scale: Scale, report: &mut Report) -> Result<()> {
+    let db = world(ROWS, IndexKind::Ordered);
+    let sql = "SELECT id, score FROM player ORDER BY score DESC LIMIT 100";
+    let mut crowd = Crowd::new(&db, sql, 1, &|_| Vec::new())?;
+    let figure = Figure {
+        work: "top",
+        ..Figure::default()
+    };
+    let (mut figure, _) = run(figure, db, &mut crowd, scale.commits, score(ROWS))?;
+    figure.bytes_per_subscription = 0.0;
+    report.print(&figure);
+    report.at_most(
+        "top 100 of 1 000 000, ns an update with its index",
+        figure.ns_per_commit + figure.transaction_ns_per_commit,
+        3000.0,
+    );
+    Ok(())
+}
+
+/// Everybody asks how many have a higher score. A change concerns all between the old and the new one, so scores move
+/// little.
+pub(super) fn rank(scale: Scale, report: &mut Report) -> Result<()> {
+    let watchers = scale.subscriptions;
+    let db = world(ROWS, IndexKind::Counted);
+    let sql = "SELECT COUNT(*) AS above FROM player \
+               WHERE score > (SELECT me.score FROM player AS me WHERE me.id = :p)";
+    let mut crowd = Crowd::new(&db, sql, watchers, &|number| {
+        vec![("p", scatter(number, ROWS / 2) * 2)]
+    })?;
+    let figure = Figure {
+        work: "rank",
+        ..Figure::default()
+    };
+    // About forty watchers between the old score and the new one.
+    let step = SCORES / watchers * 40;
+    let writes = |n: u64| {
+        let id = scatter(n, ROWS / 2) * 2 + 1;
+        vec![Write::Update(
+            table_id(0),
+            row(&[id, (scatter(id, SCORES) + n % 2 * step) % SCORES]),
+        )]
+    };
+    let (figure, _) = run(figure, db, &mut crowd, scale.commits, writes)?;
+    report.print(&figure);
+    report.at_most(
+        "rank, ns an affected subscription",
+        figure.ns_per_affected,
+        AFFECTED_NS,
+    );
+    Ok(())
+}
