@@ -30,14 +30,12 @@ pub(super) fn affected(scale: Scale, report: &mut Report) -> Result<()> {
     let owners = scale.subscriptions;
     let db = world(|id| id % owners);
     let mut crowd = Crowd::new(&db, SQL, owners, &|number| vec![("o", number)])?;
-    let figure = Figure {
-        work: "equality",
-        compare_all_ns_per_commit: compare_all(
-            &(0..owners).collect::<Vec<u64>>(),
-            |owner, probe| *owner == probe,
-        ),
-        ..Figure::default()
-    };
+    let named = (
+        "equality",
+        compare_all(&(0..owners).collect::<Vec<u64>>(), |owner, probe| {
+            *owner == probe
+        }),
+    );
     let writes = |n: u64| {
         let id = scatter(n, ROWS);
         vec![Write::Update(
@@ -45,7 +43,7 @@ pub(super) fn affected(scale: Scale, report: &mut Report) -> Result<()> {
             row(&[id, id % owners, n + ROWS]),
         )]
     };
-    let (figure, _) = run(figure, db, &mut crowd, scale.commits, writes)?;
+    let (figure, _) = run(named, db, &mut crowd, scale.commits, writes)?;
     report.print(&figure);
     report.at_most(
         "equality, ns an affected subscription",

@@ -4,7 +4,7 @@ use anyhow::Result;
 use syncline_protocol::IndexKind;
 
 use crate::Scale;
-use crate::figure::{Figure, Report};
+use crate::figure::Report;
 use crate::measure::{Crowd, Write, run};
 use crate::world::{database, fill, row, scatter, table, table_id};
 
@@ -22,10 +22,7 @@ pub(super) fn measure(scale: Scale, report: &mut Report) -> Result<()> {
     let db = fill(database(vec![sale]), table_id(0), rows);
     let sql = "SELECT shop, COUNT(*) AS n, SUM(price) AS total FROM sale GROUP BY shop";
     let mut crowd = Crowd::new(&db, sql, 1, &|_| Vec::new())?;
-    let figure = Figure {
-        work: "groups",
-        ..Figure::default()
-    };
+    let named = ("groups", 0.0);
     let writes = |n: u64| {
         let id = scatter(n, ROWS);
         vec![Write::Update(
@@ -33,7 +30,7 @@ pub(super) fn measure(scale: Scale, report: &mut Report) -> Result<()> {
             row(&[id, id % GROUPS, n + ROWS]),
         )]
     };
-    let (mut figure, _) = run(figure, db, &mut crowd, scale.commits, writes)?;
+    let (mut figure, _) = run(named, db, &mut crowd, scale.commits, writes)?;
     // Memory of the groups, not of a subscription.
     figure.bytes_per_subscription = 0.0;
     report.print(&figure);

@@ -6,7 +6,7 @@ use syncline_store::Database;
 
 use super::{AFFECTED_NS, IDLE_BYTES};
 use crate::Scale;
-use crate::figure::{Figure, Report};
+use crate::figure::Report;
 use crate::measure::{Crowd, Write, compare_all, run};
 use crate::world::{database, fill, row, scatter, table, table_id};
 
@@ -72,12 +72,8 @@ fn measure(
     let mut crowd = Crowd::new(&db, sql, people, &|number| vec![("p", number)])?;
     // The best loop over parameters alone does not know who is in which room: it compares one number.
     let all: Vec<u64> = (0..people).collect();
-    let figure = Figure {
-        work,
-        compare_all_ns_per_commit: compare_all(&all, |person, probe| *person == probe),
-        ..Figure::default()
-    };
-    let (figure, _) = run(figure, db, &mut crowd, scale.commits, message(rooms, 2000))?;
+    let named = (work, compare_all(&all, |person, probe| *person == probe));
+    let (figure, _) = run(named, db, &mut crowd, scale.commits, message(rooms, 2000))?;
     report.print(&figure);
     report.at_most(
         &format!("{work}, ns an affected subscription"),

@@ -1,8 +1,10 @@
 //! `BETWEEN`: intervals, boxes, and boxes that move.
 
 use anyhow::Result;
+use syncline_protocol::param::Param;
 use syncline_protocol::{ChangeSet, IndexKind, TableDef};
-use syncline_query::Deltas;
+use syncline_query::{Deltas, How};
+use syncline_store::Database;
 
 use super::{AFFECTED_NS, IDLE_BYTES};
 use crate::Scale;
@@ -61,12 +63,11 @@ pub(super) fn interval(scale: Scale, report: &mut Report) -> Result<()> {
         vec![("a", from(number)), ("b", from(number) + length)]
     })?;
     let ranges: Vec<_> = (0..count).map(|n| (from(n), from(n) + length)).collect();
-    let figure = Figure {
-        work: "interval",
-        compare_all_ns_per_commit: compare_all(&ranges, |(a, b), x| *a <= x && x < *b),
-        ..Figure::default()
-    };
-    let (figure, _) = run(figure, db, &mut crowd, scale.commits, touch)?;
+    let named = (
+        "interval",
+        compare_all(&ranges, |(a, b), x| *a <= x && x < *b),
+    );
+    let (figure, _) = run(named, db, &mut crowd, scale.commits, touch)?;
     bars(report, &figure);
     Ok(())
 }
@@ -82,91 +83,96 @@ pub(super) fn boxes(scale: Scale, report: &mut Report) -> Result<()> {
         vec![("x0", x), ("x1", x + length), ("y0", y), ("y1", y + length)]
     })?;
     let all: Vec<_> = (0..count).map(from).collect();
-    let figure = Figure {
-        work: "box",
-        compare_all_ns_per_commit: compare_all(&all, |(x, y), at| {
+    let named = (
+        "box",
+        compare_all(&all, |(x, y), at| {
             *x <= at && at <= *x + length && *y <= at && at <= *y + length
         }),
-        ..Figure::default()
-    };
-    let (figure, _) = run(figure, db, &mut crowd, scale.commits, touch)?;
+    );
+    let (figure, _) = run(named, db, &mut crowd, scale.commits, touch)?;
     bars(report, &figure);
     Ok(())
 }
 
+const PLAYERS: u64 = 10_000;
+/// Players in a box, on average.
+const IN_SIGHT: f64 = 11.0;
+
+/// Where a player is at a tick.
+fn place(id: u64, tick: u64) -> (u64, u64) {
+    let drift = |at: u64| (scatter(at, SIDE) + tick * 64) % SIDE;
+    (drift(id), drift(id + ROWS))
+}
+
+fn player(id: u64, tick: u64) -> Vec<u8> {
+    let (x, y) = place(id, tick);
+    row(&[id, x, y, 0])
+}
+
+/// What a player sees.
+fn around(id: u64, tick: u64) -> Vec<(&'static str, u64)> {
+    let half = (SIDE as f64 * (IN_SIGHT / PLAYERS as f64).sqrt() / 2.0) as u64;
+    let (x, y) = place(id, tick);
+    vec![
+        ("x0", x.saturating_sub(half)),
+        ("x1", x + half),
+        ("y0", y.saturating_sub(half)),
+        ("y1", y + half),
+    ]
+}
+
+/// Moves every subscription to where its player is; bytes of the differences.
+fn move_all(db: &Database, crowd: &mut Crowd, moves: &[Vec<(String, Param)>]) -> Result<usize> {
+    let mut bytes = 0;
+    for (member, params) in crowd.members.iter_mut().zip(moves) {
+        let (handle, statement) = (member.handle, &member.statement);
+        let moved = crowd
+            .live
+            .set_params(db, handle, statement, params, &CALLER)
+            .map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        member.handle = moved.handle;
+        if let How::Delta(ops) = &moved.how {
+            bytes += ops.len();
+        }
+    }
+    Ok(bytes)
+}
+
 /// Every player moves a little, and what it sees with it: one transaction, then as many moved subscriptions.
 pub(super) fn tick(scale: Scale, report: &mut Report) -> Result<()> {
-    const PLAYERS: u64 = 10_000;
-    const IN_SIGHT: f64 = 11.0;
-    let half = (SIDE as f64 * (IN_SIGHT / PLAYERS as f64).sqrt() / 2.0) as u64;
-    let players = table(
-        "player",
-        &["id", "x", "y", "size"],
-        1,
-        &[(IndexKind::Ordered, &[1])],
-    );
-    let place = |id: u64, tick: u64| {
-        let drift = |at: u64| (scatter(at, SIDE) + tick * 64) % SIDE;
-        (drift(id), drift(id + ROWS))
-    };
-    let player = |id: u64, tick: u64| {
-        let (x, y) = place(id, tick);
-        row(&[id, x, y, 0])
-    };
-    let around = |id: u64, tick: u64| {
-        let (x, y) = place(id, tick);
-        vec![
-            ("x0", x.saturating_sub(half)),
-            ("x1", x + half),
-            ("y0", y.saturating_sub(half)),
-            ("y1", y + half),
-        ]
-    };
-    let mut db = fill(
-        database(vec![players]),
-        table_id(0),
-        (0..PLAYERS).map(|id| player(id, 0)),
-    );
+    let index: &[(IndexKind, &[u16])] = &[(IndexKind::Ordered, &[1])];
+    let players = table("player", &["id", "x", "y", "size"], 1, index);
+    let rows = (0..PLAYERS).map(|id| player(id, 0));
+    let mut db = fill(database(vec![players]), table_id(0), rows);
     let sql = "SELECT id, x, y FROM player WHERE x BETWEEN :x0 AND :x1 AND y BETWEEN :y0 AND :y1";
     let mut crowd = Crowd::new(&db, sql, PLAYERS, &|id| around(id, 0))?;
     let (mut changes, mut out) = (ChangeSet::new(), Deltas::new());
-    let (mut ticks, mut transactions) = (Times::default(), Times::default());
-    let ticks_count = (scale.commits / 1000).clamp(3, 20);
+    let (mut times, mut transactions) = (Times::default(), Times::default());
+    let ticks = (scale.commits / 1000).clamp(3, 20);
     let (mut affected, mut bytes) = (0, 0);
-    for tick in 1..=ticks_count {
+    for tick in 1..=ticks {
         let writes = (0..PLAYERS).map(|id| Write::Update(table_id(0), player(id, tick)));
         let writes = writes.collect();
         db = transactions.time(|| commit(db, writes, &mut changes));
         let moves: Vec<_> = (0..PLAYERS).map(|id| params(&around(id, tick))).collect();
-        ticks.time(|| -> Result<()> {
+        times.time(|| -> Result<()> {
             crowd.live.step(&db, &changes, &mut out);
             affected += out.len();
-            bytes += out.byte_len();
-            for (member, params) in crowd.members.iter_mut().zip(&moves) {
-                let moved =
-                    crowd
-                        .live
-                        .set_params(&db, member.handle, &member.statement, params, &CALLER);
-                let moved = moved.map_err(|error| anyhow::anyhow!("{error:?}"))?;
-                member.handle = moved.handle;
-                if let syncline_query::How::Delta(ops) = &moved.how {
-                    bytes += ops.len();
-                }
-            }
+            bytes += out.byte_len() + move_all(&db, &mut crowd, &moves)?;
             Ok(())
         })?;
     }
-    let ns = ticks.median();
+    let ns = times.median();
     let figure = Figure {
         work: "tick",
         subscriptions: PLAYERS,
-        affected: affected as f64 / ticks_count as f64,
+        affected: affected as f64 / ticks as f64,
         ns_per_commit: ns,
         ns_per_affected: ns / PLAYERS as f64,
         bytes_per_subscription: crowd.bytes_each,
         naive_ns_per_commit: crowd.ask_again_ns(&db)?,
         transaction_ns_per_commit: transactions.median(),
-        bytes_per_commit: bytes as f64 / ticks_count as f64,
+        bytes_per_commit: bytes as f64 / ticks as f64,
         ..Figure::default()
     };
     report.print(&figure);

@@ -6,7 +6,7 @@ use syncline_store::Database;
 
 use super::AFFECTED_NS;
 use crate::Scale;
-use crate::figure::{Figure, Report};
+use crate::figure::Report;
 use crate::measure::{Crowd, Write, run};
 use crate::world::{database, fill, row, scatter, table, table_id};
 
@@ -32,11 +32,8 @@ pub(super) fn top(scale: Scale, report: &mut Report) -> Result<()> {
     let db = world(ROWS, IndexKind::Ordered);
     let sql = "SELECT id, score FROM player ORDER BY score DESC LIMIT 100";
     let mut crowd = Crowd::new(&db, sql, 1, &|_| Vec::new())?;
-    let figure = Figure {
-        work: "top",
-        ..Figure::default()
-    };
-    let (mut figure, _) = run(figure, db, &mut crowd, scale.commits, score(ROWS))?;
+    let named = ("top", 0.0);
+    let (mut figure, _) = run(named, db, &mut crowd, scale.commits, score(ROWS))?;
     figure.bytes_per_subscription = 0.0;
     report.print(&figure);
     report.at_most(
@@ -57,10 +54,7 @@ pub(super) fn rank(scale: Scale, report: &mut Report) -> Result<()> {
     let mut crowd = Crowd::new(&db, sql, watchers, &|number| {
         vec![("p", scatter(number, ROWS / 2) * 2)]
     })?;
-    let figure = Figure {
-        work: "rank",
-        ..Figure::default()
-    };
+    let named = ("rank", 0.0);
     // About forty watchers between the old score and the new one.
     let step = SCORES / watchers * 40;
     let writes = |n: u64| {
@@ -70,7 +64,7 @@ pub(super) fn rank(scale: Scale, report: &mut Report) -> Result<()> {
             row(&[id, (scatter(id, SCORES) + n % 2 * step) % SCORES]),
         )]
     };
-    let (figure, _) = run(figure, db, &mut crowd, scale.commits, writes)?;
+    let (figure, _) = run(named, db, &mut crowd, scale.commits, writes)?;
     report.print(&figure);
     report.at_most(
         "rank, ns an affected subscription",
