@@ -122,6 +122,32 @@ impl Decimal {
         .expect("a value with a fraction is far below the greatest")
     }
 
+    /// Rounded to `places` digits behind the point, or before it if that is below zero; a half goes away from
+    /// zero, as SQL's ROUND has it. Nothing if that is not below 10^38.
+    #[must_use]
+    pub fn round_away(self, places: i32) -> Option<Self> {
+        let dropped = i32::from(self.scale).saturating_sub(places);
+        if dropped <= 0 {
+            return Some(self);
+        }
+        // With as many digits as that dropped, not even a half is left.
+        let Some(&unit) = POWERS.get(dropped.unsigned_abs() as usize) else {
+            return Some(Self::ZERO);
+        };
+        let magnitude = self.mantissa.unsigned_abs();
+        let (kept, rest) = (magnitude / unit, magnitude % unit);
+        let kept = kept + u128::from(rest >= unit - rest);
+        let digits = i128::try_from(kept).ok()?;
+        let digits = if self.is_negative() { -digits } else { digits };
+        match u8::try_from(places) {
+            Ok(scale) => Self::new(digits, scale),
+            Err(_) => {
+                let unit = i128::try_from(*POWERS.get(places.unsigned_abs() as usize)?).ok()?;
+                Self::new(digits.checked_mul(unit)?, 0)
+            }
+        }
+    }
+
     /// Without what is behind the point.
     #[must_use]
     pub const fn trunc(self) -> Self {

@@ -200,6 +200,33 @@ impl Decimal {
         Self::new(if is_negative { -whole } else { whole }, 0)
     }
 
+    /// The decimal that is exactly this float, if there is one: of 0.5 but not of 0.1.
+    #[must_use]
+    pub fn exactly_f64(float: f64) -> Option<Self> {
+        const FRACTION_BITS: u32 = 52;
+        if float == 0.0 {
+            return Some(Self::ZERO);
+        }
+        let exponent = float.to_bits() >> FRACTION_BITS & 0x7ff;
+        // Neither infinite nor so small that it has hundreds of digits behind the point.
+        if exponent == 0 || exponent == 0x7ff {
+            return None;
+        }
+        let fraction = float.to_bits() & ((1 << FRACTION_BITS) - 1) | 1 << FRACTION_BITS;
+        let zeros = fraction.trailing_zeros();
+        let odd = u128::from(fraction >> zeros);
+        // `odd * 2^exponent`
+        let exponent = i32::try_from(exponent).ok()? - 1075 + i32::try_from(zeros).ok()?;
+        let magnitude = if exponent >= 0 {
+            2_u128.checked_pow(exponent.unsigned_abs())?
+        } else {
+            5_u128.checked_pow(exponent.unsigned_abs())?
+        };
+        let magnitude = i128::try_from(odd.checked_mul(magnitude)?).ok()?;
+        let scale = u8::try_from((-exponent).max(0)).ok()?;
+        Self::new(if float < 0.0 { -magnitude } else { magnitude }, scale)
+    }
+
     /// The float that is nearest.
     #[must_use]
     pub fn to_f64(self) -> f64 {

@@ -47,6 +47,7 @@
 
 // From the ground up: each floor knows those above it.
 mod error;
+mod failures;
 mod syntax;
 
 mod parse;

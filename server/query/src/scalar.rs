@@ -7,6 +7,21 @@ use syncline_protocol::packed::put_sized;
 use syncline_protocol::value::{canonical_f32, canonical_f64};
 use syncline_protocol::{Decimal, Type};
 
+use crate::failures;
+
+/// NULL in place of a value that there is not, counted.
+#[cold]
+pub(crate) fn failed<'a>() -> Scalar<'a> {
+    failures::note();
+    Scalar::Null
+}
+
+/// The value, or a failure.
+#[inline]
+pub(crate) fn or_failed(value: Option<Scalar<'_>>) -> Scalar<'_> {
+    value.unwrap_or_else(failed)
+}
+
 /// A value of any type. All integers, times among them, are one kind, so they compare with each
 /// other whatever their width.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +82,31 @@ impl Kind {
             Type::String | Type::Bytes | Type::Json => Self::Sized,
             _ => Self::Raw,
         }
+    }
+
+    /// Whether its values are whole numbers, times among them.
+    pub(crate) fn is_integer(self) -> bool {
+        !matches!(
+            self,
+            Self::Bool | Self::F32 | Self::F64 | Self::Decimal | Self::Sized | Self::Raw
+        )
+    }
+}
+
+/// Whether a value of this kind can hold the integer.
+pub(crate) fn int_fits(value: i128, kind: Kind) -> bool {
+    match kind {
+        Kind::I8 => i8::try_from(value).is_ok(),
+        Kind::I16 => i16::try_from(value).is_ok(),
+        Kind::I32 => i32::try_from(value).is_ok(),
+        Kind::I64 => i64::try_from(value).is_ok(),
+        Kind::I128 => true,
+        Kind::U8 => u8::try_from(value).is_ok(),
+        Kind::U16 => u16::try_from(value).is_ok(),
+        Kind::U32 => u32::try_from(value).is_ok(),
+        Kind::U64 => u64::try_from(value).is_ok(),
+        Kind::U128 => value >= 0,
+        Kind::Bool | Kind::F32 | Kind::F64 | Kind::Decimal | Kind::Sized | Kind::Raw => false,
     }
 }
 
@@ -163,10 +203,17 @@ impl<'a> Scalar<'a> {
                 out.push(5);
                 put_sized(bytes, out);
             }
-            // They compare with decimals alone.
+            // As an integer or a float where it equals one.
             Self::Decimal(value) => {
-                out.push(6);
-                out.extend_from_slice(&value.to_packed());
+                let float = value.to_f64();
+                if let Some(whole) = value.to_i128() {
+                    Self::Int(whole).write_canonical(out);
+                } else if value.cmp_f64(float).is_eq() {
+                    Self::Float(float).write_canonical(out);
+                } else {
+                    out.push(6);
+                    out.extend_from_slice(&value.to_packed());
+                }
             }
         }
     }
@@ -193,6 +240,9 @@ impl<'a> Scalar<'a> {
         if self.write_inner(inner, out).is_none() {
             out.truncate(start);
             assert!(nullable, "a value that can be NULL has an option type");
+            if *self != Self::Null {
+                failures::note();
+            }
             out.push(1);
         }
     }
@@ -216,8 +266,47 @@ impl<'a> Scalar<'a> {
         Some(())
     }
 
+    /// The same value as a column of the kind has it, if it can have exactly that. NULL is of no kind.
+    pub(crate) fn fit(self, kind: Kind) -> Option<Self> {
+        let value = match (self, kind) {
+            (Self::Int(value), Kind::F32 | Kind::F64) => Self::Float(exact_float(value)?),
+            (Self::Int(value), Kind::Decimal) => Self::Decimal(Decimal::try_from(value).ok()?),
+            (Self::Float(value), Kind::Decimal) => Self::Decimal(Decimal::exactly_f64(value)?),
+            (Self::Float(value), kind) if kind.is_integer() => match exact_int(value) {
+                Some(value) => Self::Int(value),
+                None if (I128_END..U128_END).contains(&value) => Self::Huge(value as u128),
+                None => return None,
+            },
+            (Self::Huge(value), Kind::F32 | Kind::F64) => {
+                let float = value as f64;
+                compare_huge_float(value, float)
+                    .is_eq()
+                    .then_some(Self::Float(float))?
+            }
+            (Self::Decimal(value), Kind::F32 | Kind::F64) => {
+                let float = value.to_f64();
+                value.cmp_f64(float).is_eq().then_some(Self::Float(float))?
+            }
+            (Self::Decimal(value), kind) if kind.is_integer() => Self::Int(value.to_i128()?),
+            (value, _) => value,
+        };
+        let fits = match &value {
+            Self::Null => false,
+            Self::Bool(_) => kind == Kind::Bool,
+            Self::Int(value) => int_fits(*value, kind),
+            Self::Huge(_) => kind == Kind::U128,
+            Self::Float(value) if kind == Kind::F32 => {
+                f64::from(*value as f32).to_bits() == value.to_bits()
+            }
+            Self::Float(_) => kind == Kind::F64,
+            Self::Decimal(_) => kind == Kind::Decimal,
+            Self::Bytes(_) => matches!(kind, Kind::Sized | Kind::Raw),
+        };
+        fits.then_some(value)
+    }
+
     /// Order of two values of comparable types; `None` if one is NULL. Numbers compare exactly,
-    /// across integers and floats; NaN equals itself and is the greatest; text is compared by bytes.
+    /// whatever kinds they are; NaN equals itself and is the greatest; text is compared by bytes.
     pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
         Some(match (self, other) {
             (Self::Int(a), Self::Int(b)) => a.cmp(b),
@@ -232,6 +321,12 @@ impl<'a> Scalar<'a> {
             (Self::Float(a), Self::Int(b)) => compare_int_float(*b, *a).reverse(),
             (Self::Huge(a), Self::Float(b)) => compare_huge_float(*a, *b),
             (Self::Float(a), Self::Huge(b)) => compare_huge_float(*b, *a).reverse(),
+            (Self::Decimal(a), Self::Int(b)) => a.cmp_i128(*b),
+            (Self::Int(a), Self::Decimal(b)) => b.cmp_i128(*a).reverse(),
+            (Self::Decimal(a), Self::Float(b)) => a.cmp_f64(*b),
+            (Self::Float(a), Self::Decimal(b)) => b.cmp_f64(*a).reverse(),
+            (Self::Decimal(a), Self::Huge(b)) => a.cmp_u128(*b),
+            (Self::Huge(a), Self::Decimal(b)) => b.cmp_u128(*a).reverse(),
             // NULL; the binder lets nothing else meet.
             _ => return None,
         })

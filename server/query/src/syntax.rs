@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use syncline_protocol::Type;
 use syncline_protocol::param::Param;
+use syncline_protocol::{Decimal, Type};
 
 /// A place in a SQL text, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,8 @@ pub(crate) struct Node {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum NodeKind {
     Literal(Param),
+    /// A number with more digits than a float keeps.
+    Digits(Decimal),
     /// `:name`
     Parameter(String),
     Column {
@@ -137,6 +139,12 @@ pub(crate) enum NodeKind {
     Arithmetic(ArithmeticOp, Box<Node>, Box<Node>),
     /// `||`
     Concat(Box<Node>, Box<Node>),
+    /// `json -> key`; as text `->>`.
+    JsonPart {
+        json: Box<Node>,
+        key: Box<Node>,
+        as_text: bool,
+    },
     Compare(CompareOp, Box<Node>, Box<Node>),
     /// `IS [NOT] DISTINCT FROM`; `same` for the form with NOT.
     Distinct {

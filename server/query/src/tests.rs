@@ -32,6 +32,8 @@ pub(crate) fn ty(name: &str) -> Type {
         "u128" => Type::U128,
         "f32" => Type::F32,
         "f64" => Type::F64,
+        "decimal" => Type::Decimal,
+        "json" => Type::Json,
         "string" => Type::String,
         "bytes" => Type::Bytes,
         "identity" => Type::Identity,

@@ -106,11 +106,7 @@ impl<'a> Binder<'a> {
         if let Some(position) = self.params.iter().position(|(other, _)| other == name) {
             self.used[position] = true;
             let value = self.params[position].1.clone();
-            return Ok(Operand::Free(Free {
-                value,
-                parameter: Some(name.to_owned()),
-                at,
-            }));
+            return Ok(Operand::Free(Free::new(value, Some(name.to_owned()), at)));
         }
         let error = QueryError::new(
             ErrorCode::SqlParameter,

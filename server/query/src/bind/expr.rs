@@ -41,34 +41,22 @@ impl<'a> Binder<'a> {
     pub(super) fn operand(&mut self, node: &'a Node) -> Result<Operand, QueryError> {
         let at = node.at;
         Ok(match &node.kind {
-            NodeKind::Literal(value) => Operand::Free(Free {
-                value: value.clone(),
-                parameter: None,
-                at,
+            NodeKind::Literal(value) => Operand::Free(Free::new(value.clone(), None, at)),
+            NodeKind::Digits(value) => Operand::Free(Free {
+                exact: Some(*value),
+                ..Free::new(Param::Float(value.to_f64()), None, at)
             }),
             NodeKind::Parameter(name) => self.parameter(name, at)?,
             NodeKind::Column { table, name } => self.column(table.as_ref(), name)?,
             NodeKind::Negate(inner) => {
-                let zero = Operand::Free(Free {
-                    value: Param::Int(0),
-                    parameter: None,
-                    at,
-                });
+                let zero = Operand::Free(Free::new(Param::Int(0), None, at));
                 negate(zero, self.operand(inner)?, at)?
             }
             NodeKind::Arithmetic(op, left, right) => {
                 arithmetic(*op, self.operand(left)?, self.operand(right)?, at)?
             }
-            NodeKind::Concat(left, right) => {
-                let (left, right) = (self.text(left, "||")?, self.text(right, "||")?);
-                let is_null = is_nullable(&left.1) || is_nullable(&right.1);
-                let ty = if is_null {
-                    nullable(&Type::String)
-                } else {
-                    Type::String
-                };
-                Operand::Typed(Expr::Concat(Box::new(left.0), Box::new(right.0)), ty)
-            }
+            NodeKind::Concat(left, right) => self.joined(left, right)?,
+            NodeKind::JsonPart { json, key, as_text } => self.json_part(json, key, *as_text)?,
             NodeKind::Case {
                 operand,
                 arms,
@@ -197,15 +185,11 @@ impl<'a> Binder<'a> {
                     value: Param::List(values),
                     parameter,
                     at,
+                    ..
                 }) => {
-                    for value in values {
-                        let parameter = parameter.clone();
-                        list.push(Operand::Free(Free {
-                            value,
-                            parameter,
-                            at,
-                        }));
-                    }
+                    let items = values.into_iter();
+                    let items = items.map(|value| Free::new(value, parameter.clone(), at));
+                    list.extend(items.map(Operand::Free));
                 }
                 other => list.push(other),
             }

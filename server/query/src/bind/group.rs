@@ -62,12 +62,14 @@ impl<'a> Binder<'a> {
         }
         let ty = match function {
             Aggregate::Count => Type::I64,
+            Aggregate::Average if *inner == Type::Decimal => nullable(inner),
             Aggregate::Average => nullable(&Type::F64),
             Aggregate::Min | Aggregate::Max | Aggregate::All | Aggregate::Any => nullable(inner),
             Aggregate::Sum if *inner == Type::Duration => nullable(inner),
             Aggregate::Sum => nullable(match class_of(inner) {
                 NumberClass::Int64 => &Type::I64,
                 NumberClass::Int128 => &Type::I128,
+                NumberClass::Decimal => &Type::Decimal,
                 NumberClass::Float => &Type::F64,
             }),
         };

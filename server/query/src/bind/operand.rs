@@ -2,12 +2,12 @@
 //! they meet.
 
 use syncline_protocol::param::Param;
-use syncline_protocol::{ErrorCode, Type, Value, packed};
+use syncline_protocol::{Decimal, ErrorCode, Json, Type, Value, packed};
 
 use super::names::suggestion;
 use crate::error::QueryError;
-use crate::plan::expr::{Expr, int_fits};
-use crate::scalar::{Kind, exact_float, exact_int};
+use crate::plan::expr::Expr;
+use crate::scalar::{Kind, exact_float, exact_int, int_fits};
 use crate::syntax::Position;
 
 /// One side of an operator, bound.
@@ -21,6 +21,9 @@ pub(super) enum Operand {
 #[derive(Clone, Debug)]
 pub(super) struct Free {
     pub(super) value: Param,
+    /// The number that a decimal takes, if it is another one than `value` is written as: what has more
+    /// digits than a float keeps, or was computed of such.
+    pub(super) exact: Option<Decimal>,
     /// `None` for a literal and what was computed of literals.
     pub(super) parameter: Option<String>,
     pub(super) at: Position,
@@ -43,9 +46,9 @@ impl Family {
     }
 }
 
-/// An integer or a float.
+/// An integer, a decimal or a float.
 pub(super) fn is_number(ty: &Type) -> bool {
-    ty.is_integer() || matches!(ty, Type::F32 | Type::F64)
+    ty.is_integer() || matches!(ty, Type::Decimal | Type::F32 | Type::F64)
 }
 
 /// Whether `<` means something for the type.
@@ -88,6 +91,30 @@ impl Operand {
 }
 
 impl Free {
+    /// A literal, or a parameter if it has a name.
+    pub(super) fn new(value: Param, parameter: Option<String>, at: Position) -> Self {
+        Self {
+            value,
+            exact: None,
+            parameter,
+            at,
+        }
+    }
+
+    /// The number as a decimal: a float is the one that it is written as, unless that loses it.
+    pub(super) fn decimal(&self) -> Option<Decimal> {
+        match (self.exact, &self.value) {
+            (Some(exact), _) => Some(exact),
+            (None, Param::Int(value)) => Decimal::try_from(*value).ok(),
+            (None, Param::Float(value)) => {
+                let written = Decimal::from_f64(*value)?;
+                (written.to_f64() == *value).then_some(written)
+            }
+            (None, Param::Text(text)) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
     pub(super) fn settle(self) -> Result<(Expr, Type), QueryError> {
         let ty = match &self.value {
             Param::Null => return Ok(null_of(&Type::String)),
@@ -114,6 +141,7 @@ impl Free {
         }
         if is_number(ty.non_null()) {
             let wide = match self.value {
+                _ if self.exact.is_some() => Type::Decimal,
                 Param::Int(_) => Type::I128,
                 Param::Float(_) => Type::F64,
                 _ => return Err(self.mismatch(ty)),
@@ -130,6 +158,7 @@ impl Free {
         }
         let inner = ty.non_null();
         let value = match (inner, &self.value) {
+            (Type::Decimal, _) => Value::Decimal(self.decimal()?),
             (Type::F64, Param::Int(value)) => Value::F64(exact_float(*value)?),
             (Type::F32, Param::Int(value)) => {
                 let float = exact_float(*value)? as f32;
@@ -137,8 +166,15 @@ impl Free {
                 is_exact.then_some(Value::F32(float))?
             }
             (integer, Param::Float(value)) if integer.is_integer() => {
-                Param::Int(exact_int(*value)?).coerce(integer)?
+                let whole = match self.exact {
+                    Some(exact) => exact.to_i128(),
+                    None => exact_int(*value),
+                };
+                Param::Int(whole?).coerce(integer)?
             }
+            (Type::Json, Param::Bool(value)) => Value::Json(Json::from(*value)),
+            (Type::Json, Param::Int(value)) => Value::Json(Json::parse(&value.to_string()).ok()?),
+            (Type::Json, Param::Float(value)) => Value::Json(Json::number(*value)?),
             (Type::Enum(def), Param::Text(name)) => {
                 let tag = def.variants.iter().position(|v| v.name == *name)?;
                 def.variants[tag]
@@ -173,6 +209,9 @@ impl Free {
                     }),
                 )
             }
+            (Type::Json, Param::Text(_)) => error.hint(
+                "text that meets JSON is JSON text, '\"x\"' for a string; j ->> 'name' is text itself",
+            ),
             (Type::Identity, _) => error.hint("an identity is 64 hex digits; :me is the caller's"),
             (Type::Timestamp | Type::Duration, _) => error.hint("times are whole microseconds"),
             _ => error,

@@ -5,7 +5,7 @@ use syncline_protocol::{ErrorCode, Type};
 
 use super::operand::{Family, Free, Operand, is_number, null_of, nullable};
 use crate::error::QueryError;
-use crate::plan::expr::{CastTo, Expr, NumberClass};
+use crate::plan::expr::{CastTo, Expr, JsonTo, NumberClass, decimal_result};
 use crate::scalar::{Kind, Scalar, is_nullable};
 use crate::syntax::{ArithmeticOp, Position};
 
@@ -18,6 +18,7 @@ pub(super) fn class_of(ty: &Type) -> NumberClass {
     match ty.non_null() {
         Type::F32 | Type::F64 => NumberClass::Float,
         Type::I128 | Type::U64 | Type::U128 => NumberClass::Int128,
+        Type::Decimal => NumberClass::Decimal,
         _ => NumberClass::Int64,
     }
 }
@@ -26,14 +27,16 @@ fn with_null(ty: Type, is_null: bool) -> Type {
     if is_null { nullable(&ty) } else { ty }
 }
 
-/// `left op right` of two literals or parameters, computed now: so `:x - 10` can meet an index.
-fn fold(op: ArithmeticOp, left: &Free, right: &Free) -> Option<Param> {
+/// `left op right` of two literals or parameters, computed now: so `:x - 10` can meet an index. Of numbers with
+/// a point both as floats and as decimals: what they meet decides.
+fn fold(op: ArithmeticOp, left: &Free, right: &Free, at: Position) -> Option<Free> {
     let float = |value: &Param| match value {
         Param::Int(value) => Some(*value as f64),
         Param::Float(value) => Some(*value),
         _ => None,
     };
-    Some(match (&left.value, &right.value) {
+    let mut exact = None;
+    let value = match (&left.value, &right.value) {
         (Param::Null, Param::Null | Param::Int(_) | Param::Float(_))
         | (Param::Int(_) | Param::Float(_), Param::Null) => Param::Null,
         (Param::Int(a), Param::Int(b)) => {
@@ -48,6 +51,9 @@ fn fold(op: ArithmeticOp, left: &Free, right: &Free) -> Option<Param> {
         }
         (a, b) => {
             let (a, b) = (float(a)?, float(b)?);
+            if let (Some(a), Some(b)) = (left.decimal(), right.decimal()) {
+                exact = decimal_result(op, a, b);
+            }
             match op {
                 ArithmeticOp::Add => Param::Float(a + b),
                 ArithmeticOp::Subtract => Param::Float(a - b),
@@ -57,6 +63,10 @@ fn fold(op: ArithmeticOp, left: &Free, right: &Free) -> Option<Param> {
                 ArithmeticOp::Remainder => Param::Float(a % b),
             }
         }
+    };
+    Some(Free {
+        exact,
+        ..Free::new(value, None, at)
     })
 }
 
@@ -79,18 +89,14 @@ pub(super) fn arithmetic(
 ) -> Result<Operand, QueryError> {
     let (left, right) = match (left, right) {
         (Operand::Free(left), Operand::Free(right)) => {
-            let Some(value) = fold(op, &left, &right) else {
+            let Some(folded) = fold(op, &left, &right, at) else {
                 let (left, right) = (left.describe(), right.describe());
                 return Err(type_error(
                     format!("{left} {} {right} has no value", symbol(op)),
                     at,
                 ));
             };
-            return Ok(Operand::Free(Free {
-                value,
-                parameter: None,
-                at,
-            }));
+            return Ok(Operand::Free(folded));
         }
         (left, right) => {
             let (left_ty, right_ty) = (typed(&left), typed(&right));
@@ -109,6 +115,7 @@ pub(super) fn arithmetic(
             let divides = matches!(op, ArithmeticOp::Divide | ArithmeticOp::Remainder);
             let ty = match class {
                 NumberClass::Float => with_null(Type::F64, is_null || divides),
+                NumberClass::Decimal => nullable(&Type::Decimal),
                 NumberClass::Int128 => nullable(&Type::I128),
                 NumberClass::Int64 => nullable(&Type::I64),
             };
@@ -172,7 +179,12 @@ fn number(
     };
     match free.value {
         Param::Null => Ok(null_of(partner)),
-        Param::Int(_) | Param::Float(_) if is_number(partner) => free.settle(),
+        Param::Int(_) | Param::Float(_) if is_number(partner) => {
+            match free.exactly(&Type::Decimal) {
+                Some(exact) if *partner == Type::Decimal => Ok(exact),
+                _ => free.settle(),
+            }
+        }
         // A wide integer travels in JSON as text.
         Param::Text(_) if partner.is_integer() => {
             let found = free
@@ -233,7 +245,12 @@ pub(super) fn comparable(
         return Ok((align(left, &right_ty), align(right, &left_ty)));
     }
     let (left, right) = (left.1.non_null(), right.1.non_null());
-    Err(type_error(format!("{left} and {right} do not compare"), at))
+    let error = type_error(format!("{left} and {right} do not compare"), at);
+    Err(if *left == Type::Json || *right == Type::Json {
+        error.hint("j ->> 'name' is text, CAST(j -> 'n' AS f64) a number")
+    } else {
+        error
+    })
 }
 
 /// A literal that has a type already (`:me`, a cast one) gets that of the other side if it is a value
@@ -245,27 +262,27 @@ fn align(side: (Expr, Type), other: &Type) -> (Expr, Type) {
     if literal.ty == *other {
         return side;
     }
-    let value = match Scalar::read(
+    let value = Scalar::read(
         Kind::of(&literal.ty),
         is_nullable(&literal.ty),
         &literal.packed,
-    ) {
+    );
+    let value = match value {
         Scalar::Null => return side,
-        Scalar::Int(value) if is_number(other.non_null()) => Param::Int(value),
-        Scalar::Float(value) if is_number(other.non_null()) => Param::Float(value),
-        value if literal.ty.non_null() == other.non_null() => {
-            let mut packed = Vec::new();
-            value.write(other, &mut packed);
-            return (Expr::literal(other.clone(), packed), other.clone());
+        // A constant is rounded to what the column is.
+        Scalar::Float(value) if *other.non_null() == Type::F32 => {
+            Scalar::Float((value as f32).into())
         }
+        value if is_number(other.non_null()) => match value.fit(Kind::of(other)) {
+            Some(value) => value,
+            None => return side,
+        },
+        value if literal.ty.non_null() == other.non_null() => value,
         _ => return side,
     };
-    let free = Free {
-        value,
-        parameter: None,
-        at: Position { line: 1, column: 1 },
-    };
-    free.exactly(other).unwrap_or(side)
+    let mut packed = Vec::new();
+    value.write(other, &mut packed);
+    (Expr::literal(other.clone(), packed), other.clone())
 }
 
 /// Values of one type, as the arms of CASE and the arguments of COALESCE must be. The type is without
@@ -301,7 +318,10 @@ pub(super) fn unify(
         unified.push(match operand {
             Operand::Typed(expr, ty) if *ty.non_null() == target => (expr, is_nullable(&ty)),
             Operand::Typed(expr, ty) => match cast_to(&target) {
-                Some(to) => (Expr::Cast(Box::new(expr), to), is_nullable(&ty)),
+                Some(to) => {
+                    let is_null = is_nullable(&ty) || !is_total(ty.non_null(), &target);
+                    (Expr::Cast(Box::new(expr), to), is_null)
+                }
                 None => return Err(type_error(format!("{ty} is no {target}"), at)),
             },
             Operand::Free(free) => {
@@ -328,6 +348,7 @@ pub(super) fn join(first: Option<Type>, second: &Type, at: Position) -> Result<T
     }
     Ok(match class_of(&first).max_with(class_of(second)) {
         NumberClass::Float => Type::F64,
+        NumberClass::Decimal => Type::Decimal,
         NumberClass::Int128 => Type::I128,
         NumberClass::Int64 => Type::I64,
     })
@@ -339,10 +360,45 @@ pub(super) fn cast_to(ty: &Type) -> Option<CastTo> {
         Type::Bool => CastTo::Bool,
         Type::F32 => CastTo::F32,
         Type::F64 => CastTo::F64,
+        Type::Decimal => CastTo::Decimal,
         Type::String => CastTo::Text,
+        Type::Json => CastTo::Json,
         integer if integer.is_integer() => CastTo::Int(Kind::of(integer)),
         _ => return None,
     })
+}
+
+/// The cast of JSON to a type.
+fn cast_from_json(ty: &Type) -> Option<CastTo> {
+    Some(CastTo::FromJson(match cast_to(ty)? {
+        // Canonical text is what JSON is here.
+        CastTo::Text | CastTo::Json => return Some(CastTo::Text),
+        CastTo::Bool => JsonTo::Bool,
+        CastTo::F32 => JsonTo::F32,
+        CastTo::F64 => JsonTo::F64,
+        CastTo::Decimal => JsonTo::Decimal,
+        CastTo::Int(kind) => JsonTo::Int(kind),
+        CastTo::FromJson(_) => return None,
+    }))
+}
+
+/// Whether every value of a type casts to another one. The types are without NULL.
+fn is_total(from: &Type, to: &Type) -> bool {
+    if from == to || *to == Type::String {
+        return true;
+    }
+    let class = class_of(from);
+    match to {
+        Type::F32 | Type::F64 => is_number(from) || *from == Type::Bool,
+        Type::Bool => from.is_integer() || *from == Type::Decimal,
+        Type::Json => *from == Type::Bool,
+        Type::I64 => from.is_integer() && class == NumberClass::Int64 || *from == Type::Bool,
+        Type::I128 => from.is_integer() && *from != Type::U128 || *from == Type::Bool,
+        Type::Decimal => {
+            *from == Type::Bool || from.is_integer() && !matches!(from, Type::I128 | Type::U128)
+        }
+        _ => false,
+    }
 }
 
 /// `CAST(operand AS ty)`.
@@ -354,16 +410,16 @@ pub(super) fn cast(operand: Operand, ty: &Type, at: Position) -> Result<Operand,
     }
     let (expr, from) = operand.settle()?;
     let inner = from.non_null();
-    let castable = matches!(
-        inner,
-        Type::Bool | Type::String | Type::Timestamp | Type::Duration
-    );
-    let Some(to) = cast_to(ty).filter(|_| castable || is_number(inner)) else {
+    let to = match inner {
+        Type::Json => cast_from_json(ty),
+        Type::Bool | Type::String => cast_to(ty),
+        Type::Timestamp | Type::Duration => cast_to(ty).filter(|to| *to != CastTo::Json),
+        number if is_number(number) => cast_to(ty),
+        _ => None,
+    };
+    let Some(to) = to else {
         return Err(type_error(format!("{inner} does not cast to {ty}"), at));
     };
-    let total = inner == ty
-        || *ty == Type::String
-        || inner.is_integer() && matches!(to, CastTo::F32 | CastTo::F64 | CastTo::Bool);
-    let result = with_null(ty.clone(), !total || is_nullable(&from));
+    let result = with_null(ty.clone(), !is_total(inner, ty) || is_nullable(&from));
     Ok(Operand::Typed(Expr::Cast(Box::new(expr), to), result))
 }

@@ -6,11 +6,12 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 use hashbrown::{HashSet, HashTable};
 use syncline_protocol::Type;
+use syncline_protocol::decimal::DecimalSum;
 
 use super::Flow;
 use crate::plan::expr::Input;
 use crate::plan::{Aggregate, AggregateCall, Grouping};
-use crate::scalar::{Kind, Scalar};
+use crate::scalar::{Kind, Scalar, or_failed};
 use crate::sums::{FloatSum, IntSum};
 
 /// The groups of a query, in the order of their first rows.
@@ -128,6 +129,10 @@ enum State {
         count: u64,
         sum: FloatSum,
     },
+    Decimal {
+        count: u64,
+        sum: DecimalSum,
+    },
     /// The packed value, of the argument's type.
     Extreme(Option<Vec<u8>>),
 }
@@ -143,6 +148,10 @@ impl Accumulator {
                 Type::F32 | Type::F64 => State::Float {
                     count: 0,
                     sum: FloatSum::default(),
+                },
+                Type::Decimal => State::Decimal {
+                    count: 0,
+                    sum: DecimalSum::default(),
                 },
                 _ => State::Int {
                     count: 0,
@@ -195,6 +204,12 @@ impl Accumulator {
                     sum.change(*value, true);
                 }
             }
+            State::Decimal { count, sum } => {
+                *count += 1;
+                if let Scalar::Decimal(value) = value {
+                    sum.add(*value);
+                }
+            }
             State::Extreme(best) => {
                 let ty = call.arg_ty.non_null();
                 let is_better = best.as_deref().is_none_or(|best| {
@@ -218,15 +233,20 @@ impl Accumulator {
         let is_average = call.function == Aggregate::Average;
         match &self.state {
             State::Count(count) => Scalar::Int((*count).into()),
-            State::Int { count: 0, .. } | State::Float { count: 0, .. } | State::Extreme(None) => {
-                Scalar::Null
-            }
+            State::Int { count: 0, .. }
+            | State::Float { count: 0, .. }
+            | State::Decimal { count: 0, .. }
+            | State::Extreme(None) => Scalar::Null,
             State::Int { count, sum } if is_average => {
                 Scalar::Float(sum.as_float() / *count as f64)
             }
-            State::Int { sum, .. } => sum.total().map_or(Scalar::Null, Scalar::Int),
+            State::Int { sum, .. } => or_failed(sum.total().map(Scalar::Int)),
             State::Float { count, sum } if is_average => Scalar::Float(sum.total() / *count as f64),
             State::Float { sum, .. } => Scalar::Float(sum.total()),
+            State::Decimal { count, sum } if is_average => {
+                or_failed(sum.average(*count, 0).map(Scalar::Decimal))
+            }
+            State::Decimal { sum, .. } => or_failed(sum.value().map(Scalar::Decimal)),
             State::Extreme(Some(packed)) => Scalar::read(Kind::of(&call.arg_ty), false, packed),
         }
     }

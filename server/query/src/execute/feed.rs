@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use syncline_protocol::{RowLayout, Type};
 
 use crate::bind::keys::sources_of;
-use crate::plan::expr::{CastTo, Expr, Input, NumberClass, Slot, int_fits};
-use crate::scalar::{Kind, Scalar, is_nullable};
+use crate::plan::expr::{CastTo, Expr, Input, NumberClass, Slot};
+use crate::scalar::{Kind, Scalar, int_fits, is_nullable};
 use crate::syntax::CompareOp;
 
 /// A condition over the rows of one source, as source 0, and the parameters in it.
@@ -86,11 +86,14 @@ fn kind_of(expr: &Expr) -> Option<Kind> {
     Some(match expr {
         Expr::Column(slot) | Expr::Param(slot) | Expr::Outer(slot) => slot.kind,
         Expr::Literal(literal) => Kind::of(&literal.ty),
-        Expr::Arithmetic(_, class, ..) | Expr::Negate(class, _) if *class != NumberClass::Float => {
-            Kind::I128
-        }
+        Expr::Arithmetic(_, class, ..) | Expr::Negate(class, _) => match class {
+            NumberClass::Int64 | NumberClass::Int128 => Kind::I128,
+            NumberClass::Decimal => Kind::Decimal,
+            NumberClass::Float => return None,
+        },
         Expr::Cast(_, CastTo::Int(kind)) => *kind,
-        Expr::Cast(_, CastTo::Text) | Expr::Concat(..) => Kind::Sized,
+        Expr::Cast(_, CastTo::Decimal) => Kind::Decimal,
+        Expr::Cast(_, CastTo::Text | CastTo::Json) | Expr::Concat(..) => Kind::Sized,
         Expr::Scalar(sub_query) => Kind::of(&sub_query.query.outputs.first()?.ty),
         _ => return None,
     })

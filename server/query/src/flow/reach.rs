@@ -8,8 +8,8 @@ use syncline_protocol::{TableDef, Type, key};
 use syncline_store::{IndexId, Table};
 
 use super::overlay::Part;
-use crate::plan::expr::{Expr, Input, int_fits};
-use crate::scalar::{Kind, Scalar, exact_float, exact_int, is_nullable};
+use crate::plan::expr::{Expr, Input};
+use crate::scalar::{Kind, Scalar, is_nullable};
 use crate::syntax::CompareOp;
 
 /// Room for a packed key; a longer one is allocated.
@@ -74,41 +74,19 @@ impl KeyPart {
             out.extend_from_slice(packed);
             return true;
         }
-        let value = match (self.expr.eval(input), kind) {
-            (Scalar::Null, _) => {
-                out.push(1);
-                return nullable && self.accepts_null;
-            }
-            (Scalar::Int(value), Kind::F32 | Kind::F64) => match exact_float(value) {
-                Some(value) => Scalar::Float(value),
-                None => return false,
-            },
-            (Scalar::Float(value), kind) if !matches!(kind, Kind::F32 | Kind::F64) => {
-                match exact_int(value) {
-                    Some(value) => Scalar::Int(value),
-                    None => return false,
-                }
-            }
-            (value, _) => value,
-        };
-        let fits = match (&value, kind) {
-            (Scalar::Int(value), kind) => int_fits(*value, kind),
-            (Scalar::Huge(_), kind) => kind == Kind::U128,
-            (Scalar::Float(value), Kind::F32) => {
-                f64::from(*value as f32).to_bits() == value.to_bits()
-            }
-            (Scalar::Float(_), kind) => kind == Kind::F64,
-            (Scalar::Bool(_), kind) => kind == Kind::Bool,
-            (Scalar::Decimal(_), kind) => kind == Kind::Decimal,
-            (Scalar::Bytes(_), kind) => matches!(kind, Kind::Sized | Kind::Raw),
-            (Scalar::Null, _) => false,
-        };
-        if fits {
-            let mut packed = Vec::new();
-            value.write(&self.ty, &mut packed);
-            out.extend_from_slice(&packed);
+        let value = self.expr.eval(input);
+        if value == Scalar::Null {
+            out.push(1);
+            return nullable && self.accepts_null;
         }
-        fits
+        // What the column cannot hold, none of its rows has.
+        let Some(value) = value.fit(kind) else {
+            return false;
+        };
+        let mut packed = Vec::new();
+        value.write(&self.ty, &mut packed);
+        out.extend_from_slice(&packed);
+        true
     }
 }
 

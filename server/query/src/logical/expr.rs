@@ -105,7 +105,6 @@ impl Walk {
                 let args = self.member("call_distinct", |this| this.items(1, args))?;
                 K::CallDistinct(name, args)
             }
-            Expr::Get(..) | Expr::GetText(..) => return self.unsupported("the operator ->"),
             _ => return self.unsupported("this expression"),
         })
     }
@@ -150,6 +149,8 @@ impl Walk {
     fn comparison(&mut self, expr: &Expr) -> Option<Result<NodeKind, QueryError>> {
         let compare = |op| move |(left, right): Pair| NodeKind::Compare(op, left, right);
         let arithmetic = |op| move |(left, right): Pair| NodeKind::Arithmetic(op, left, right);
+        let json_part =
+            |as_text| move |(json, key): Pair| NodeKind::JsonPart { json, key, as_text };
         Some(match expr {
             Expr::Eq(x, y) => self.pair("eq", x, y).map(compare(CompareOp::Equal)),
             Expr::Ne(x, y) => self.pair("ne", x, y).map(compare(CompareOp::NotEqual)),
@@ -175,6 +176,8 @@ impl Walk {
             Expr::Concat(x, y) => self
                 .pair("concat", x, y)
                 .map(|(left, right)| NodeKind::Concat(left, right)),
+            Expr::Get(x, y) => self.pair("get", x, y).map(json_part(false)),
+            Expr::GetText(x, y) => self.pair("get_text", x, y).map(json_part(true)),
             Expr::Same(x, y) => self
                 .pair("same", x, y)
                 .map(|(left, right)| NodeKind::Distinct {

@@ -2,11 +2,12 @@
 
 use sqlparser::ast;
 use sqlparser::ast::{BinaryOperator, Spanned, UnaryOperator};
-use syncline_protocol::ErrorCode;
 use syncline_protocol::limits::SQL_DEPTH_MAX;
 use syncline_protocol::param::Param;
+use syncline_protocol::{Decimal, ErrorCode};
 
-use super::name::{convert_ident, convert_name};
+use super::call::{convert_function, convert_spoken};
+use super::name::convert_ident;
 use super::query;
 use super::types::convert_type;
 use super::{position, too_deep, unsupported};
@@ -175,6 +176,11 @@ fn convert_rarer(expr: ast::Expr, at: Position, deeper: usize) -> Result<Node, Q
             ..
         } => NodeKind::Cast(boxed(*expr, deeper)?, convert_type(&data_type, at)?),
         ast::Expr::Function(function) => convert_function(function, at, deeper)?,
+        inner @ (ast::Expr::Ceil { .. }
+        | ast::Expr::Floor { .. }
+        | ast::Expr::Position { .. }
+        | ast::Expr::Substring { .. }
+        | ast::Expr::Trim { .. }) => convert_spoken(inner, at, deeper)?,
         other => return Err(refuse(&other, at)),
     };
     Ok(Node { kind, at })
@@ -206,7 +212,7 @@ fn convert_sub_query(expr: ast::Expr, at: Position, deeper: usize) -> Result<Nod
 }
 
 /// What is not there, by its name.
-fn refuse(expr: &ast::Expr, at: Position) -> QueryError {
+pub(super) fn refuse(expr: &ast::Expr, at: Position) -> QueryError {
     let (feature, hint) = match expr {
         ast::Expr::In { .. } => ("IN with neither a list nor a query", ""),
         ast::Expr::ILike { .. } => ("ILIKE", "write lower(x) LIKE 'pattern%'"),
@@ -225,12 +231,9 @@ fn refuse(expr: &ast::Expr, at: Position) -> QueryError {
         ),
         ast::Expr::Tuple(_) => ("a row value", ""),
         ast::Expr::Extract { .. } => ("EXTRACT", ""),
-        ast::Expr::Ceil { .. } => ("CEIL", ""),
-        ast::Expr::Floor { .. } => ("FLOOR", ""),
-        ast::Expr::Position { .. } => ("POSITION", ""),
-        ast::Expr::Substring { .. } => ("SUBSTRING", ""),
-        ast::Expr::Trim { .. } => ("TRIM", ""),
         ast::Expr::Overlay { .. } => ("OVERLAY", ""),
+        ast::Expr::Substring { .. } => ("this SUBSTRING", "it takes a text, a place and a count"),
+        ast::Expr::Trim { .. } => ("this TRIM", "trim(text, characters) is there"),
         _ => ("this expression", ""),
     };
     let error = unsupported(feature, at);
@@ -260,7 +263,7 @@ fn convert_value(value: ast::Value, at: Position) -> Result<NodeKind, QueryError
         }
         ast::Value::DollarQuotedString(text) => Param::Text(text.value),
         ast::Value::HexStringLiteral(digits) => Param::Bytes(hex_bytes(&digits, at)?),
-        ast::Value::Number(digits, _) => convert_number(&digits, at)?,
+        ast::Value::Number(digits, _) => return convert_number(&digits, at),
         ast::Value::Placeholder(text) => match text.strip_prefix(':') {
             Some(name) if !name.is_empty() => return Ok(NodeKind::Parameter(name.to_owned())),
             _ => {
@@ -272,9 +275,10 @@ fn convert_value(value: ast::Value, at: Position) -> Result<NodeKind, QueryError
     }))
 }
 
-fn convert_number(digits: &str, at: Position) -> Result<Param, QueryError> {
+fn convert_number(digits: &str, at: Position) -> Result<NodeKind, QueryError> {
     if digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return digits.parse().map(Param::Int).map_err(|_| {
+        let found = digits.parse().map(Param::Int).map(NodeKind::Literal);
+        return found.map_err(|_| {
             let message = format!("the number {digits} has over 127 bits");
             QueryError::new(ErrorCode::SqlType, message)
                 .at(at)
@@ -282,7 +286,10 @@ fn convert_number(digits: &str, at: Position) -> Result<Param, QueryError> {
         });
     }
     match digits.parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(Param::Float(value)),
+        Ok(value) if value.is_finite() => Ok(match digits.parse::<Decimal>() {
+            Ok(exact) if Decimal::from_f64(value) != Some(exact) => NodeKind::Digits(exact),
+            _ => NodeKind::Literal(Param::Float(value)),
+        }),
         _ => {
             let message = format!("{digits} is no number");
             Err(QueryError::new(ErrorCode::SqlSyntax, message).at(at))
@@ -360,8 +367,14 @@ fn convert_binary(
         BinaryOperator::LtEq => compare(CompareOp::LessOrEqual, left, right),
         BinaryOperator::Gt => compare(CompareOp::Greater, left, right),
         BinaryOperator::GtEq => compare(CompareOp::GreaterOrEqual, left, right),
+        BinaryOperator::Arrow => Ok(json_part(left, right, false)),
+        BinaryOperator::LongArrow => Ok(json_part(left, right, true)),
         other => Err(unsupported(&format!("the operator {other}"), at)),
     }
+}
+
+fn json_part(json: Box<Node>, key: Box<Node>, as_text: bool) -> NodeKind {
+    NodeKind::JsonPart { json, key, as_text }
 }
 
 fn convert_escape(escape: &ast::Expr, at: Position) -> Result<char, QueryError> {
@@ -374,94 +387,4 @@ fn convert_escape(escape: &ast::Expr, at: Position) -> Result<char, QueryError> 
         }
     }
     Err(QueryError::new(ErrorCode::SqlSyntax, "ESCAPE takes one character in quotes").at(at))
-}
-
-fn convert_function(
-    function: ast::Function,
-    at: Position,
-    depth: usize,
-) -> Result<NodeKind, QueryError> {
-    let written = convert_name(function.name, at)?;
-    let name = written.text.to_lowercase();
-    if let Some(window) = function.over {
-        return convert_window(&name, window, at, depth);
-    }
-    if function.filter.is_some() {
-        return Err(unsupported("FILTER after an aggregate", at)
-            .hint("put a CASE inside: SUM(CASE WHEN c THEN x END)"));
-    }
-    let plain = !function.uses_odbc_syntax
-        && matches!(function.parameters, ast::FunctionArguments::None)
-        && function.within_group.is_empty()
-        && function.null_treatment.is_none();
-    let ast::FunctionArguments::List(list) = function.args else {
-        // PostgreSQL has a function of this name; everyone else has columns.
-        if name == "user" {
-            let (table, name) = (None, written);
-            return Ok(NodeKind::Column { table, name });
-        }
-        return Err(unsupported(&format!("{name} without an argument list"), at)
-            .hint("what depends on time or session is given as a parameter"));
-    };
-    let is_distinct = list.duplicate_treatment == Some(ast::DuplicateTreatment::Distinct);
-    if !plain || !list.clauses.is_empty() {
-        return Err(unsupported(&format!("this form of {name}"), at));
-    }
-    let mut args = Vec::with_capacity(list.args.len());
-    for arg in list.args {
-        match arg {
-            ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(arg)) => {
-                args.push(convert_at(arg, depth)?);
-            }
-            ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)
-                if name == "count" && args.is_empty() && !is_distinct =>
-            {
-                return Ok(NodeKind::CountRows);
-            }
-            _ => return Err(unsupported(&format!("this form of {name}"), at)),
-        }
-    }
-    Ok(if is_distinct {
-        NodeKind::CallDistinct(name, args)
-    } else {
-        NodeKind::Call(name, args)
-    })
-}
-
-/// Of window functions there are those that say how many rows come before one.
-fn convert_window(
-    name: &str,
-    window: ast::WindowType,
-    at: Position,
-    depth: usize,
-) -> Result<NodeKind, QueryError> {
-    let refused = |what: &str| {
-        unsupported(what, at)
-            .hint("there are RANK() and ROW_NUMBER() OVER ([PARTITION BY ..] ORDER BY ..)")
-    };
-    let unique = match name {
-        "rank" => false,
-        "row_number" => true,
-        other => return Err(refused(&format!("the window function {other}"))),
-    };
-    let ast::WindowType::WindowSpec(spec) = window else {
-        return Err(refused("a named window"));
-    };
-    if spec.window_name.is_some() || spec.window_frame.is_some() {
-        return Err(refused("a window frame"));
-    }
-    if spec.order_by.is_empty() {
-        return Err(refused("a window without ORDER BY"));
-    }
-    let partition = spec.partition_by.into_iter();
-    let order = spec.order_by.into_iter();
-    Ok(NodeKind::Rank {
-        unique,
-        partition: partition
-            .map(|node| convert_at(node, depth))
-            .collect::<Result<_, _>>()?,
-        order: order
-            .map(|item| query::convert_order_item(item, depth))
-            .collect::<Result<_, _>>()?,
-    })
 }

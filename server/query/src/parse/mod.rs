@@ -2,6 +2,7 @@
 //! every release of the parser, and whatever of it we do not know is refused here by name.
 
 mod after;
+mod call;
 mod expr;
 mod from;
 mod name;

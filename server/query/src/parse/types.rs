@@ -19,6 +19,15 @@ pub(super) fn convert_type(ty: &ast::DataType, at: Position) -> Result<Type, Que
         Sql::Real | Sql::Float4 => Type::F32,
         Sql::DoublePrecision | Sql::Float8 | Sql::Double(ast::ExactNumberInfo::None) => Type::F64,
         Sql::Text | Sql::Varchar(None) | Sql::String(None) => Type::String,
+        Sql::JSON | Sql::JSONB => Type::Json,
+        Sql::Decimal(digits) | Sql::Numeric(digits) | Sql::Dec(digits) => match digits {
+            ast::ExactNumberInfo::None => Type::Decimal,
+            _ => {
+                return Err(unsupported(&format!("a cast to {ty}"), at).hint(
+                    "a decimal has up to 38 digits: round(CAST(x AS decimal), 2) rounds it",
+                ));
+            }
+        },
         Sql::Custom(name, modifiers) if modifiers.is_empty() => {
             match name.to_string().to_lowercase().as_str() {
                 "i8" => Type::I8,
@@ -42,7 +51,7 @@ pub(super) fn convert_type(ty: &ast::DataType, at: Position) -> Result<Type, Que
 
 fn unknown_type(ty: &ast::DataType, at: Position) -> QueryError {
     unsupported(&format!("a cast to {ty}"), at).hint(
-        "cast to boolean, smallint, integer, bigint, real, double precision, text, \
+        "cast to boolean, smallint, integer, bigint, real, double precision, decimal, text, json, \
          or i8 .. i128, u8 .. u128, f32, f64",
     )
 }

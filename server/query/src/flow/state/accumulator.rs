@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use syncline_protocol::decimal::DecimalSum;
 use syncline_protocol::packed::Reader;
 use syncline_protocol::{Type, key};
 
 use super::counter::Counter;
 use crate::plan::{Aggregate, AggregateCall};
-use crate::scalar::{Kind, Scalar, is_nullable};
+use crate::scalar::{Kind, Scalar, is_nullable, or_failed};
 use crate::sums::{FloatSum, IntSum};
 
 /// State of one aggregate of one group.
@@ -16,6 +17,7 @@ pub(super) enum Accumulator {
     Count(i64),
     Int(i64, IntSum),
     Float(i64, Box<FloatSum>),
+    Decimal(i64, Box<DecimalSum>),
     /// Values without their option.
     Extreme(Values),
     /// TRUE and FALSE values.
@@ -35,6 +37,7 @@ impl Accumulator {
             Aggregate::All | Aggregate::Any => Self::Truth(0, 0),
             Aggregate::Sum | Aggregate::Average => match call.arg_ty.non_null() {
                 Type::F32 | Type::F64 => Self::Float(0, Box::default()),
+                Type::Decimal => Self::Decimal(0, Box::default()),
                 _ => Self::Int(0, IntSum::default()),
             },
         };
@@ -78,6 +81,14 @@ impl Accumulator {
                     }
                 }
             }
+            Self::Decimal(count, sum) => {
+                *count += weight;
+                if let Scalar::Decimal(value) = Scalar::read(Kind::Decimal, false, value) {
+                    for _ in 0..weight.unsigned_abs() {
+                        sum.add(if weight > 0 { value } else { -value });
+                    }
+                }
+            }
             Self::Extreme(values) => {
                 let mut ordered = Vec::new();
                 key::encode(
@@ -117,11 +128,18 @@ impl Accumulator {
         let is_average = call.function == Aggregate::Average;
         match self {
             Self::Count(count) => Scalar::Int((*count).into()),
-            Self::Int(0, _) | Self::Float(0, _) | Self::Truth(0, 0) => Scalar::Null,
+            Self::Int(0, _) | Self::Float(0, _) | Self::Decimal(0, _) | Self::Truth(0, 0) => {
+                Scalar::Null
+            }
             Self::Int(count, sum) if is_average => Scalar::Float(sum.as_float() / *count as f64),
-            Self::Int(_, sum) => sum.total().map_or(Scalar::Null, Scalar::Int),
+            Self::Int(_, sum) => or_failed(sum.total().map(Scalar::Int)),
             Self::Float(count, sum) if is_average => Scalar::Float(sum.total() / *count as f64),
             Self::Float(_, sum) => Scalar::Float(sum.total()),
+            Self::Decimal(count, sum) if is_average => {
+                let average = sum.average(count.unsigned_abs(), 0);
+                or_failed(average.map(Scalar::Decimal))
+            }
+            Self::Decimal(_, sum) => or_failed(sum.value().map(Scalar::Decimal)),
             Self::Extreme(values) => {
                 let best = match call.function {
                     Aggregate::Min => values.first_key_value(),
@@ -146,6 +164,7 @@ impl Accumulator {
                 values.len() * (key.len() + value.len() + 48)
             }),
             Self::Float(..) => size_of::<FloatSum>() + 32,
+            Self::Decimal(..) => size_of::<DecimalSum>(),
             Self::Distinct(inner) => {
                 size_of::<(Counter, Self)>() + inner.0.byte_len() + inner.1.byte_len()
             }

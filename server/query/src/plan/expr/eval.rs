@@ -1,11 +1,13 @@
 //! Evaluation: a walk over the tree. Comparisons and logic copy and allocate nothing.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::{CastTo, Expr, Function, Input, NumberClass, Slot, text};
-use crate::scalar::{Kind, Scalar, exact_int};
-use crate::syntax::{ArithmeticOp, CompareOp};
+use super::call::call;
+use super::cast::cast;
+use super::number::{arithmetic, negate};
+use super::{Expr, Input, Slot, text};
+use crate::scalar::{Scalar, or_failed};
+use crate::syntax::CompareOp;
 
 impl Expr {
     /// The value over a row.
@@ -22,17 +24,10 @@ impl Expr {
             Self::Arithmetic(op, class, left, right) => {
                 arithmetic(*op, *class, &left.eval(input), &right.eval(input))
             }
-            Self::Negate(class, inner) => arithmetic(
-                ArithmeticOp::Subtract,
-                *class,
-                &Scalar::Int(0),
-                &inner.eval(input),
-            ),
+            Self::Negate(class, inner) => negate(*class, &inner.eval(input)),
             Self::Concat(left, right) => match (left.eval(input), right.eval(input)) {
                 (Scalar::Bytes(left), Scalar::Bytes(right)) => {
-                    let mut joined = left.into_owned();
-                    joined.extend_from_slice(&right);
-                    Scalar::Bytes(Cow::Owned(joined))
+                    or_failed(text::concat(left, &right))
                 }
                 _ => Scalar::Null,
             },
@@ -149,149 +144,5 @@ fn compare(op: CompareOp, order: Ordering) -> bool {
         CompareOp::LessOrEqual => order.is_le(),
         CompareOp::Greater => order.is_gt(),
         CompareOp::GreaterOrEqual => order.is_ge(),
-    }
-}
-
-fn as_float(value: &Scalar<'_>) -> Option<f64> {
-    match value {
-        Scalar::Int(value) => Some(*value as f64),
-        Scalar::Huge(value) => Some(*value as f64),
-        Scalar::Float(value) => Some(*value),
-        _ => None,
-    }
-}
-
-fn arithmetic<'a>(
-    op: ArithmeticOp,
-    class: NumberClass,
-    left: &Scalar<'_>,
-    right: &Scalar<'_>,
-) -> Scalar<'a> {
-    if class == NumberClass::Float {
-        let (Some(left), Some(right)) = (as_float(left), as_float(right)) else {
-            return Scalar::Null;
-        };
-        return Scalar::Float(match op {
-            ArithmeticOp::Add => left + right,
-            ArithmeticOp::Subtract => left - right,
-            ArithmeticOp::Multiply => left * right,
-            ArithmeticOp::Divide | ArithmeticOp::Remainder if right == 0.0 => return Scalar::Null,
-            ArithmeticOp::Divide => left / right,
-            ArithmeticOp::Remainder => left % right,
-        });
-    }
-    let (Scalar::Int(left), Scalar::Int(right)) = (left, right) else {
-        return Scalar::Null;
-    };
-    let result = match op {
-        ArithmeticOp::Add => left.checked_add(*right),
-        ArithmeticOp::Subtract => left.checked_sub(*right),
-        ArithmeticOp::Multiply => left.checked_mul(*right),
-        ArithmeticOp::Divide => left.checked_div(*right),
-        ArithmeticOp::Remainder => left.checked_rem(*right),
-    };
-    match result {
-        Some(result) if class == NumberClass::Int64 && i64::try_from(result).is_err() => {
-            Scalar::Null
-        }
-        Some(result) => Scalar::Int(result),
-        None => Scalar::Null,
-    }
-}
-
-fn call<'a>(function: Function, args: &'a [Expr], input: &Input<'a>) -> Scalar<'a> {
-    let mut args = args.iter().map(|arg| arg.eval(input));
-    let Some(first) = args.next() else {
-        return Scalar::Null;
-    };
-    match (function, first) {
-        (Function::Lower, Scalar::Bytes(value)) => text::change_case(&value, str::to_lowercase),
-        (Function::Upper, Scalar::Bytes(value)) => text::change_case(&value, str::to_uppercase),
-        (Function::CharCount, Scalar::Bytes(value)) => Scalar::Int(text::char_count(&value)),
-        (Function::ByteCount, Scalar::Bytes(value)) => Scalar::Int(value.len() as i128),
-        (Function::Abs(NumberClass::Float), value) => {
-            as_float(&value).map_or(Scalar::Null, |value| Scalar::Float(value.abs()))
-        }
-        (Function::Abs(class), Scalar::Int(value)) => {
-            let op = if value < 0 {
-                ArithmeticOp::Subtract
-            } else {
-                ArithmeticOp::Add
-            };
-            arithmetic(op, class, &Scalar::Int(0), &Scalar::Int(value))
-        }
-        (Function::StartsWith, Scalar::Bytes(value)) => match args.next() {
-            Some(Scalar::Bytes(prefix)) => Scalar::Bool(value.starts_with(&prefix)),
-            _ => Scalar::Null,
-        },
-        _ => Scalar::Null,
-    }
-}
-
-fn cast(value: Scalar<'_>, to: CastTo) -> Scalar<'_> {
-    let cast = match (to, &value) {
-        (_, Scalar::Null) | (CastTo::Bool, Scalar::Float(_) | Scalar::Decimal(_)) => None,
-        (CastTo::Bool, Scalar::Bool(value)) => Some(Scalar::Bool(*value)),
-        (CastTo::Bool, Scalar::Int(value)) => Some(Scalar::Bool(*value != 0)),
-        (CastTo::Bool, Scalar::Huge(_)) => Some(Scalar::Bool(true)),
-        (CastTo::Bool, Scalar::Bytes(value)) => match value.as_ref() {
-            b"true" => Some(Scalar::Bool(true)),
-            b"false" => Some(Scalar::Bool(false)),
-            _ => None,
-        },
-        (CastTo::Int(kind), value) => cast_to_int(value, kind),
-        (CastTo::F32, value) => cast_to_float(value).map(|v| Scalar::Float((v as f32).into())),
-        (CastTo::F64, value) => cast_to_float(value).map(Scalar::Float),
-        (CastTo::Text, Scalar::Bytes(_)) => return value,
-        (CastTo::Text, value) => text::to_text(value),
-    };
-    cast.unwrap_or(Scalar::Null)
-}
-
-fn cast_to_int<'a>(value: &Scalar<'_>, kind: Kind) -> Option<Scalar<'a>> {
-    let wide = match value {
-        Scalar::Int(value) => Scalar::Int(*value),
-        Scalar::Huge(value) => Scalar::Huge(*value),
-        Scalar::Bool(value) => Scalar::Int((*value).into()),
-        Scalar::Float(value) => Scalar::Int(exact_int(value.trunc())?),
-        Scalar::Bytes(value) => {
-            let digits = std::str::from_utf8(value).ok()?.trim();
-            match digits.parse() {
-                Ok(value) => Scalar::Int(value),
-                Err(_) => Scalar::from_u128(digits.parse().ok()?),
-            }
-        }
-        Scalar::Null | Scalar::Decimal(_) => return None,
-    };
-    let fits = match (&wide, kind) {
-        (Scalar::Huge(_), Kind::U128) => true,
-        (Scalar::Int(value), kind) => int_fits(*value, kind),
-        _ => false,
-    };
-    fits.then_some(wide)
-}
-
-/// Whether a value of this kind can hold the integer.
-pub(crate) fn int_fits(value: i128, kind: Kind) -> bool {
-    match kind {
-        Kind::I8 => i8::try_from(value).is_ok(),
-        Kind::I16 => i16::try_from(value).is_ok(),
-        Kind::I32 => i32::try_from(value).is_ok(),
-        Kind::I64 => i64::try_from(value).is_ok(),
-        Kind::I128 => true,
-        Kind::U8 => u8::try_from(value).is_ok(),
-        Kind::U16 => u16::try_from(value).is_ok(),
-        Kind::U32 => u32::try_from(value).is_ok(),
-        Kind::U64 => u64::try_from(value).is_ok(),
-        Kind::U128 => value >= 0,
-        Kind::Bool | Kind::F32 | Kind::F64 | Kind::Decimal | Kind::Sized | Kind::Raw => false,
-    }
-}
-
-fn cast_to_float(value: &Scalar<'_>) -> Option<f64> {
-    match value {
-        Scalar::Bool(value) => Some(f64::from(u8::from(*value))),
-        Scalar::Bytes(value) => std::str::from_utf8(value).ok()?.trim().parse().ok(),
-        number => as_float(number),
     }
 }

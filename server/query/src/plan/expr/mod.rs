@@ -1,9 +1,14 @@
 //! Typed expressions over the columns of rows, one of each source, and a tuple of parameters.
 //!
-//! All of them are total: an overflow, a division by zero or a failed cast is NULL, so a live query
+//! All of them are total: an overflow, a division by zero or a failed cast is NULL, and counted, so a live query
 //! never fails a transaction. Logic is three-valued; a row passes a filter if that is TRUE.
 
+mod call;
+mod cast;
 mod eval;
+mod function;
+mod json;
+mod number;
 mod shape;
 mod sub_query;
 mod text;
@@ -15,7 +20,8 @@ use super::SubQuery;
 use crate::scalar::{Kind, Scalar, is_nullable};
 use crate::syntax::{ArithmeticOp, CompareOp};
 
-pub(crate) use eval::int_fits;
+pub(crate) use function::{CastTo, Function, JsonTo, NumberClass};
+pub(crate) use number::decimal_result;
 pub(crate) use text::like_prefix;
 
 /// An expression whose types were checked.
@@ -80,40 +86,6 @@ pub(crate) struct Slot {
 pub(crate) struct Literal {
     pub(crate) ty: Type,
     pub(crate) packed: Box<[u8]>,
-}
-
-/// In what arithmetic is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub(crate) enum NumberClass {
-    Int64,
-    Int128,
-    Float,
-}
-
-/// Functions of values; aggregates are not among them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub(crate) enum Function {
-    Lower,
-    Upper,
-    /// Characters of a text.
-    CharCount,
-    /// Bytes of a byte string.
-    ByteCount,
-    Abs(NumberClass),
-    StartsWith,
-}
-
-/// Targets of a cast.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub(crate) enum CastTo {
-    Bool,
-    Int(Kind),
-    F32,
-    F64,
-    Text,
 }
 
 /// What an expression is evaluated over.

@@ -1,6 +1,6 @@
 //! The canonical form of expressions, and the bytes by which templates are told apart.
 
-use super::{CastTo, Expr, Function, Literal, Slot};
+use super::{Expr, Literal, Slot};
 use crate::syntax::CompareOp;
 
 impl Expr {
@@ -92,8 +92,8 @@ impl Expr {
             }
             Self::Arithmetic(op, class, ..) => out.extend_from_slice(&[*op as u8, *class as u8]),
             Self::Negate(class, _) => out.push(*class as u8),
-            Self::Call(function, _) => write_function(*function, out),
-            Self::Cast(_, to) => write_cast(*to, out),
+            Self::Call(function, _) => out.extend_from_slice(&function.tag()),
+            Self::Cast(_, to) => out.extend_from_slice(&to.tag()),
             Self::Case(_, otherwise) => out.push(u8::from(otherwise.is_some())),
             Self::Aggregate(index) => out.extend_from_slice(&index.to_le_bytes()),
             _ => {}
@@ -154,27 +154,4 @@ fn flatten(items: Vec<Expr>, open: impl Fn(Expr) -> Result<Vec<Expr>, Expr>) -> 
 fn write_slot(slot: Slot, out: &mut Vec<u8>) {
     out.extend_from_slice(&slot.index.to_le_bytes());
     out.extend_from_slice(&[slot.source, slot.kind as u8, u8::from(slot.nullable)]);
-}
-
-fn write_function(function: Function, out: &mut Vec<u8>) {
-    let (tag, class) = match function {
-        Function::Lower => (1, 0),
-        Function::Upper => (2, 0),
-        Function::CharCount => (3, 0),
-        Function::ByteCount => (4, 0),
-        Function::Abs(class) => (5, class as u8),
-        Function::StartsWith => (6, 0),
-    };
-    out.extend_from_slice(&[tag, class]);
-}
-
-fn write_cast(to: CastTo, out: &mut Vec<u8>) {
-    let (tag, kind) = match to {
-        CastTo::Bool => (1, 0),
-        CastTo::Int(kind) => (2, kind as u8),
-        CastTo::F32 => (3, 0),
-        CastTo::F64 => (4, 0),
-        CastTo::Text => (5, 0),
-    };
-    out.extend_from_slice(&[tag, kind]);
 }
