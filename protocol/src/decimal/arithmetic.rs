@@ -139,13 +139,11 @@ impl Decimal {
         let kept = kept + u128::from(rest >= unit - rest);
         let digits = i128::try_from(kept).ok()?;
         let digits = if self.is_negative() { -digits } else { digits };
-        match u8::try_from(places) {
-            Ok(scale) => Self::new(digits, scale),
-            Err(_) => {
-                let unit = i128::try_from(*POWERS.get(places.unsigned_abs() as usize)?).ok()?;
-                Self::new(digits.checked_mul(unit)?, 0)
-            }
+        if let Ok(scale) = u8::try_from(places) {
+            return Self::new(digits, scale);
         }
+        let unit = i128::try_from(*POWERS.get(places.unsigned_abs() as usize)?).ok()?;
+        Self::new(digits.checked_mul(unit)?, 0)
     }
 
     /// Without what is behind the point.

@@ -387,3 +387,68 @@ fn serde_has_them_as_text() {
         "a float is no decimal"
     );
 }
+
+#[test]
+fn halves_are_rounded_away_from_zero() {
+    let check = |text: &str, places: i32, wanted: Option<&str>| {
+        let rounded = text.parse::<Decimal>().unwrap().round_away(places);
+        assert_eq!(
+            rounded,
+            wanted.map(|wanted| wanted.parse().unwrap()),
+            "{text} {places}"
+        );
+    };
+    check("2.5", 0, Some("3"));
+    check("-2.5", 0, Some("-3"));
+    check("2.49", 0, Some("2"));
+    check("2.675", 2, Some("2.68"));
+    check("2.675", 9, Some("2.675"));
+    check("1250", -2, Some("1300"));
+    check("49", -2, Some("0"));
+    check("50", -2, Some("100"));
+    check("7", -60, Some("0"));
+    check(
+        "0.00000000000000000000000000000000000005",
+        37,
+        Some("0.0000000000000000000000000000000000001"),
+    );
+    check("99999999999999999999999999999999999999", -1, None);
+    check(
+        "99999999999999999999999999999999999994",
+        -1,
+        Some("99999999999999999999999999999999999990"),
+    );
+    check("-0.5", i32::MIN, Some("0"));
+}
+
+#[test]
+fn a_float_is_exactly_a_decimal_or_none() {
+    let least = 2f64.powi(-38);
+    for float in [
+        0.0,
+        -0.0,
+        0.5,
+        -12.25,
+        1e22,
+        4_503_599_627_370_497.5,
+        least,
+        -least,
+        1e37,
+    ] {
+        let exact = Decimal::exactly_f64(float).expect("38 digits hold it");
+        assert!(exact.cmp_f64(float).is_eq(), "{float}");
+    }
+    let tiny = f64::MIN_POSITIVE / 2.0;
+    for float in [
+        0.1,
+        least / 2.0,
+        tiny,
+        1e-300,
+        1.5e38,
+        1e300,
+        f64::NAN,
+        f64::INFINITY,
+    ] {
+        assert_eq!(Decimal::exactly_f64(float), None, "{float}");
+    }
+}

@@ -17,6 +17,8 @@ pub struct Counters {
     pub snapshots: u64,
     /// One-off queries.
     pub queries: u64,
+    /// Expressions in queries that had no value, which was NULL then: an overflow, a division by zero, a failed cast.
+    pub failed_expressions: u64,
     /// Last transaction.
     pub lsn: u64,
     /// Last durable transaction.

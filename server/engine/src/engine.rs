@@ -187,6 +187,7 @@ impl Engine {
     }
 
     fn take_commands(&mut self, inbox: &mut Inbox, start: u64, ticks: &mut dyn FnMut() -> u64) {
+        let failures = syncline_query::failures_of_thread();
         let is_deferred = self.deferred_from(inbox).is_some_and(|from| from <= start);
         let mut tick = start;
         for _ in 0..STEP_COMMANDS_MAX {
@@ -220,6 +221,7 @@ impl Engine {
                 break;
             }
         }
+        self.counters.failed_expressions += syncline_query::failures_of_thread() - failures;
     }
 
     pub(crate) fn run(&mut self, command: Command) {

@@ -50,6 +50,10 @@ fn write(name: &str, stats: &Stats) {
         ("syncline_commits_sent_total", engine.commits_sent),
         ("syncline_snapshots_total", engine.snapshots),
         ("syncline_queries_total", engine.queries),
+        (
+            "syncline_failed_expressions_total",
+            engine.failed_expressions,
+        ),
         ("syncline_received_bytes_total", stats.bytes_received),
         ("syncline_sent_bytes_total", stats.bytes_sent),
         ("syncline_slow_clients_total", stats.slow_clients),

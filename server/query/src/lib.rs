@@ -84,6 +84,7 @@ pub use asked::QueryRef;
 pub use check::check_declarations;
 pub use error::QueryError;
 pub use execute::{RowSink, query_once};
+pub use failures::count as failures_of_thread;
 pub use live::{
     CostClass, Counters, Deltas, How, LiveQueries, Moved, Statement, Stats, Subscribed,
 };

@@ -108,7 +108,8 @@ impl Free {
             (None, Param::Int(value)) => Decimal::try_from(*value).ok(),
             (None, Param::Float(value)) => {
                 let written = Decimal::from_f64(*value)?;
-                (written.to_f64() == *value).then_some(written)
+                let is_it = written.to_f64().total_cmp(&(value + 0.0)).is_eq();
+                is_it.then_some(written)
             }
             (None, Param::Text(text)) => text.parse().ok(),
             _ => None,

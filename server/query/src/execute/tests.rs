@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod joins;
+mod sales;
 mod values;
 
 use serde_json::{Value as Json, json};

@@ -26,6 +26,8 @@ pub(super) struct Usage {
     pub(super) hits: u64,
     /// Deltas.
     pub(super) affected: u64,
+    /// Expressions that had no value, for changes.
+    pub(super) failures: u64,
 }
 
 /// What one more instance of a template costs.
@@ -161,6 +163,7 @@ impl LiveQueries {
             ("subscriptions", subscriptions),
             ("hits", usage.hits),
             ("affected", usage.affected),
+            ("failed expressions", usage.failures),
         ] {
             report.add("counters", item, count.to_string());
         }

@@ -94,6 +94,8 @@ pub struct Counters {
     pub candidates: u64,
     /// Deltas.
     pub affected: u64,
+    /// Expressions that had no value for a change: an overflow, a division by zero, a failed cast.
+    pub failures: u64,
 }
 
 /// What is there, and what happened.

@@ -10,6 +10,7 @@ use syncline_store::{Database, Table};
 use super::instance::{Instance, Memory};
 use super::step::Step;
 use super::template::Template;
+use crate::failures;
 use crate::flow::{Arrangement, Entry, Event, Flow, Overlay, People, Person, Runner, ZSet};
 use crate::plan::expr::{ColumnSet, Params};
 use crate::router::{Group, TableRouter};
@@ -172,7 +173,9 @@ impl Step<'_> {
         });
         let overlay = Overlay::new(self.db, changes);
         for own in events.chunk_by(|one, other| one.template == other.template) {
+            let failures = failures::count();
             self.run_flow(own, &overlay, changes);
+            self.usage[own[0].template as usize].failures += failures::count() - failures;
         }
         events.clear();
         self.scratch.events = events;

@@ -13,6 +13,7 @@ use super::instance::{Instance, Memory};
 use super::plain::Plain;
 use super::template::Template;
 use super::window::{RowChange, RowChanges, View, index_key};
+use crate::failures;
 use crate::flow::{Event, FlowScratch};
 use crate::plan::expr::{ColumnSet, Input, Params};
 use crate::router::{TableRouter, Target};
@@ -88,6 +89,7 @@ impl Step<'_> {
     /// Routes the changes, then writes what they did to each affected instance.
     pub(super) fn run(mut self, changes: &ChangeSet, out: &mut Deltas) {
         out.clear();
+        let failures = failures::count();
         self.counters.commits += 1;
         self.counters.changes += changes.len() as u64;
         let first = self.scratch.change_count + 1;
@@ -115,6 +117,7 @@ impl Step<'_> {
             let plain_count = self.scratch.affected.len();
             self.emit(changes, plain_count, out);
         }
+        self.counters.failures += failures::count() - failures;
     }
 
     fn route(
@@ -187,8 +190,10 @@ impl Step<'_> {
                 _ => true,
             }
         };
+        let failures = failures::count();
         let was = change.old.is_some_and(&mut is_in);
         let is = change.new.is_some_and(&mut is_in);
+        self.usage[instance.template as usize].failures += failures::count() - failures;
         if !was && !is {
             return;
         }
@@ -234,7 +239,9 @@ impl Step<'_> {
                 continue;
             }
             let own = &hits[starts[slot] as usize..starts[slot + 1] as usize];
+            let failures = failures::count();
             self.emit_instance(number, own, changes, out);
+            self.usage[template as usize].failures += failures::count() - failures;
             out.close(handle);
         }
         self.counters.affected += out.len() as u64;

@@ -151,24 +151,7 @@ fn convert_rarer(expr: ast::Expr, at: Position, deeper: usize) -> Result<Node, Q
                 at,
             )
         }
-        ast::Expr::Case {
-            operand,
-            conditions,
-            else_result,
-            ..
-        } => NodeKind::Case {
-            operand: operand.map(|operand| boxed(*operand, deeper)).transpose()?,
-            arms: conditions
-                .into_iter()
-                .map(|arm| {
-                    Ok((
-                        convert_at(arm.condition, deeper)?,
-                        convert_at(arm.result, deeper)?,
-                    ))
-                })
-                .collect::<Result<_, QueryError>>()?,
-            otherwise: else_result.map(|other| boxed(*other, deeper)).transpose()?,
-        },
+        inner @ ast::Expr::Case { .. } => convert_case(inner, at, deeper)?,
         ast::Expr::Cast {
             expr,
             data_type,
@@ -184,6 +167,30 @@ fn convert_rarer(expr: ast::Expr, at: Position, deeper: usize) -> Result<Node, Q
         other => return Err(refuse(&other, at)),
     };
     Ok(Node { kind, at })
+}
+
+fn convert_case(expr: ast::Expr, at: Position, depth: usize) -> Result<NodeKind, QueryError> {
+    let ast::Expr::Case {
+        operand,
+        conditions,
+        else_result,
+        ..
+    } = expr
+    else {
+        return Err(refuse(&expr, at));
+    };
+    let arm = |arm: ast::CaseWhen| {
+        let condition = convert_at(arm.condition, depth)?;
+        Ok((condition, convert_at(arm.result, depth)?))
+    };
+    Ok(NodeKind::Case {
+        operand: operand.map(|operand| boxed(*operand, depth)).transpose()?,
+        arms: conditions
+            .into_iter()
+            .map(arm)
+            .collect::<Result<_, QueryError>>()?,
+        otherwise: else_result.map(|other| boxed(*other, depth)).transpose()?,
+    })
 }
 
 /// A query in an expression.

@@ -146,7 +146,7 @@ impl<'a> Binder<'a> {
     fn whole(&mut self, node: &'a Node, name: &str) -> Result<(Expr, Type), QueryError> {
         let (expr, ty) = match self.operand(node)? {
             Operand::Free(free) => whole_literal(free)?,
-            typed => typed.settle()?,
+            typed @ Operand::Typed(..) => typed.settle()?,
         };
         if ty.non_null().is_integer() {
             return Ok((expr, ty));

@@ -31,7 +31,7 @@ pub(super) fn cast(value: Scalar<'_>, to: CastTo) -> Scalar<'_> {
     })
 }
 
-fn utf8<'a>(bytes: &'a [u8]) -> Option<&'a str> {
+fn utf8(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().map(str::trim)
 }
 
