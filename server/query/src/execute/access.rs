@@ -35,8 +35,8 @@ pub(crate) struct RangePath {
     /// One constant for each of the index's first columns.
     pub(crate) equal: Vec<Expr>,
     /// Bounds of the column after those: the constant, and whether it is itself inside.
-    lower: Option<(Expr, bool)>,
-    upper: Option<(Expr, bool)>,
+    pub(super) lower: Option<(Expr, bool)>,
+    pub(super) upper: Option<(Expr, bool)>,
     /// A LIKE pattern whose beginning bounds that column.
     pattern: Option<(Expr, Option<u8>)>,
     pub(crate) reverse: bool,
@@ -245,6 +245,14 @@ pub(crate) fn choose(table: &Table, filter: Option<&Expr>) -> Access {
     best.1
 }
 
+/// The paths that may tell how many rows pass, the counts of indexes among them.
+pub(super) fn choose_counted(table: &Table, filter: Option<&Expr>) -> impl Iterator<Item = Access> {
+    let atoms = Atoms::of(filter);
+    let counted = indexes(table.def()).filter(|(index, ..)| table.is_counted(*index));
+    let ranges = counted.map(move |(index, columns, _)| Access::Range(atoms.range(index, columns)));
+    std::iter::once(choose(table, filter)).chain(ranges)
+}
+
 /// A path that gives the rows in this order, ties broken by the primary key in the direction of the
 /// last key. All keys must be columns of one direction; those that the filter makes constant do not
 /// count. An index that leaves every equality of the filter to be checked row by row (flags and NULL
@@ -370,21 +378,14 @@ impl Access {
                 ControlFlow::Continue(())
             }
             Self::Range(path) => match path.bounds(table, params) {
-                Some((lower, upper)) => table
-                    .range(
-                        path.index,
-                        lower.as_ref().map(Vec::as_slice),
-                        upper.as_ref().map(Vec::as_slice),
-                        path.reverse,
-                    )
-                    .try_for_each(visit),
+                Some(bounds) => path.walk(table, &bounds, visit),
                 None => ControlFlow::Continue(()),
             },
         }
     }
 }
 
-fn packed_key(constants: &[Expr], params: Params<'_>) -> Option<Vec<u8>> {
+pub(super) fn packed_key(constants: &[Expr], params: Params<'_>) -> Option<Vec<u8>> {
     let mut key = Vec::new();
     for constant in constants {
         key.extend_from_slice(constant.constant(params)?);

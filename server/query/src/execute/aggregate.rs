@@ -95,6 +95,22 @@ impl<'p> Groups<'p> {
         }
     }
 
+    /// Whether it only counts rows, all of them in one group.
+    pub(crate) fn only_counts(grouping: &Grouping) -> bool {
+        let is_count = |call: &AggregateCall| {
+            call.function == Aggregate::Count && call.arg.is_none() && !call.distinct
+        };
+        grouping.keys.is_empty() && grouping.calls.iter().all(is_count)
+    }
+
+    /// Adds so many rows, which are only counted.
+    pub(crate) fn add_rows(&mut self, count: usize) {
+        let index = self.find();
+        for accumulator in &mut self.list[index].accumulators {
+            accumulator.add_rows(count);
+        }
+    }
+
     /// Calls `visit` with each group's row until it breaks or fails.
     pub(crate) fn rows(&self, mut visit: impl FnMut(&[u8]) -> Flow) -> Flow {
         let mut row = Vec::new();
@@ -166,8 +182,12 @@ impl Accumulator {
     }
 
     fn add_row(&mut self) {
+        self.add_rows(1);
+    }
+
+    fn add_rows(&mut self, rows: usize) {
         if let State::Count(count) = &mut self.state {
-            *count += 1;
+            *count += rows as i64;
         }
     }
 

@@ -48,6 +48,12 @@ impl<'p> Fed<'p> {
         }
     }
 
+    /// Whether it says all that the conditions say.
+    pub(super) fn is_whole(&self, conditions: &[&Expr]) -> bool {
+        let own = self.filter.as_ref().map_or(&[][..], Expr::conjuncts);
+        own.len() == conditions.len()
+    }
+
     /// Writes the parameters; `false` if one of them has no such value, so that no row passes.
     pub(super) fn write(&self, input: &Input<'_>, out: &mut Vec<u8>) -> bool {
         out.clear();

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 mod aggregate;
+pub(crate) mod exact;
 mod feed;
 mod join;
 mod outline;

@@ -5,9 +5,10 @@ use std::cell::Cell;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use syncline_protocol::RowLayout;
+use syncline_store::Table;
 
 use super::Flow;
-use super::access::choose_ordered;
+use super::access::{choose_counted, choose_ordered};
 use super::aggregate::Groups;
 use super::feed::Fed;
 use super::join::Around;
@@ -15,7 +16,7 @@ use super::project::Projection;
 use super::runner::Runner;
 use super::sort::{SortKey, sort_keys, write_part, write_sort_key};
 use super::tail::{Tail, ended};
-use crate::plan::expr::{Expr, Input, Params, Scope};
+use crate::plan::expr::{Expr, Input, Params, Row, Scope};
 use crate::plan::{Body, OrderKey, Query, Select};
 
 /// Rows that were there already.
@@ -165,35 +166,38 @@ impl<'a> Runner<'a> {
             outer,
             sub_queries: self,
         };
-        let input = |row| Input {
-            scope: Some(&scope),
-            ..Input::one(table.layout(), row, self.params)
-        };
         let mut params = Vec::new();
-        let empty: &[u8] = &[];
-        // What is fed reads no row.
-        let before = Input {
-            first: crate::plan::expr::Row {
-                layout: table.layout(),
-                packed: None,
-            },
-            ..input(empty)
-        };
-        if !fed.write(&before, &mut params) {
-            return Some(self.check());
-        }
+        let is_possible = self.feed(&fed, table, &scope, &mut params);
         if let Flow::Break(end) = self.check() {
             return Some(Flow::Break(end));
+        }
+        if !is_possible {
+            return Some(Flow::Continue(()));
         }
         let params = Params {
             layout: &fed.layout,
             packed: &params,
         };
+        let mut offset = query.offset;
+        let mut bounds = path.bounds(table, params);
+        let is_exact = fed.is_whole(&conditions) && path.is_exact(table, fed.filter.as_ref());
+        if offset > 0 && is_exact && table.is_counted(path.index) {
+            // It is not walked over what is left out.
+            let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
+            bounds = bounds.and_then(|bounds| path.skip(table, bounds, skipped));
+            offset = 0;
+        }
+        let Some(bounds) = bounds else {
+            return Some(Flow::Continue(()));
+        };
         let outputs = Outputs::new(query, select);
-        let mut tail = Tail::new((limit, query.offset), true, sink);
-        let walked = super::access::Access::Range(path).walk(table, params, |row| {
+        let mut tail = Tail::new((limit, offset), true, sink);
+        let walked = path.walk(table, &bounds, |row| {
             self.look()?;
-            let input = input(row);
+            let input = Input {
+                scope: Some(&scope),
+                ..Input::one(table.layout(), row, self.params)
+            };
             let passes = select.filter.as_ref();
             if passes.is_some_and(|filter| filter.truth(&input) != Some(true)) {
                 return self.check();
@@ -203,6 +207,40 @@ impl<'a> Runner<'a> {
             flow
         });
         Some(ended(walked))
+    }
+
+    /// Writes what conditions on a table's rows are fed with, which reads no row; `false` if no row passes.
+    fn feed(&self, fed: &Fed<'_>, table: &Table, scope: &Scope<'_>, out: &mut Vec<u8>) -> bool {
+        let before = Input {
+            first: Row {
+                layout: table.layout(),
+                packed: None,
+            },
+            scope: Some(scope),
+            ..Input::one(table.layout(), &[], self.params)
+        };
+        fed.write(&before, out)
+    }
+
+    /// How many rows a select of one table has, if indexes tell.
+    fn count(&self, select: &'a Select, scope: &Scope<'_>) -> Option<usize> {
+        let table = self.table(select.only_table()?).ok()?;
+        let conditions = select.filter.as_ref().map_or(&[][..], Expr::conjuncts);
+        let conditions: Vec<&'a Expr> = conditions.iter().collect();
+        let fed = Fed::new(&conditions, 0, table.layout().types(), 0);
+        if !fed.is_whole(&conditions) {
+            return None;
+        }
+        let mut params = Vec::new();
+        if !self.feed(&fed, table, scope, &mut params) {
+            return Some(0);
+        }
+        let params = Params {
+            layout: &fed.layout,
+            packed: &params,
+        };
+        let filter = fed.filter.as_ref();
+        choose_counted(table, filter).find_map(|access| access.count(table, filter, params))
     }
 
     /// The rows of a select go to the tail.
@@ -259,11 +297,17 @@ impl<'a> Runner<'a> {
             return join.walk(around, &mut |rows| emit(&around.input(rows), &keys));
         };
         let mut groups = Groups::new(grouping);
-        join.walk(around, &mut |rows| {
-            let grown = groups.add(&around.input(rows));
+        let count = Groups::only_counts(grouping).then(|| self.count(select, &scope));
+        if let Some(count) = count.flatten() {
             self.check()?;
-            self.hold(grown)
-        })?;
+            groups.add_rows(count);
+        } else {
+            join.walk(around, &mut |rows| {
+                let grown = groups.add(&around.input(rows));
+                self.check()?;
+                self.hold(grown)
+            })?;
+        }
         let layout = grouping.layout();
         groups.rows(|row| {
             let input = Input {

@@ -282,7 +282,11 @@ fn first_memory(
                         path,
                         params,
                     };
-                    Memory::Window(Box::new(Window::hydrate(limit as usize, view)))
+                    Memory::Window(Box::new(Window::hydrate(
+                        limit as usize,
+                        template.plan.offset,
+                        view,
+                    )))
                 }
                 _ => Memory::Nothing,
             });

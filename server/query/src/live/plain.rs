@@ -30,8 +30,8 @@ pub(super) fn plain_table(db: &Database, plan: &Query) -> Option<TableId> {
     let table = select.only_table()?;
     let mut exprs = select.exprs.iter().chain(&select.filter);
     let has_sub_query = exprs.any(|expr| expr.any(&mut |part| part.sub_query().is_some()));
-    let is_plain =
-        !has_sub_query && select.grouping.is_none() && !select.distinct && plan.offset == 0;
+    let has_end = plan.limit.is_some() || plan.offset == 0;
+    let is_plain = !has_sub_query && select.grouping.is_none() && !select.distinct && has_end;
     let is_ordered = plan.limit.is_none()
         || db
             .table(table)

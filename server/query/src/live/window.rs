@@ -1,24 +1,37 @@
-//! ORDER BY .. LIMIT, live: the first rows of a part of an ordered index.
+//! ORDER BY .. LIMIT .. OFFSET, live: some rows of a part of an ordered index.
 //!
-//! A window keeps no rows, only how many it has and a bound: the index key up to which every row that
-//! passes the filter is inside. A change beyond the bound is none of its business, which one comparison
-//! of keys tells. Else: rows that leave and enter at or before the bound are counted; what is too much
-//! is read off backwards from the bound, what is missing is read on after it; the bound moves along.
+//! A window is what lies between two edges, the rows up to the end of it and those before it. An edge
+//! keeps no rows, only how many it has and a bound: the index key up to which every row that passes the
+//! filter is inside. A change beyond the bound is none of its business, which one comparison of keys
+//! tells. Else: rows that leave and enter at or before the bound are counted; what is too much is read
+//! off backwards from the bound, what is missing is read on after it; the bound moves along. So a step
+//! costs what it changes, however deep the window lies. Its first bounds are found by their ranks where
+//! the index alone decides about a row: by its counts, or else by walking over its entries.
 
 use std::ops::{Bound, ControlFlow};
 
 use smallvec::SmallVec;
-use syncline_protocol::key;
-use syncline_protocol::packed::Reader;
 use syncline_store::Table;
 
 use crate::execute::access::{KeyBounds, RangePath};
+use crate::execute::exact::index_key;
 use crate::plan::expr::{Expr, Input, Params};
 use crate::row::compare_columns;
 
 /// State of one instance's window.
 #[derive(Debug)]
 pub(super) struct Window {
+    /// Rows that it may have.
+    limit: usize,
+    /// Rows before the window, if there is an offset.
+    skipped: Option<Edge>,
+    /// Rows up to its end.
+    shown: Edge,
+}
+
+/// The first rows of a part of an index.
+#[derive(Debug)]
+struct Edge {
     limit: usize,
     /// Rows inside; never over the limit between two steps.
     count: usize,
@@ -76,31 +89,15 @@ impl<'a> View<'a> {
     }
 }
 
-/// Writes the key that the ordered index has for a row: its columns, then the primary key.
-pub(super) fn index_key(table: &Table, path: &RangePath, row: &[u8], out: &mut Vec<u8>) {
-    const VALID: &str = "rows are validated where they enter";
-    out.clear();
-    let def = table.def();
-    let columns = def
-        .index_columns(usize::from(path.index.0))
-        .unwrap_or_default();
-    for &column in columns.iter().chain(&def.primary_key) {
-        let column = usize::from(column);
-        let mut reader = Reader::new(table.layout().column(row, column));
-        key::encode(&table.layout().types()[column], &mut reader, out).expect(VALID);
-    }
-}
-
 impl Window {
-    /// Reads the first rows.
-    pub(super) fn hydrate(limit: usize, view: View<'_>) -> Self {
-        let mut window = Self {
+    /// Reads where it begins and ends.
+    pub(super) fn hydrate(limit: usize, offset: u64, view: View<'_>) -> Self {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        Self {
             limit,
-            count: 0,
-            bound: None,
-        };
-        window.refill(view, &mut |_| {});
-        window
+            skipped: (offset > 0).then(|| Edge::hydrate(offset, view)),
+            shown: Edge::hydrate(limit.saturating_add(offset), view),
+        }
     }
 
     /// Rows that it may have.
@@ -110,6 +107,94 @@ impl Window {
 
     /// Whether a row lies after everything inside, so that its coming and going changes nothing.
     pub(super) fn is_beyond(&self, path: &RangePath, key: &[u8]) -> bool {
+        self.shown.is_beyond(path, key)
+    }
+
+    /// Brings the window to the state after a transaction. `changes` has the rows that were or are at
+    /// or before the end, ordered by key; it becomes what changed in the window.
+    pub(super) fn step<'a>(&mut self, view: View<'a>, changes: &mut RowChanges<'a>) {
+        let Some(skipped) = &mut self.skipped else {
+            self.shown.step(view, changes);
+            return;
+        };
+        let mut before = skipped.own(view, changes);
+        skipped.step(view, &mut before);
+        self.shown.step(view, changes);
+        subtract(view.table, &before, changes);
+    }
+}
+
+/// Takes from what changed up to the end of a window what changed before it. Both are ordered by key.
+fn subtract<'a>(table: &Table, before: &RowChanges<'a>, changes: &mut RowChanges<'a>) {
+    let key_columns = &table.def().primary_key;
+    let by_key = |one: &RowChange<'_>, other: &RowChange<'_>| {
+        compare_columns(table.layout(), key_columns, one.keyed, other.keyed)
+    };
+    let known = changes.len();
+    for own in before {
+        match changes[..known].binary_search_by(|change| by_key(change, own)) {
+            Ok(at) => {
+                let change = &mut changes[at];
+                change.old = change.old.filter(|_| own.old.is_none());
+                change.new = change.new.filter(|_| own.new.is_none());
+            }
+            // It stays as it is up to the end, and goes over the edge at the beginning.
+            Err(_) => changes.push(RowChange {
+                keyed: own.keyed,
+                old: own.new,
+                new: own.old,
+            }),
+        }
+    }
+    changes.retain(|change| change.old.is_some() || change.new.is_some());
+    changes.sort_by(by_key);
+}
+
+impl Edge {
+    /// Finds the bound.
+    fn hydrate(limit: usize, view: View<'_>) -> Self {
+        let mut edge = Self {
+            limit,
+            count: 0,
+            bound: None,
+        };
+        if limit == 0 {
+            return edge;
+        }
+        if view.path.is_exact(view.table, view.filter) {
+            edge.find(view);
+        } else {
+            edge.refill(view, &mut |_| {});
+        }
+        edge
+    }
+
+    /// Finds the bound by its rank: every row of the path passes.
+    fn find(&mut self, view: View<'_>) {
+        let Some((lower, upper)) = view.path.bounds(view.table, view.params) else {
+            return;
+        };
+        let (lower, upper) = (
+            lower.as_ref().map(Vec::as_slice),
+            upper.as_ref().map(Vec::as_slice),
+        );
+        let View { table, path, .. } = view;
+        match table.nth(path.index, lower, upper, path.reverse, self.limit - 1) {
+            Some(row) => {
+                self.count = self.limit;
+                self.set_bound(view, row);
+            }
+            None => self.count = table.range_count(path.index, lower, upper),
+        }
+    }
+
+    fn set_bound(&mut self, view: View<'_>, row: &[u8]) {
+        let mut key = Vec::new();
+        index_key(view.table, view.path, row, &mut key);
+        self.bound = Some(key.into());
+    }
+
+    fn is_beyond(&self, path: &RangePath, key: &[u8]) -> bool {
         self.bound.as_ref().is_some_and(|bound| {
             if path.reverse {
                 key < bound.as_ref()
@@ -119,9 +204,25 @@ impl Window {
         })
     }
 
-    /// Brings the window to the state after a transaction. `changes` has the rows that were or are at
-    /// or before the bound, ordered by key; it becomes what changed in the window.
-    pub(super) fn step<'a>(&mut self, view: View<'a>, changes: &mut RowChanges<'a>) {
+    /// Those of the changes that concern it, with what of them is at or before the bound.
+    fn own<'a>(&self, view: View<'a>, changes: &RowChanges<'a>) -> RowChanges<'a> {
+        let mut key = Vec::new();
+        let mut is_inside = |row: &&[u8]| {
+            index_key(view.table, view.path, row, &mut key);
+            !self.is_beyond(view.path, &key)
+        };
+        let mut own = changes.clone();
+        for change in &mut own {
+            change.old = change.old.filter(&mut is_inside);
+            change.new = change.new.filter(&mut is_inside);
+        }
+        own.retain(|change| change.old.is_some() || change.new.is_some());
+        own
+    }
+
+    /// Brings the edge to the state after a transaction. `changes` has the rows that were or are at
+    /// or before the bound, ordered by key; it becomes what changed up to the bound of then.
+    fn step<'a>(&mut self, view: View<'a>, changes: &mut RowChanges<'a>) {
         let left = changes.iter().filter(|change| change.old.is_some()).count();
         let came = changes.iter().filter(|change| change.new.is_some()).count();
         assert!(left <= self.count, "only rows inside can leave");
@@ -177,9 +278,7 @@ impl Window {
                 self.count -= 1;
                 return ControlFlow::Continue(());
             }
-            let mut key = Vec::new();
-            index_key(view.table, view.path, row, &mut key);
-            self.bound = Some(key.into());
+            self.set_bound(view, row);
             ControlFlow::Break(())
         });
         debug_assert_eq!(
@@ -207,9 +306,7 @@ impl Window {
             if self.count < self.limit {
                 return ControlFlow::Continue(());
             }
-            let mut key = Vec::new();
-            index_key(view.table, view.path, row, &mut key);
-            self.bound = Some(key.into());
+            self.set_bound(view, row);
             ControlFlow::Break(())
         });
     }
