@@ -28,14 +28,17 @@ impl Random {
 }
 
 /// Room, score, hidden, text.
-type Model = BTreeMap<u32, (u32, i32, bool, u32)>;
+type Score = (u32, i32, bool, u32);
 
-fn random_row(random: &mut Random) -> (u32, i32, bool, u32) {
+/// By id.
+type Model = BTreeMap<u32, Score>;
+
+fn random_row(random: &mut Random) -> Score {
     let (room, score) = (random.below(3), random.below(400) as i32 - 200);
     (room, score, random.below(4) == 0, random.below(1000))
 }
 
-fn as_json(id: u32, (room, score, hidden, text): (u32, i32, bool, u32)) -> Json {
+fn as_json(id: u32, (room, score, hidden, text): Score) -> Json {
     json!([id, room, score, hidden, format!("text {text}")])
 }
 
@@ -137,7 +140,7 @@ impl Watched {
     }
 
     fn wanted(&self, model: &Model) -> Vec<Json> {
-        let is_in = |row: &(u32, i32, bool, u32)| {
+        let is_in = |row: &Score| {
             self.room.is_none_or(|room| room == row.0) && !(self.skips_hidden && row.2)
         };
         let mut rows: Vec<_> = model.iter().filter(|(_, row)| is_in(row)).collect();
@@ -227,7 +230,7 @@ fn counts_and_pages_come_from_the_counts_of_an_index() {
             random.below(400) as i32 - 200,
             random.below(ROWS),
         );
-        let count = |is_in: &dyn Fn(&(u32, i32, bool, u32)) -> bool| {
+        let count = |is_in: &dyn Fn(&Score) -> bool| {
             json!([[model.values().filter(|row| is_in(row)).count().to_string()]])
         };
         let check = |sql: &str, wanted: Json| {
