@@ -54,6 +54,9 @@ pub(crate) struct Runner<'r> {
     pub(crate) changes: &'r ChangeSet,
 }
 
+/// So many states are waited for together.
+const TOGETHER: usize = 64;
+
 /// The number of the step that fills the states of a new instance.
 pub(super) const FIRST: u64 = 0;
 
@@ -210,6 +213,35 @@ impl<'r> Runner<'r> {
                 place.packed = Some(row);
             }
             push_extended(&scene, plan, (instance, weight), &mut tuple, input);
+        }
+    }
+
+    /// Looks at the states that [`Self::finish`] will change, level by level: what memory has to bring of one
+    /// does not keep the others waiting.
+    pub(crate) fn await_states<'s>(
+        &self,
+        number: u16,
+        scratch: &FlowScratch,
+        state_of: &dyn Fn(u32) -> Option<&'s NodeState>,
+    ) {
+        let NodeBody::Select(plan, _) = &self.flow.nodes[usize::from(number)].body else {
+            return;
+        };
+        let Some(grouping) = &plan.grouping else {
+            return;
+        };
+        let rows = &scratch.input;
+        for some in rows.entries().chunks(TOGETHER) {
+            if some.len() < 4 {
+                return;
+            }
+            let states = some.iter().map(|entry| state_of(entry.cell));
+            let states: SmallVec<[Option<&NodeState>; TOGETHER]> = states.collect();
+            let glances = states.iter().zip(some).map(|(state, entry)| {
+                let groups = state.and_then(|state| state.groups.as_ref());
+                groups.map_or(0, |groups| groups.glance(&grouping.plan, rows.row(*entry)))
+            });
+            std::hint::black_box(glances.fold(0, |seen, count| seen ^ count));
         }
     }
 

@@ -203,6 +203,10 @@ impl Step<'_> {
                 hasher: self.hasher,
             };
             runner.collect(node, events, &people, &mut scratch);
+            let instances = &*self.instances;
+            runner.await_states(node, &scratch, &|cell| {
+                instances.get(cell).nodes().get(usize::from(node))
+            });
             let instances = &mut *self.instances;
             runner.finish(
                 node,

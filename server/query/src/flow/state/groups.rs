@@ -117,6 +117,15 @@ impl Groups {
             .into_mut()
     }
 
+    /// Looks at the group of a row, so that it is at hand; anything but zero if there is one.
+    pub(crate) fn glance(&self, plan: &GroupPlan, row: &[u8]) -> i64 {
+        let key = first_columns(&plan.input, row, plan.key_count);
+        let found = self
+            .table
+            .find(self.hasher.hash_one(key), |group| *group.key == *key);
+        found.map_or(0, |group| group.row_count)
+    }
+
     /// Calls `visit` with the row of each group.
     pub(crate) fn rows(&self, plan: &GroupPlan, mut visit: impl FnMut(&[u8])) {
         let mut row = Vec::new();
