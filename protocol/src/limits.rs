@@ -84,7 +84,7 @@ pub const QUERY_SCAN_ROWS_MAX: usize = 2_000_000;
 pub const SNAPSHOT_CHUNK_BYTES: usize = 256 << 10;
 /// Bytes that one live instance may remember when it begins: groups, counters, rows in order.
 pub const LIVE_STATE_BYTES_MAX: usize = 256 << 20;
-/// Live instances without an equality of a column with a parameter, per table.
+/// Live instances that no equality, bound or beginning of a column finds, per table.
 pub const SCANNED_INSTANCES_MAX: usize = 256;
 
 /// Connections of a server.

@@ -40,8 +40,11 @@ pub(crate) fn signatures(db: &Database, table: TableId, routes: &[Route]) -> Str
     };
     let mut sets: Vec<String> = Vec::new();
     for route in routes {
-        let columns: Vec<u16> = route.atoms.iter().map(|atom| atom.column).collect();
-        let names = format!("{{{}}}", column_names(table, &columns));
+        let columns = route
+            .parts()
+            .map(|(column, how)| format!("{}{how}", column_names(table, &[column])));
+        let columns: Vec<String> = columns.collect();
+        let names = format!("{{{}}}", columns.join(", "));
         if !sets.contains(&names) {
             sets.push(names);
         }

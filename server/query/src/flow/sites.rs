@@ -159,7 +159,16 @@ impl Finder<'_, '_> {
     }
 
     /// Rows of sites that have nothing to be routed by lead to no instance.
-    fn mark_weak(&self, first: usize, map: &mut Map) {
+    fn mark_weak(&mut self, first: usize, map: &mut Map) {
+        let is_order = |site: &Site| crate::router::is_order(&site.own);
+        let mut covered = self.sites[first..]
+            .iter()
+            .filter(|site| !site.own.is_empty());
+        if covered.any(|site| !is_order(site)) {
+            for site in self.sites[first..].iter_mut().filter(|site| is_order(site)) {
+                site.own.clear();
+            }
+        }
         for (offset, site) in self.sites[first..].iter().enumerate() {
             if site.own.is_empty() {
                 let number = Some((first + offset) as u16);

@@ -176,17 +176,19 @@ impl Template {
         match &self.form {
             Form::Plain(plain) if plain.cover.is_none() => (
                 CostClass::Scanned,
-                "WHERE compares no column with a constant for equality",
+                "WHERE compares no column with constants in a way that is looked up",
             ),
             Form::Plain(plain) if plain.window.is_some() => (
                 CostClass::Indexed,
-                "found by equality; of a window only the end is remembered",
+                "found by what it compares; of a window only the end is remembered",
             ),
-            Form::Plain(_) => (CostClass::Indexed, "found by equality, nothing remembered"),
-            Form::Flow(flow) if flow.asks_everyone && !self.param_layout.types().is_empty() => (
-                CostClass::Scanned,
-                "some changed row leads to no parameter by equality",
+            Form::Plain(_) => (
+                CostClass::Indexed,
+                "found by what it compares, nothing remembered",
             ),
+            Form::Flow(flow) if flow.asks_everyone && !self.param_layout.types().is_empty() => {
+                (CostClass::Scanned, "some changed row leads to no parameter")
+            }
             Form::Flow(flow) if flow.is_stateful => (
                 CostClass::Stateful,
                 "found over indexes; each result remembers what is below",

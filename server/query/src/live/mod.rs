@@ -107,10 +107,16 @@ pub struct Stats {
     pub instances: usize,
     /// Subscriptions to them.
     pub subscriptions: usize,
-    /// Sets of columns that the router hashes, over all tables.
+    /// Sets of columns that the router looks up, over all tables.
     pub signatures: usize,
     /// Keys that instances listen to.
     pub router_entries: usize,
+    /// Those among them that are the beginning of a text.
+    pub prefix_entries: usize,
+    /// Those that bound a column.
+    pub interval_entries: usize,
+    /// Those that bound two columns.
+    pub box_entries: usize,
     /// Instances that are looked at on every change of their table.
     pub scanned_instances: usize,
     /// What happened.
@@ -283,10 +289,13 @@ impl LiveQueries {
             stats.subscriptions += instance.subscription_count as usize;
         }
         for router in self.routers.values() {
-            let (signatures, entries, scanned) = router.counts();
-            stats.signatures += signatures;
-            stats.router_entries += entries;
-            stats.scanned_instances += scanned;
+            let counts = router.counts();
+            stats.signatures += counts.signatures;
+            stats.router_entries += counts.entries;
+            stats.prefix_entries += counts.beginnings;
+            stats.interval_entries += counts.intervals;
+            stats.box_entries += counts.boxes;
+            stats.scanned_instances += counts.scanned;
         }
         stats
     }

@@ -169,6 +169,7 @@ impl Step<'_> {
     pub(super) fn run_flows(&mut self, changes: &ChangeSet) {
         let mut events = std::mem::take(&mut self.scratch.events);
         events.sort_unstable();
+        self.gather(&mut events);
         // What concerns all that a way finds, concerns each of them.
         events.dedup_by(|next, kept| {
             let place = |event: &Event| (event.template, event.node, event.site, event.change);
@@ -183,6 +184,21 @@ impl Step<'_> {
         }
         events.clear();
         self.scratch.events = events;
+    }
+
+    /// Makes one event of those by which a row concerns a crowd, if there is a way to them over other tables.
+    fn gather(&self, events: &mut [Event]) {
+        if events.len() <= CROWD {
+            return;
+        }
+        let place = |event: &Event| (event.template, event.node, event.site, event.change);
+        for crowd in events.chunk_by_mut(|one, other| place(one) == place(other)) {
+            let flow = self.templates.get(crowd[0].template).flow();
+            let site = flow.map(|flow| &flow.sites[usize::from(crowd[0].site)]);
+            if crowd.len() > CROWD && site.is_some_and(|site| site.free.is_some()) {
+                crowd[0].instance = None;
+            }
+        }
     }
 
     fn run_flow(&mut self, events: &[Event], overlay: &Overlay<'_>, changes: &ChangeSet) {

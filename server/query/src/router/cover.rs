@@ -1,13 +1,20 @@
 //! Which keys a filter listens to.
 //!
-//! A route is a set of columns, each with a constant. The cover of a filter is a list of routes such
-//! that a row can pass only if it agrees with one of them: so a changed row finds the instances that
-//! it may concern by hashing a few of its columns. What cannot be covered is looked at on every change.
+//! A route is a set of columns, each with a constant that it equals or bounds that it lies between. The
+//! cover of a filter is a list of routes such that a row can pass only if it agrees with one of them: so a
+//! changed row finds the instances that it may concern by looking a few of its columns up. What cannot be
+//! covered is looked at on every change.
+//!
+//! A route takes all equalities of a conjunction. Of its orders it takes one of these, the first that there
+//! is: two columns between two bounds each (a box), the beginning of a text, one column between two bounds,
+//! and, if there is no equality, a column with one bound. Among several columns the lower numbers win. What
+//! is left over is checked with the rest of the filter.
 
 use smallvec::SmallVec;
 
+use super::span::Span;
 use crate::execute::access::as_equality;
-use crate::plan::expr::{Expr, Params, Slot};
+use crate::plan::expr::{Expr, Function, Params, Slot};
 use crate::scalar::Kind;
 use crate::syntax::CompareOp;
 
@@ -18,16 +25,31 @@ const PRODUCT_MAX: usize = 64;
 /// Columns of a route; the filter checks the others.
 const COLUMNS_MAX: usize = 4;
 
-/// Columns, ascending, each with what it must equal.
+/// Columns, ascending, each with what it must equal, and others with what bounds them.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Route {
-    pub(crate) atoms: SmallVec<[Atom; 2]>,
+    pub(super) atoms: SmallVec<[Atom; 2]>,
+    /// Of different columns, ascending. At the end a beginning alone, or at most two others.
+    pub(super) spans: SmallVec<[Span; 2]>,
+}
+
+/// What a route is looked up by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Columns that equal constants.
+    Equality,
+    /// And the beginning of a text.
+    Beginning,
+    /// And a column between bounds.
+    Interval,
+    /// And two columns between bounds.
+    Box,
 }
 
 /// `column = constant`.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Atom {
-    pub(crate) column: u16,
+pub(super) struct Atom {
+    pub(super) column: u16,
     kind: Kind,
     nullable: bool,
     constant: Expr,
@@ -37,7 +59,7 @@ pub(crate) struct Atom {
 
 impl Atom {
     /// The packed value that a column must have; `None` if none can.
-    pub(crate) fn value<'a>(&'a self, params: Params<'a>) -> Option<&'a [u8]> {
+    pub(super) fn value<'a>(&'a self, params: Params<'a>) -> Option<&'a [u8]> {
         let packed = self.constant.constant(params)?;
         let is_null = self.nullable && packed.first() == Some(&1);
         (!is_null || self.accepts_null).then_some(packed)
@@ -47,7 +69,7 @@ impl Atom {
 impl Route {
     /// Its columns.
     pub(crate) fn columns(&self) -> impl Iterator<Item = u16> {
-        self.atoms.iter().map(|atom| atom.column)
+        self.parts().map(|(column, _)| column)
     }
 
     fn one(column: Slot, constant: Expr, accepts_null: bool) -> Vec<Self> {
@@ -66,6 +88,14 @@ impl Route {
         };
         vec![Self {
             atoms: SmallVec::from_iter([atom]),
+            spans: SmallVec::new(),
+        }]
+    }
+
+    fn bounded(span: Span) -> Vec<Self> {
+        vec![Self {
+            atoms: SmallVec::new(),
+            spans: SmallVec::from_iter([span]),
         }]
     }
 
@@ -78,19 +108,97 @@ impl Route {
             }
         }
         atoms.sort_by_key(|atom| atom.column);
-        Self { atoms }
+        let mut spans = self.spans.clone();
+        for span in &other.spans {
+            let column = span.axis.column;
+            match spans.iter_mut().find(|own| own.axis.column == column) {
+                Some(own) => own.narrow(span),
+                None => spans.push(span.clone()),
+            }
+        }
+        spans.sort_by_key(|span| span.axis.column);
+        Self { atoms, spans }
     }
 
     /// Whether it tells but two kinds of rows apart.
-    pub(crate) fn is_weak(&self) -> bool {
-        self.atoms.iter().all(|atom| atom.kind == Kind::Bool)
+    fn is_flag(&self) -> bool {
+        self.spans.is_empty() && self.atoms.iter().all(|atom| atom.kind == Kind::Bool)
     }
 
-    /// A flag beside something better would make one more signature to probe and halve its buckets
-    /// at best.
-    fn drop_flags(&mut self) {
-        if self.atoms.iter().any(|atom| atom.kind != Kind::Bool) {
+    /// Whether it asks for nothing but order.
+    pub(super) fn is_order(&self) -> bool {
+        self.atoms.is_empty()
+    }
+
+    /// Whether many rows may agree with it: a flag, or a bound on one side.
+    pub(super) fn is_weak(&self) -> bool {
+        let is_open = |span: &Span| !span.is_closed() && !span.is_beginning();
+        self.is_flag() || self.is_order() && self.spans.iter().all(is_open)
+    }
+
+    /// Its columns, and how each is compared where that is not by equality.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (u16, &'static str)> {
+        let how = |span: &Span| {
+            if span.is_beginning() {
+                " begins"
+            } else {
+                " bounded"
+            }
+        };
+        let spans = self
+            .spans
+            .iter()
+            .map(move |span| (span.axis.column, how(span)));
+        self.atoms.iter().map(|atom| (atom.column, "")).chain(spans)
+    }
+
+    /// What it is looked up by.
+    pub(super) fn shape(&self) -> Shape {
+        match self.spans.as_slice() {
+            [] => Shape::Equality,
+            [span] if span.is_beginning() => Shape::Beginning,
+            [_] => Shape::Interval,
+            _ => Shape::Box,
+        }
+    }
+
+    /// Leaves what is looked up and drops what is only checked.
+    fn choose(&mut self) {
+        // Beside something better a flag would halve its buckets at best.
+        let has_equality = self.atoms.iter().any(|atom| atom.kind != Kind::Bool);
+        if has_equality {
             self.atoms.retain(|atom| atom.kind != Kind::Bool);
+        }
+        let mut spans = std::mem::take(&mut self.spans);
+        spans.retain(|span| {
+            let column = span.axis.column;
+            self.atoms.iter().all(|atom| atom.column != column)
+        });
+        let count = |is_so: fn(&Span) -> bool| spans.iter().filter(|span| is_so(span)).count();
+        let (closed, beginnings) = (count(Span::is_closed), count(Span::is_beginning));
+        if beginnings > 0 && closed < 2 {
+            spans.retain(|span| span.is_beginning());
+            spans.truncate(1);
+            spans.iter_mut().for_each(Span::keep_beginning);
+        } else {
+            spans.iter_mut().for_each(Span::drop_beginning);
+            if closed > 0 || has_equality {
+                spans.retain(|span| span.is_closed());
+                spans.truncate(2);
+            } else {
+                spans.truncate(1);
+            }
+        }
+        if !spans.is_empty() && !has_equality {
+            self.atoms.clear();
+        }
+        self.spans = spans;
+    }
+
+    /// Leaves the equalities alone, if it has any that tells more than two kinds of rows apart.
+    pub(super) fn prefer_equality(&mut self) {
+        if !self.is_order() {
+            self.spans.clear();
         }
     }
 }
@@ -98,7 +206,7 @@ impl Route {
 /// The cover of a filter: `None` if it has none, empty if no row can pass.
 pub(crate) fn cover(filter: Option<&Expr>) -> Option<Vec<Route>> {
     let mut routes = cover_of(filter?)?;
-    routes.iter_mut().for_each(Route::drop_flags);
+    routes.iter_mut().for_each(Route::choose);
     Some(routes)
 }
 
@@ -107,7 +215,9 @@ fn cover_of(expr: &Expr) -> Option<Vec<Route>> {
         Expr::And(items) => {
             let covers = items.iter().filter_map(cover_of);
             covers.reduce(|one, other| {
-                if one.len() * other.len() <= PRODUCT_MAX {
+                let is_order = |routes: &[Route]| routes.len() == 1 && routes[0].is_order();
+                let is_few = one.len() * other.len() <= PRODUCT_MAX;
+                if is_few || is_order(&one) || is_order(&other) {
                     let merged = one.iter().map(|a| other.iter().map(|b| a.merge(b)));
                     merged.flatten().collect()
                 } else if one.len() <= other.len() {
@@ -134,6 +244,7 @@ fn cover_of(expr: &Expr) -> Option<Vec<Route>> {
         Expr::Column(slot) if slot.kind == Kind::Bool => Some(flag(*slot, true)),
         Expr::Not(inner) => match inner.as_ref() {
             Expr::Column(slot) if slot.kind == Kind::Bool => Some(flag(*slot, false)),
+            Expr::Compare(op, left, right) => bounded(opposite(*op)?, left, right),
             _ => None,
         },
         Expr::IsTruth(inner, wanted) => match inner.as_ref() {
@@ -141,6 +252,19 @@ fn cover_of(expr: &Expr) -> Option<Vec<Route>> {
             _ => None,
         },
         Expr::Compare(CompareOp::Equal, left, right) => equality(left, right),
+        Expr::Compare(op, left, right) => bounded(*op, left, right),
+        Expr::Like {
+            operand,
+            pattern,
+            escape,
+        } => match operand.as_ref() {
+            Expr::Column(column) => Span::of_pattern(*column, pattern, *escape).map(Route::bounded),
+            _ => None,
+        },
+        Expr::Call(Function::StartsWith, args) => match args.as_slice() {
+            [Expr::Column(column), text] => Span::of_text(*column, text).map(Route::bounded),
+            _ => None,
+        },
         other => {
             let (column, constant) = as_equality(other)?;
             let accepts_null = matches!(other, Expr::IsNull(_) | Expr::Same(..));
@@ -163,6 +287,25 @@ fn flag(column: Slot, wanted: bool) -> Vec<Route> {
         ty
     };
     Route::one(column, Expr::literal(ty, packed), false)
+}
+
+/// The comparison that holds where another one fails.
+fn opposite(op: CompareOp) -> Option<CompareOp> {
+    Some(match op {
+        CompareOp::Less => CompareOp::GreaterOrEqual,
+        CompareOp::LessOrEqual => CompareOp::Greater,
+        CompareOp::Greater => CompareOp::LessOrEqual,
+        CompareOp::GreaterOrEqual => CompareOp::Less,
+        CompareOp::Equal | CompareOp::NotEqual => return None,
+    })
+}
+
+/// `left < right` and the like.
+fn bounded(op: CompareOp, left: &Expr, right: &Expr) -> Option<Vec<Route>> {
+    let Expr::Column(column) = left else {
+        return None;
+    };
+    Span::of_compare(op, *column, right).map(Route::bounded)
 }
 
 /// `left = right`. The binder gives a constant the column's type if it is a value of that type; one

@@ -1,7 +1,12 @@
 //! From changed rows to the instances that they may concern.
 
 mod cover;
+mod signature;
+mod space;
+mod span;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use cover::{Route, cover};
 #[cfg(test)]
@@ -10,10 +15,18 @@ pub(crate) use table::{Group, TableRouter, Target};
 
 use crate::plan::expr::Expr;
 
-/// The routes of a source of several: `conds` are conditions on its row alone.
+/// The routes of a source of several: `conds` are conditions on its row alone. What one key has in common is
+/// followed once for all who listen to it, so equalities do not go with bounds here.
 pub(crate) fn site_routes(conds: &[Expr]) -> Option<Vec<Route>> {
     let all = Expr::And(conds.to_vec());
-    cover(Some(&all)).filter(|routes| !routes.iter().any(Route::is_weak))
+    let mut routes = cover(Some(&all)).filter(|routes| !routes.iter().any(Route::is_weak))?;
+    routes.iter_mut().for_each(Route::prefer_equality);
+    Some(routes)
+}
+
+/// Whether these conditions lead to instances by order alone: a way that compares for equality is better.
+pub(crate) fn is_order(conds: &[Expr]) -> bool {
+    site_routes(conds).is_some_and(|routes| routes.iter().any(Route::is_order))
 }
 
 /// Whether a source's row can be routed by these conditions on it alone.

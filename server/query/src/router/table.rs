@@ -1,19 +1,17 @@
 //! From a changed row to the instances that it may concern.
 //!
-//! Per table, one hash index for each set of columns that some instance compares with constants: its
+//! Per table, one index for each set of columns that some instance compares with constants: its
 //! signature. All instances with that signature share the index, so a changed row costs one probe a
-//! signature, however many instances there are. An index holds hashes and no keys: a candidate's whole
-//! filter is evaluated anyway, so a collision costs time and nothing else.
-
-use std::hash::{BuildHasher, Hasher};
+//! signature, however many instances there are. An index holds no values, but hashes and grid keys: a
+//! candidate's whole filter is evaluated anyway, so a collision costs time and nothing else.
 
 use foldhash::quality::FixedState;
-use hashbrown::HashTable;
 use smallvec::SmallVec;
 use syncline_protocol::limits::SCANNED_INSTANCES_MAX;
 use syncline_protocol::{Changed, ErrorCode, RowLayout};
 
-use super::cover::Route;
+use super::cover::{Route, Shape};
+use super::signature::{Place, Signature};
 use crate::error::QueryError;
 use crate::plan::expr::Params;
 use crate::slab::Slab;
@@ -25,14 +23,14 @@ pub(crate) const SIGNATURES_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct TableRouter {
     signatures: Vec<Signature>,
-    /// Instances without a route: looked at on every change.
+    /// Instances without a route, and groups of sites that every row agrees with: looked at on every change.
     scanned: Vec<u32>,
     groups: Slab<Group>,
     /// Sites that every changed row concerns, by template.
     free: Vec<(u32, u16)>,
 }
 
-/// The instances of a template that listen to one key with one of its sites.
+/// The instances of a template that listen to one key with one of its sites; between bounds it is one.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) template: u32,
@@ -50,69 +48,37 @@ pub(crate) enum Target<'r> {
 /// Marks a number in a bucket as that of a group.
 const GROUP: u32 = 1 << 31;
 
-/// A set of columns, and who listens to which values of them.
-#[derive(Debug)]
-struct Signature {
-    /// Ascending.
-    columns: SmallVec<[u16; 4]>,
-    buckets: HashTable<Bucket>,
-    entry_count: usize,
+/// Where the routes of an instance lead.
+enum Places<'r> {
+    /// To every row.
+    Everywhere,
+    Some(SmallVec<[(&'r Route, Place); 2]>),
 }
 
-/// The instances that listen to one key.
-#[derive(Debug)]
-struct Bucket {
-    hash: u64,
-    instances: SmallVec<[u32; 4]>,
-}
-
-/// The key of a route with an instance's parameters; `None` if no row can have it.
-fn route_hash(route: &Route, params: Params<'_>, hasher: &FixedState) -> Option<u64> {
-    let mut state = hasher.build_hasher();
-    for atom in &route.atoms {
-        write_value(&mut state, atom.value(params)?);
-    }
-    Some(state.finish())
-}
-
-fn write_value(state: &mut impl Hasher, packed: &[u8]) {
-    match <[u8; 8]>::try_from(packed) {
-        Ok(word) => state.write_u64(u64::from_le_bytes(word)),
-        Err(_) => state.write(packed),
-    }
-}
-
-impl Signature {
-    fn hash(&self, layout: &RowLayout, row: &[u8], hasher: &FixedState) -> u64 {
-        let mut state = hasher.build_hasher();
-        for &column in &self.columns {
-            write_value(&mut state, layout.column(row, usize::from(column)));
+impl<'r> Places<'r> {
+    fn of(routes: &'r [Route], params: Params<'_>, hasher: &FixedState) -> Self {
+        let places = routes
+            .iter()
+            .filter_map(|route| Some((route, Place::of(route, params, hasher)?)));
+        let places: SmallVec<[(&Route, Place); 2]> = places.collect();
+        if places.iter().any(|(_, place)| place.is_everywhere()) {
+            return Self::Everywhere;
         }
-        state.finish()
+        Self::Some(places)
     }
+}
 
-    fn is_same_key(&self, layout: &RowLayout, one: &[u8], other: &[u8]) -> bool {
-        self.columns.iter().all(|&column| {
-            let column = usize::from(column);
-            layout.column(one, column) == layout.column(other, column)
-        })
-    }
-
-    fn bucket(&mut self, hash: u64) -> &mut SmallVec<[u32; 4]> {
-        let entry = self
-            .buckets
-            .entry(hash, |bucket| bucket.hash == hash, |bucket| bucket.hash);
-        let bucket = entry.or_insert_with(|| Bucket {
-            hash,
-            instances: SmallVec::new(),
-        });
-        &mut bucket.into_mut().instances
-    }
-
-    fn get(&self, hash: u64) -> &[u32] {
-        let bucket = self.buckets.find(hash, |bucket| bucket.hash == hash);
-        bucket.map_or(&[], |bucket| &bucket.instances)
-    }
+/// Entries of a table's router, by what they are looked up by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RouterCounts {
+    pub(crate) signatures: usize,
+    /// All of them.
+    pub(crate) entries: usize,
+    pub(crate) beginnings: usize,
+    pub(crate) intervals: usize,
+    pub(crate) boxes: usize,
+    /// Looked at on every change.
+    pub(crate) scanned: usize,
 }
 
 impl TableRouter {
@@ -125,25 +91,71 @@ impl TableRouter {
         hasher: &FixedState,
     ) -> Result<(), QueryError> {
         debug_assert!(instance < GROUP, "memory ends before that many");
-        let Some(routes) = cover else {
-            if self.scanned.len() >= SCANNED_INSTANCES_MAX {
-                return Err(too_many_scanned());
-            }
-            self.scanned.push(instance);
-            return Ok(());
+        let places = cover.map(|routes| Places::of(routes, params, hasher));
+        let Some(Places::Some(places)) = places else {
+            return self.scan(instance);
         };
-        self.make_room(routes)?;
-        for route in routes {
-            let Some(hash) = route_hash(route, params, hasher) else {
-                continue;
-            };
-            let signature = self.signature(route);
-            let instances = signature.bucket(hash);
-            // Two routes of one instance may have one key; they come one after the other.
-            if instances.last() != Some(&instance) {
-                instances.push(instance);
-                signature.entry_count += 1;
+        self.make_room(cover.unwrap_or_default())?;
+        for (route, place) in places {
+            self.signature(route).insert(&place, instance, hasher);
+        }
+        Ok(())
+    }
+
+    fn scan(&mut self, number: u32) -> Result<(), QueryError> {
+        if self.scanned.len() >= SCANNED_INSTANCES_MAX {
+            return Err(too_many_scanned());
+        }
+        self.scanned.push(number);
+        Ok(())
+    }
+
+    /// Undoes [`Self::insert`] with the same arguments.
+    pub(crate) fn remove(
+        &mut self,
+        cover: Option<&[Route]>,
+        params: Params<'_>,
+        instance: u32,
+        hasher: &FixedState,
+    ) {
+        let places = cover.map(|routes| Places::of(routes, params, hasher));
+        let Some(Places::Some(places)) = places else {
+            self.scanned.retain(|other| *other != instance);
+            return;
+        };
+        for (route, place) in places {
+            if let Some(at) = self.position(route) {
+                self.signatures[at].remove(&place, instance, hasher);
             }
+        }
+    }
+
+    /// Makes an instance that listens with parameters do so with others. If that fails it listens to what
+    /// it did.
+    #[expect(dead_code, reason = "parameters that move come next")]
+    pub(crate) fn replace(
+        &mut self,
+        cover: Option<&[Route]>,
+        (from, to): (Params<'_>, Params<'_>),
+        instance: u32,
+        hasher: &FixedState,
+    ) -> Result<(), QueryError> {
+        let Some(routes) = cover else { return Ok(()) };
+        if let [route] = routes
+            && let Some(at) = self.position(route)
+            && let Some(before) = Place::of(route, from, hasher)
+            && let Some(after) = Place::of(route, to, hasher)
+            && !before.is_everywhere()
+            && !after.is_everywhere()
+        {
+            self.signatures[at].replace((&before, &after), instance, hasher);
+            return Ok(());
+        }
+        self.remove(cover, from, instance, hasher);
+        if let Err(error) = self.insert(cover, to, instance, hasher) {
+            self.insert(cover, from, instance, hasher)
+                .expect("it has just made room for itself");
+            return Err(error);
         }
         Ok(())
     }
@@ -156,27 +168,37 @@ impl TableRouter {
         (template, site, instance): (u32, u16, u32),
         hasher: &FixedState,
     ) -> Result<(), QueryError> {
+        let new_group = |members| Group {
+            template,
+            site,
+            members,
+        };
+        let Places::Some(places) = Places::of(routes, params, hasher) else {
+            let number = self
+                .groups
+                .insert(new_group(SmallVec::from_iter([instance])));
+            return self.scan(number | GROUP).inspect_err(|_| {
+                self.groups.remove(number);
+            });
+        };
         self.make_room(routes)?;
-        for route in routes {
-            let Some(hash) = route_hash(route, params, hasher) else {
-                continue;
-            };
+        for (route, place) in places {
             let mut groups = std::mem::take(&mut self.groups);
             let signature = self.signature(route);
-            let bucket = signature.bucket(hash);
-            let number = find_group(bucket, &groups, template, site).unwrap_or_else(|| {
-                let number = groups.insert(Group {
-                    template,
-                    site,
-                    members: SmallVec::new(),
-                });
-                bucket.push(number | GROUP);
-                number
-            });
-            let members = &mut groups.get_mut(number).members;
-            if members.last() != Some(&instance) {
-                members.push(instance);
-                signature.entry_count += 1;
+            let is_own = |number| is_group(&groups, number, (template, site));
+            let shared = signature.find(&place, hasher, is_own);
+            match shared {
+                Some(number) if is_shared(route) => {
+                    let members = &mut groups.get_mut(number ^ GROUP).members;
+                    if members.last() != Some(&instance) {
+                        members.push(instance);
+                        signature.entry_count += 1;
+                    }
+                }
+                _ => {
+                    let number = groups.insert(new_group(SmallVec::from_iter([instance])));
+                    signature.insert(&place, number | GROUP, hasher);
+                }
             }
             self.groups = groups;
         }
@@ -191,33 +213,37 @@ impl TableRouter {
         (template, site, instance): (u32, u16, u32),
         hasher: &FixedState,
     ) {
-        for route in routes {
-            let Some(hash) = route_hash(route, params, hasher) else {
-                continue;
-            };
-            let Some(position) = self.position(route) else {
-                continue;
-            };
-            let signature = &mut self.signatures[position];
-            let found = signature
-                .buckets
-                .find_entry(hash, |bucket| bucket.hash == hash);
-            let Ok(mut entry) = found else { continue };
-            let bucket = &mut entry.get_mut().instances;
-            let Some(number) = find_group(bucket, &self.groups, template, site) else {
-                continue;
-            };
-            let members = &mut self.groups.get_mut(number).members;
-            if let Some(at) = members.iter().position(|other| *other == instance) {
-                members.swap_remove(at);
-                signature.entry_count -= 1;
+        let groups = &self.groups;
+        let is_own = |number| {
+            is_group(groups, number, (template, site))
+                && groups.get(number ^ GROUP).members.contains(&instance)
+        };
+        let Places::Some(places) = Places::of(routes, params, hasher) else {
+            if let Some(at) = self.scanned.iter().position(|number| is_own(*number)) {
+                let number = self.scanned.swap_remove(at);
+                self.groups.remove(number ^ GROUP);
             }
+            return;
+        };
+        for (route, place) in places {
+            let groups = &self.groups;
+            let is_own = |number| {
+                is_group(groups, number, (template, site))
+                    && groups.get(number ^ GROUP).members.contains(&instance)
+            };
+            let Some(at) = self.position(route) else {
+                continue;
+            };
+            let Some(number) = self.signatures[at].find(&place, hasher, is_own) else {
+                continue;
+            };
+            let members = &mut self.groups.get_mut(number ^ GROUP).members;
+            members.retain(|other| *other != instance);
             if members.is_empty() {
-                self.groups.remove(number);
-                bucket.retain(|other| *other != number | GROUP);
-                if bucket.is_empty() {
-                    entry.remove();
-                }
+                self.groups.remove(number ^ GROUP);
+                self.signatures[at].remove(&place, number, hasher);
+            } else {
+                self.signatures[at].entry_count -= 1;
             }
         }
     }
@@ -240,19 +266,20 @@ impl TableRouter {
         hasher: &FixedState,
         out: &mut SmallVec<[u32; 8]>,
     ) {
-        for (at, route) in routes.iter().enumerate() {
-            if routes[..at].iter().any(|other| same_columns(other, route)) {
-                continue;
+        let mut add = |number| {
+            if is_group(&self.groups, number, (template, site)) {
+                out.extend_from_slice(&self.groups.get(number ^ GROUP).members);
             }
-            let Some(position) = self.position(route) else {
-                continue;
-            };
-            let signature = &self.signatures[position];
-            let bucket = signature.get(signature.hash(layout, row, hasher));
-            if let Some(number) = find_group(bucket, &self.groups, template, site) {
-                out.extend_from_slice(&self.groups.get(number).members);
+        };
+        for (position, signature) in self.signatures.iter().enumerate() {
+            if routes
+                .iter()
+                .any(|route| self.position(route) == Some(position))
+            {
+                signature.visit(layout, row, hasher, &mut add);
             }
         }
+        self.scanned.iter().for_each(|number| add(*number));
         if routes.len() > 1 {
             out.sort_unstable();
             out.dedup();
@@ -270,7 +297,9 @@ impl TableRouter {
     ) -> SmallVec<[(u32, u32); 64]> {
         let mut out = SmallVec::new();
         let signature = match routes {
-            [route] => self.position(route).map(|at| &self.signatures[at]),
+            [route] if route.shape() == Shape::Equality => {
+                self.position(route).map(|at| &self.signatures[at])
+            }
             _ => None,
         };
         let Some(signature) = signature else {
@@ -285,10 +314,12 @@ impl TableRouter {
         // In passes, so that the memory which one look-up waits for does not keep the others waiting.
         let hashes = rows.iter().map(|row| signature.hash(layout, row, hasher));
         let hashes: SmallVec<[u64; 64]> = hashes.collect();
-        let buckets = hashes.iter().map(|hash| signature.get(*hash));
+        let buckets = hashes.iter().map(|hash| signature.equal(*hash));
         let buckets: SmallVec<[&[u32]; 64]> = buckets.collect();
         let group = |bucket: &&[u32]| {
-            find_group(bucket, &self.groups, target.0, target.1).map(|at| self.groups.get(at))
+            let mut numbers = bucket.iter();
+            let number = numbers.find(|number| is_group(&self.groups, **number, target))?;
+            Some(self.groups.get(number ^ GROUP))
         };
         let groups: SmallVec<[Option<&Group>; 64]> = buckets.iter().map(group).collect();
         for (at, group) in (0..).zip(groups) {
@@ -300,11 +331,7 @@ impl TableRouter {
 
     fn signature(&mut self, route: &Route) -> &mut Signature {
         let position = self.position(route).unwrap_or_else(|| {
-            self.signatures.push(Signature {
-                columns: route.atoms.iter().map(|atom| atom.column).collect(),
-                buckets: HashTable::new(),
-                entry_count: 0,
-            });
+            self.signatures.push(Signature::of(route));
             self.signatures.len() - 1
         });
         &mut self.signatures[position]
@@ -315,7 +342,7 @@ impl TableRouter {
         let mut new: SmallVec<[&Route; 4]> = SmallVec::new();
         for route in routes {
             let is_known = self.position(route).is_some()
-                || new.iter().any(|other| same_columns(other, route));
+                || new.iter().any(|other| Signature::of(other).is_of(route));
             if !is_known {
                 new.push(route);
             }
@@ -332,48 +359,9 @@ impl TableRouter {
         Ok(())
     }
 
-    /// Undoes [`Self::insert`] with the same arguments.
-    pub(crate) fn remove(
-        &mut self,
-        cover: Option<&[Route]>,
-        params: Params<'_>,
-        instance: u32,
-        hasher: &FixedState,
-    ) {
-        let Some(routes) = cover else {
-            self.scanned.retain(|other| *other != instance);
-            return;
-        };
-        for route in routes {
-            let Some(hash) = route_hash(route, params, hasher) else {
-                continue;
-            };
-            let Some(position) = self.position(route) else {
-                continue;
-            };
-            let signature = &mut self.signatures[position];
-            let Ok(mut entry) = signature
-                .buckets
-                .find_entry(hash, |bucket| bucket.hash == hash)
-            else {
-                continue;
-            };
-            let instances = &mut entry.get_mut().instances;
-            if let Some(at) = instances.iter().position(|other| *other == instance) {
-                instances.swap_remove(at);
-                signature.entry_count -= 1;
-                if instances.is_empty() {
-                    entry.remove();
-                }
-            }
-        }
-    }
-
     fn position(&self, route: &Route) -> Option<usize> {
-        let columns = route.atoms.iter().map(|atom| atom.column);
-        self.signatures
-            .iter()
-            .position(|signature| signature.columns.iter().copied().eq(columns.clone()))
+        let mut signatures = self.signatures.iter();
+        signatures.position(|signature| signature.is_of(route))
     }
 
     /// Calls `visit` with every instance whose filter may accept the old or the new row; with some of
@@ -386,6 +374,12 @@ impl TableRouter {
         probe_count: &mut u64,
         mut visit: impl FnMut(Target<'_>),
     ) {
+        let mut name = |number| {
+            visit(match number & GROUP {
+                0 => Target::Instance(number),
+                _ => Target::Group(self.groups.get(number ^ GROUP)),
+            });
+        };
         for signature in &self.signatures {
             if signature.entry_count == 0 {
                 continue;
@@ -398,18 +392,10 @@ impl TableRouter {
             });
             for row in [change.old, new].into_iter().flatten() {
                 *probe_count += 1;
-                let hash = signature.hash(layout, row, hasher);
-                for &number in signature.get(hash) {
-                    visit(match number & GROUP {
-                        0 => Target::Instance(number),
-                        _ => Target::Group(self.groups.get(number ^ GROUP)),
-                    });
-                }
+                signature.visit(layout, row, hasher, &mut name);
             }
         }
-        for &instance in &self.scanned {
-            visit(Target::Instance(instance));
-        }
+        self.scanned.iter().for_each(|number| name(*number));
     }
 
     /// Sites that every changed row concerns.
@@ -417,34 +403,37 @@ impl TableRouter {
         &self.free
     }
 
-    /// Signatures, entries of all of them, and instances without a route.
-    pub(crate) fn counts(&self) -> (usize, usize, usize) {
-        let used = self
-            .signatures
-            .iter()
-            .filter(|signature| signature.entry_count > 0);
-        let entries = self
-            .signatures
-            .iter()
-            .map(|signature| signature.entry_count)
-            .sum();
-        (used.count(), entries, self.scanned.len())
+    pub(crate) fn counts(&self) -> RouterCounts {
+        let mut counts = RouterCounts {
+            scanned: self.scanned.len(),
+            ..RouterCounts::default()
+        };
+        for signature in &self.signatures {
+            let entries = signature.entry_count;
+            counts.signatures += usize::from(entries > 0);
+            counts.entries += entries;
+            match signature.shape() {
+                Shape::Equality => {}
+                Shape::Beginning => counts.beginnings += entries,
+                Shape::Interval => counts.intervals += entries,
+                Shape::Box => counts.boxes += entries,
+            }
+        }
+        counts
     }
 }
 
-fn find_group(bucket: &[u32], groups: &Slab<Group>, template: u32, site: u16) -> Option<u32> {
-    let numbers = bucket.iter().filter(|number| **number & GROUP != 0);
-    numbers.map(|number| number ^ GROUP).find(|number| {
-        let group = groups.get(*number);
-        (group.template, group.site) == (template, site)
-    })
+/// Whether a number is that of a group of a site.
+fn is_group(groups: &Slab<Group>, number: u32, place: (u32, u16)) -> bool {
+    number & GROUP != 0 && {
+        let group = groups.get(number ^ GROUP);
+        (group.template, group.site) == place
+    }
 }
 
-fn same_columns(one: &Route, other: &Route) -> bool {
-    one.atoms
-        .iter()
-        .map(|atom| atom.column)
-        .eq(other.atoms.iter().map(|atom| atom.column))
+/// Whether those who listen to one key of a route are one group.
+fn is_shared(route: &Route) -> bool {
+    matches!(route.shape(), Shape::Equality | Shape::Beginning)
 }
 
 fn too_many_scanned() -> QueryError {
@@ -452,5 +441,5 @@ fn too_many_scanned() -> QueryError {
         "the table has {SCANNED_INSTANCES_MAX} live queries that must look at every change"
     );
     QueryError::new(ErrorCode::QueryLimit, message)
-        .hint("compare a column with a parameter in WHERE: owner = :owner, or x IN (:list)")
+        .hint("compare a column with a parameter in WHERE: owner = :owner, x IN (:list), x BETWEEN :a AND :b")
 }

@@ -112,6 +112,10 @@ fn state_and_scans_are_named() {
     says(&lines, &["state | the result | figures of each group"]);
     let sql = "EXPLAIN LIVE SELECT * FROM message WHERE id > :id";
     let lines = explain(&mut fixture, sql, json!({"id": 1}), &me()).unwrap();
+    says(&lines, &["template | class | A: "]);
+    says(&lines, &["router | message | {id bounded}"]);
+    let sql = "EXPLAIN LIVE SELECT * FROM message WHERE id + 0 > :id";
+    let lines = explain(&mut fixture, sql, json!({"id": 1}), &me()).unwrap();
     says(&lines, &["template | class | C: "]);
     says(&lines, &["budget | class C | at most 256"]);
 }
