@@ -259,6 +259,69 @@ describe("expressions", () => {
   });
 });
 
+interface Price {
+  name: string;
+  amount: string;
+  rate: string | null;
+  count: number;
+  weight: number;
+  terms: unknown;
+}
+
+it("computes with decimals, and looks into JSON", () => {
+  const prices = table<Price, "weight">("price");
+  const amount = { cast: [col(0, "amount"), "decimal"] };
+  const typed = from(prices)
+    .where((p) => and(eq(p.amount, "12.50"), eq(q.getText(p.terms, "kind"), "x")))
+    .select((p) => ({
+      gross: q.round(q.mul(q.cast(p.amount, "decimal"), "1.19"), 2),
+      whole: q.div(p.count, q.cast(p.amount, "decimal")),
+      float: q.mul(q.cast(p.amount, "decimal"), p.weight),
+      total: sum(q.cast(p.amount, "decimal")),
+      mean: q.avg(q.cast(p.rate, "decimal")),
+      plain: q.avg(p.count),
+      third: q.floor(p.weight),
+      first: q.get(q.get(p.terms, "list"), -1),
+      kind: q.jsonType(p.terms),
+      n: q.cast(q.get(p.terms, "n"), "i32"),
+      most: q.greatest(p.count, 3),
+      cut: q.replace(q.substr(q.trim(p.name), 2), "a", "b"),
+      at: q.position(p.name, "x"),
+    }));
+  expectTypeOf<RowsOf<typeof typed>>().toEqualTypeOf<{
+    gross: string | null;
+    whole: string | null;
+    float: number | null;
+    total: string | null;
+    mean: string | null;
+    plain: number | null;
+    third: number | null;
+    first: any;
+    kind: "null" | "boolean" | "number" | "string" | "array" | "object" | null;
+    n: number | null;
+    most: number | null;
+    cut: string | null;
+    at: bigint | null;
+  }>();
+  const items = (queryOf(typed).select as { as: [string, unknown] }[]).map((item) => item.as);
+  const written = Object.fromEntries(items);
+  expect(written).toMatchObject({
+    gross: { call: ["round", [{ multiply: [amount, { value: "1.19" }] }, { value: 2 }]] },
+    first: { get: [{ get: [col(0, "terms"), { value: "list" }] }, { value: -1 }] },
+    kind: { call: ["json_type", [col(0, "terms")]] },
+    n: { cast: [{ get: [col(0, "terms"), { value: "n" }] }, "i32"] },
+    most: { call: ["greatest", [col(0, "count"), { value: 3 }]] },
+    at: { call: ["strpos", [col(0, "name"), { value: "x" }]] },
+  });
+  expect(written["cut"]).toEqual({
+    call: ["replace", [
+      { call: ["substr", [{ call: ["trim", [col(0, "name")]] }, { value: 2 }]] },
+      { value: "a" },
+      { value: "b" },
+    ]],
+  });
+});
+
 it("is equal text for equal queries", () => {
   const build = (room: number | bigint): Query<Message> =>
     from(t.messages).where((m) => eq(m.room, room));

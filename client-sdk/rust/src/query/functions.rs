@@ -41,7 +41,7 @@ impl<T: Numeric> Neg for Expr<T> {
     }
 }
 
-fn call<T>(name: &str, args: Vec<logical::Expr>) -> Expr<T> {
+pub(super) fn call<T>(name: &str, args: Vec<logical::Expr>) -> Expr<T> {
     Expr::new(logical::Expr::Call(name.into(), args))
 }
 
@@ -134,7 +134,7 @@ impl<T: Numeric> Expr<T> {
 
     /// `AVG`; NULL of no rows.
     #[must_use]
-    pub fn avg(self) -> Expr<Option<f64>> {
+    pub fn avg(self) -> Expr<Option<T::Average>> {
         call("avg", vec![self.node])
     }
 

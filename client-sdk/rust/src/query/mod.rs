@@ -35,6 +35,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod types;
+mod values;
 
 pub use builder::{Count, IntoQuery, Keys, Orders, Query, SubQuery, Unselected, from};
 pub use expr::{Condition, Expr, lit, me, named, param};
@@ -44,3 +45,4 @@ pub use source::{
     Alias, AnyColumns, ByName, Columns, Maybe, Reader, Scope, Source, Table, With, table,
 };
 pub use types::{Meet, Number, Numeric, NumericOperand, Operand, SqlType};
+pub use values::{CastType, greatest, least};

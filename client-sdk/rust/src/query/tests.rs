@@ -1,10 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value as Json, json};
-use syncline_protocol::Identity;
 use syncline_protocol::logical::LogicalQuery;
+use syncline_protocol::{Decimal, Identity};
 
-use super::{Query, Scope, count, exists, from, lit, max, me, min, named, param, row, table};
+use super::{
+    Query, Scope, count, exists, from, greatest, lit, max, me, min, named, param, row, table,
+};
 
 fn written<S: Scope, R>(query: &Query<S, R>) -> Json {
     let logical = query.logical();
@@ -201,6 +203,54 @@ fn expressions_are_what_the_server_reads() {
             json!({"and": [{"ne": [x, v(json!(1))]}, {"lt": [x, v(json!(2))]}, {"le": [x, v(json!(3))]}]}),
         ),
         ("named", json!({"column": [null, "n"]})),
+    ];
+    let expected: Vec<Json> = expected.iter().map(|item| json!({ "as": item })).collect();
+    assert_eq!(written(&query)["select"], Json::Array(expected));
+}
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+#[test]
+fn decimals_and_json_are_what_the_server_reads() {
+    let query = from(table("t")).select(|t| {
+        let x = || t.col::<u32>("x");
+        let s = || t.col::<String>("s");
+        row::<Json>()
+            .with("money", t.col::<Decimal>("d") * decimal("1.10") + x())
+            .with("mean", t.col::<Decimal>("d").avg().round_to(2))
+            .with("part", t.col::<Json>("j").get("a").get(-1).get_text("b"))
+            .with("n", t.col::<Option<Json>>("j").get("n").cast::<i64>())
+            .with("kind", t.col::<Json>("j").json_type())
+            .with("cut", s().trim().substr(2, x()).replace("a", s()))
+            .with("most", greatest([x(), x()]))
+    });
+    let x = col(0, "x");
+    let (s, v) = (col(0, "s"), |value: Json| json!({ "value": value }));
+    let expected = [
+        (
+            "money",
+            json!({"add": [{"multiply": [col(0, "d"), {"cast": [v(json!("1.1")), "decimal"]}]}, x]}),
+        ),
+        (
+            "mean",
+            json!({"call": ["round", [{"call": ["avg", [col(0, "d")]]}, v(json!(2))]]}),
+        ),
+        (
+            "part",
+            json!({"get_text": [{"get": [{"get": [col(0, "j"), v(json!("a"))]}, v(json!(-1))]}, v(json!("b"))]}),
+        ),
+        (
+            "n",
+            json!({"cast": [{"get": [col(0, "j"), v(json!("n"))]}, "i64"]}),
+        ),
+        ("kind", json!({"call": ["json_type", [col(0, "j")]]})),
+        (
+            "cut",
+            json!({"call": ["replace", [{"call": ["substr", [{"call": ["trim", [s]]}, v(json!(2)), x]]}, v(json!("a")), s]]}),
+        ),
+        ("most", json!({"call": ["greatest", [x, x]]})),
     ];
     let expected: Vec<Json> = expected.iter().map(|item| json!({ "as": item })).collect();
     assert_eq!(written(&query)["select"], Json::Array(expected));

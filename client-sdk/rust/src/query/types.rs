@@ -2,7 +2,7 @@
 
 use syncline_protocol::logical;
 use syncline_protocol::param::Param;
-use syncline_protocol::{ConnectionId, Decimal, Identity};
+use syncline_protocol::{ConnectionId, Decimal, Identity, Type};
 
 use super::expr::Expr;
 
@@ -61,11 +61,26 @@ macro_rules! values {
     )+};
 }
 
-values!(Number: i8, i16, i32, i64, i128, u8, u16, u32, u64, f64, Decimal);
+values!(Number: i8, i16, i32, i64, i128, u8, u16, u32, u64, f64);
 values!(bool: bool);
 values!(String: String);
 values!(Identity: Identity);
 values!(ConnectionId: ConnectionId);
+
+impl SqlType for Decimal {
+    type Base = Number;
+    type Plain = Self;
+}
+
+impl Operand for Decimal {
+    type Base = Number;
+
+    /// It travels as text, which meets numbers only when it says what it is.
+    fn node(self) -> logical::Expr {
+        let text = logical::Expr::Value(Param::from(self));
+        logical::Expr::Cast(Box::new(text), Type::Decimal)
+    }
+}
 
 impl SqlType for f32 {
     type Base = Number;
@@ -112,25 +127,29 @@ impl Operand for &str {
 pub trait Numeric: SqlType<Base = Number> {
     /// Whether integers have 64 bits or 128, or it is a float or a decimal.
     type Width;
+    /// What AVG gives: a decimal of decimals, else a float.
+    type Average;
 }
 
 macro_rules! widths {
-    ($($width:ty: $($ty:ty),+;)+) => {$($(
+    ($($width:ty, $average:ty: $($ty:ty),+;)+) => {$($(
         impl Numeric for $ty {
             type Width = $width;
+            type Average = $average;
         }
     )+)+};
 }
 
 widths! {
-    i64: i8, i16, i32, i64, u8, u16, u32;
-    i128: i128, u64, u128;
-    f64: f32, f64;
-    Decimal: Decimal;
+    i64, f64: i8, i16, i32, i64, u8, u16, u32;
+    i128, f64: i128, u64, u128;
+    f64, f64: f32, f64;
+    Decimal, Decimal: Decimal;
 }
 
 impl<T: Numeric> Numeric for Option<T> {
     type Width = T::Width;
+    type Average = T::Average;
 }
 
 /// A number as an operand.

@@ -19,7 +19,8 @@ export interface Names {
 
 /**
  * An expression with values of type `T`. `F` tells whether a number is a float: integers and floats are
- * `number`s both, and sum to different types.
+ * `number`s both, and sum to different types. It is `"decimal"` for what is computed as decimals, whose values
+ * are texts: `cast(t.price, "decimal")` makes one of a column.
  */
 export class Expr<T, F = boolean> {
   declare readonly [VALUE]?: readonly [T, F];
@@ -38,8 +39,14 @@ export type Operand<T> = NonNullable<Loose<T>> | Expr<Loose<T> | null, unknown>;
 
 type Loose<T> = T extends bigint ? bigint | number | Date : T extends number ? number | bigint : T;
 
-/** An integer or a float, as a value or an expression. */
-export type Numeric = number | bigint | Expr<number | bigint | null, unknown>;
+/** An expression that is computed with as decimals. */
+export type Decimals = Expr<string | null, "decimal">;
+
+/** A number whose float-ness is known. */
+export type Counted<F> = Expr<number | bigint | (F extends "decimal" ? string : never) | null, F>;
+
+/** A number as a value or an expression; text is the value of a decimal. */
+export type Numeric = number | bigint | string | Expr<number | bigint | null, unknown> | Decimals;
 
 /** The type of an expression, or of a value. */
 export type ValueOf<E> = E extends Expr<infer T, unknown> ? T : E;
@@ -63,10 +70,30 @@ export type Computed<F> = [F] extends [true]
   ? Expr<number | null, true>
   : [F] extends [false]
     ? Expr<bigint | null, false>
-    : Expr<number | bigint | null, boolean>;
+    : [F] extends ["decimal"]
+      ? Decimals
+      : Expr<number | bigint | null, boolean>;
 
 /** The float-ness of two operands together. */
 export type Either<A, B> = [A] extends [true] ? true : [B] extends [true] ? true : A | B;
+
+type IsDecimal<E> = [E] extends [Expr<string | null, infer F>]
+  ? [F] extends ["decimal"]
+    ? true
+    : false
+  : false;
+
+/** What arithmetic of two operands makes. A literal beside a decimal is one itself. */
+export type Result<A, B> =
+  IsDecimal<A> extends true
+    ? B extends Expr<number | bigint | null, true>
+      ? Computed<true>
+      : Decimals
+    : IsDecimal<B> extends true
+      ? A extends Expr<number | bigint | null, true>
+        ? Computed<true>
+        : Decimals
+      : Computed<Either<IsFloat<A>, IsFloat<B>>>;
 
 /** A boolean that can be unknown if one of the operands can be NULL. */
 export type Truth<A> = Expr<null extends A ? boolean | null : boolean, false>;

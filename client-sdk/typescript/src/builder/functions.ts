@@ -1,7 +1,7 @@
 /** Operators, functions and aggregates. What they mean is SQL's: docs/query.md. */
 
 import { Expr, call, operator, unary, write } from "./expr.js";
-import type { Computed, Condition, Either, IsFloat, Numeric, Operand, Truth, ValueOf } from "./expr.js";
+import type { Any, Computed, Condition, Counted, Decimals, Numeric, Operand, Result, Truth, ValueOf } from "./expr.js";
 
 export function eq<T, B extends Operand<T>>(a: Expr<T, unknown>, b: B): Truth<T | ValueOf<B>> {
   return operator("eq", a, b);
@@ -109,21 +109,21 @@ export function scalar<T>(query: Values<T>): Expr<T | null> {
 export function add<A extends Numeric, const B extends Numeric>(
   a: A,
   b: B,
-): Computed<Either<IsFloat<A>, IsFloat<B>>> {
+): Result<A, B> {
   return operator("add", a, b);
 }
 
 export function sub<A extends Numeric, const B extends Numeric>(
   a: A,
   b: B,
-): Computed<Either<IsFloat<A>, IsFloat<B>>> {
+): Result<A, B> {
   return operator("subtract", a, b);
 }
 
 export function mul<A extends Numeric, const B extends Numeric>(
   a: A,
   b: B,
-): Computed<Either<IsFloat<A>, IsFloat<B>>> {
+): Result<A, B> {
   return operator("multiply", a, b);
 }
 
@@ -131,29 +131,27 @@ export function mul<A extends Numeric, const B extends Numeric>(
 export function div<A extends Numeric, const B extends Numeric>(
   a: A,
   b: B,
-): Computed<Either<IsFloat<A>, IsFloat<B>>> {
+): Result<A, B> {
   return operator("divide", a, b);
 }
 
 export function rem<A extends Numeric, const B extends Numeric>(
   a: A,
   b: B,
-): Computed<Either<IsFloat<A>, IsFloat<B>>> {
+): Result<A, B> {
   return operator("remainder", a, b);
 }
 
-export function neg<F>(x: Expr<number | bigint | null, F>): Computed<F> {
+export function neg<F>(x: Counted<F>): Computed<F> {
   return unary("negate", x);
 }
 
-export function abs<F>(x: Expr<number | bigint | null, F>): Computed<F> {
+export function abs<F>(x: Counted<F>): Computed<F> {
   return call("abs", x);
 }
 
-export function concat<A extends Operand<string>, B extends Operand<string>>(
-  a: A,
-  b: B,
-): Expr<string | (null extends ValueOf<A> | ValueOf<B> ? null : never), false> {
+/** NULL too if no row could hold the text. */
+export function concat(a: Operand<string>, b: Operand<string>): Expr<string | null, false> {
   return operator("concat", a, b);
 }
 
@@ -213,6 +211,8 @@ interface CastTypes {
   string: string;
   f32: number;
   f64: number;
+  decimal: string;
+  json: Any;
 }
 
 type Integer = `${"i" | "u"}${8 | 16 | 32 | 64 | 128}`;
@@ -224,7 +224,7 @@ export function cast<N extends keyof CastTypes | Integer>(
 ): Expr<
   | (N extends keyof CastTypes ? CastTypes[N] : N extends `${string}8` | `${string}16` | `${string}32` ? (N extends `${string}128` ? bigint : number) : bigint)
   | null,
-  N extends "f32" | "f64" ? true : false
+  N extends "f32" | "f64" ? true : N extends "decimal" ? "decimal" : false
 > {
   return new Expr((names) => ({ cast: [x.write(names), type] }));
 }
@@ -240,11 +240,14 @@ export function countDistinct(x: Expr<unknown, unknown>): Expr<bigint, false> {
 }
 
 /** NULL of no rows. */
-export function sum<F>(x: Expr<number | bigint | null, F>): Computed<F> {
+export function sum<F>(x: Counted<F>): Computed<F> {
   return call("sum", x);
 }
 
-export function avg(x: Expr<number | bigint | null, unknown>): Expr<number | null, true> {
+/** A float; of decimals a decimal. */
+export function avg<F>(
+  x: Counted<F>,
+): [F] extends ["decimal"] ? Decimals : Expr<number | null, true> {
   return call("avg", x);
 }
 

@@ -11,3 +11,4 @@ export type { Columns, Nullable, RowOf, Selection, Source, View } from "./builde
 export { $, Expr, lit, me, named, param } from "./expr.js";
 export type { Condition, Operand } from "./expr.js";
 export * from "./functions.js";
+export * from "./values.js";
