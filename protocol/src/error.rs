@@ -86,6 +86,8 @@ error_codes! {
     ServerShutdown = "SERVER_SHUTDOWN",
     /// No database of that name.
     NoDatabase = "NO_DATABASE",
+    /// The database did not open when the server started.
+    DatabaseClosed = "DATABASE_CLOSED",
     /// There is a database of that name already.
     DatabaseExists = "DATABASE_EXISTS",
     /// What is asked for is older than what is kept.

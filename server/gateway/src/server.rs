@@ -66,14 +66,11 @@ impl Server {
             catalog: Mutex::new(Some(catalog)),
             homes,
             databases: Mutex::default(),
+            closed: Mutex::default(),
             next_home: AtomicUsize::new(0),
             exports: Arc::new(tokio::sync::Semaphore::new(limits::EXPORTS_MAX)),
         });
-        if let Err(error) = state.open_all() {
-            // Those that did open let go of their folders again.
-            state.close_all();
-            return Err(error);
-        }
+        state.open_all();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("http")
@@ -118,6 +115,16 @@ impl Server {
     #[must_use]
     pub fn databases(&self) -> Vec<String> {
         self.state.databases.lock().keys().cloned().collect()
+    }
+
+    /// Databases that did not open, with the reason: the server runs without them.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<(String, String)> {
+        let closed = self.state.closed.lock();
+        closed
+            .iter()
+            .map(|(name, why)| (name.clone(), why.clone()))
+            .collect()
     }
 
     /// Takes no new connections, says goodbye to those that are there, makes everything durable. Dropping

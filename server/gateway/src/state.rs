@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,14 +32,6 @@ pub enum StartError {
     /// Keys or admin token.
     #[error(transparent)]
     Auth(#[from] AuthError),
-    /// A database does not open.
-    #[error("database {name}: {reason}")]
-    Database {
-        /// Its name.
-        name: String,
-        /// Why not.
-        reason: String,
-    },
     /// The catalog does not open.
     #[error("catalog: {0}")]
     Catalog(String),
@@ -63,6 +56,8 @@ pub(crate) struct State {
     pub(crate) catalog: Mutex<Option<Catalog>>,
     pub(crate) homes: Vec<Home>,
     pub(crate) databases: Mutex<BTreeMap<String, Arc<Shared>>>,
+    /// Databases that did not open, and why: the server runs without them.
+    pub(crate) closed: Mutex<BTreeMap<String, String>>,
     pub(crate) next_home: AtomicUsize,
     /// Places of exports that run.
     pub(crate) exports: Arc<tokio::sync::Semaphore>,
@@ -83,6 +78,9 @@ impl State {
     ) -> Result<Arc<Shared>, WireError> {
         let databases = self.databases.lock();
         databases.get(name).cloned().ok_or_else(|| {
+            if let Some(reason) = self.closed.lock().get(name) {
+                return did_not_open(name, if_names_are_told.then_some(reason));
+            }
             let error = WireError::new(ErrorCode::NoDatabase, format!("no database named {name}"));
             let told = databases.iter().filter(|_| if_names_are_told);
             let nearest = told
@@ -126,6 +124,9 @@ impl State {
         if let Some(shared) = databases.get(name) {
             return Ok(shared.clone());
         }
+        if let Some(reason) = self.closed.lock().get(name) {
+            return Err(did_not_open(name, Some(reason)));
+        }
         let internal = |reason: String| WireError::new(ErrorCode::Internal, reason);
         let folder = {
             let mut catalog = self.catalog.lock();
@@ -166,23 +167,40 @@ impl State {
         *self.catalog.lock() = None;
     }
 
-    pub(crate) fn open_all(&self) -> Result<(), StartError> {
+    /// Opens all databases, as many at once as there are cores. One that does not open is left out and
+    /// said so: the others are not to blame.
+    pub(crate) fn open_all(&self) {
         let entries: Vec<_> = {
             let catalog = self.catalog.lock();
             let catalog = catalog.as_ref().expect("the server has just started");
             let names = catalog.databases().map(|entry| entry.name.clone());
             names.map(|name| (catalog.folder(&name), name)).collect()
         };
-        for (folder, name) in entries {
-            let shared = self
-                .open(&name, &folder)
-                .map_err(|reason| StartError::Database {
-                    name: name.clone(),
-                    reason,
-                })?;
-            self.databases.lock().insert(name, shared);
-        }
-        Ok(())
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let next = AtomicUsize::new(0);
+        let open_some = || {
+            while let Some((folder, name)) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
+                match self.open(name, folder) {
+                    Ok(shared) => {
+                        self.databases.lock().insert(name.clone(), shared);
+                    }
+                    Err(reason) => {
+                        tracing::error!(
+                            database = name,
+                            reason,
+                            "the database does not open: it is left out"
+                        );
+                        self.closed.lock().insert(name.clone(), reason);
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..cores.min(entries.len()) {
+                scope.spawn(open_some);
+            }
+            open_some();
+        });
     }
 
     fn open(&self, name: &str, folder: &Path) -> Result<Arc<Shared>, String> {
@@ -211,6 +229,16 @@ impl State {
             .map_err(|error| error.to_string())?;
         Ok(shared)
     }
+}
+
+/// `reason` names files of the server, which are nobody's business but the admin's.
+fn did_not_open(name: &str, reason: Option<&String>) -> WireError {
+    let mut message = format!("database {name} did not open when the server started");
+    if let Some(reason) = reason {
+        message = format!("{message}: {reason}");
+    }
+    WireError::new(ErrorCode::DatabaseClosed, message)
+        .hint("stop the server; `syncline check` says what is wrong, `syncline salvage` copies what is good")
 }
 
 pub(crate) fn check_name(name: &str) -> Result<(), WireError> {

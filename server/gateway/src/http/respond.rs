@@ -54,9 +54,12 @@ pub(crate) fn status(error: &WireError) -> StatusCode {
             | Code::BadRow
             | Code::BadBackup,
         ) => StatusCode::UNPROCESSABLE_ENTITY,
-        Some(Code::TooManyConnections | Code::Overloaded | Code::ServerShutdown) => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Some(
+            Code::TooManyConnections
+            | Code::Overloaded
+            | Code::ServerShutdown
+            | Code::DatabaseClosed,
+        ) => StatusCode::SERVICE_UNAVAILABLE,
         Some(Code::DiskFull) => StatusCode::INSUFFICIENT_STORAGE,
         Some(Code::Internal | Code::Poisoned | Code::OutcomeUnknown) => {
             StatusCode::INTERNAL_SERVER_ERROR

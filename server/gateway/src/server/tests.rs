@@ -141,3 +141,44 @@ fn a_database_that_has_ended_answers_that() {
     let code = error.unwrap_err().known_code();
     assert_eq!(code, Some(ErrorCode::ServerShutdown));
 }
+
+#[test]
+fn a_damaged_database_does_not_keep_the_others_from_being_served() {
+    let data = tempfile::tempdir().unwrap();
+    let start = || {
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            data: Data::Folder(data.path().to_owned()),
+            ..Config::default()
+        };
+        Server::start(config).unwrap()
+    };
+    let server = start();
+    for name in ["good", "bad"] {
+        server.state.database_or_create(name).unwrap();
+    }
+    server.shut_down();
+    let log = data.path().join("databases/bad/log");
+    let segment = std::fs::read_dir(log).unwrap().next().unwrap().unwrap();
+    let mut bytes = std::fs::read(segment.path()).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(segment.path(), &bytes).unwrap();
+
+    let server = start();
+    assert!(server.state.database("good").is_ok());
+    let left_out = server.left_out();
+    assert!(left_out[0].1.contains("salvage"), "{left_out:?}");
+    assert_eq!(left_out[0].0, "bad");
+    // Neither an upload nor anything else makes a new one in its place.
+    for found in [
+        server.state.database("bad"),
+        server.state.database_or_create("bad"),
+    ] {
+        let code = found.err().unwrap().known_code();
+        assert_eq!(code, Some(ErrorCode::DatabaseClosed));
+    }
+    let head = "GET /v1/databases/bad/schema HTTP/1.1";
+    let answer = http(&server, head, b"");
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert_eq!(std::fs::read(segment.path()).unwrap(), bytes);
+}
