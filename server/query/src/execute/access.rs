@@ -47,8 +47,8 @@ pub(crate) type KeyBounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
 /// The parts of a conjunction that an index can use.
 #[derive(Debug, Default)]
-struct Atoms<'e> {
-    equal: Vec<(u16, Expr)>,
+pub(super) struct Atoms<'e> {
+    pub(super) equal: Vec<(u16, Expr)>,
     lists: Vec<(u16, &'e [Expr])>,
     lower: Vec<(u16, &'e Expr, bool)>,
     upper: Vec<(u16, &'e Expr, bool)>,
@@ -85,7 +85,7 @@ pub(crate) fn as_equality(atom: &Expr) -> Option<(Slot, Expr)> {
 }
 
 impl<'e> Atoms<'e> {
-    fn of(filter: Option<&'e Expr>) -> Self {
+    pub(super) fn of(filter: Option<&'e Expr>) -> Self {
         let mut atoms = Self::default();
         for atom in filter.map_or(&[][..], Expr::conjuncts) {
             atoms.add(atom);
@@ -108,21 +108,14 @@ impl<'e> Atoms<'e> {
                     self.lists.push((column.index, items));
                 }
             }
-            Expr::Compare(op, left, right) => {
-                if let Expr::Column(column) = left.as_ref()
-                    && is_of(*column, right)
-                {
-                    let is_inside =
-                        matches!(op, CompareOp::LessOrEqual | CompareOp::GreaterOrEqual);
-                    match op {
-                        CompareOp::Less | CompareOp::LessOrEqual => {
-                            self.upper.push((column.index, right, is_inside));
-                        }
-                        CompareOp::Greater | CompareOp::GreaterOrEqual => {
-                            self.lower.push((column.index, right, is_inside));
-                        }
-                        CompareOp::Equal | CompareOp::NotEqual => {}
-                    }
+            Expr::Compare(..) => {
+                if let Some((column, constant, is_lower, is_inside)) = bound_of(atom) {
+                    let bounds = if is_lower {
+                        &mut self.lower
+                    } else {
+                        &mut self.upper
+                    };
+                    bounds.push((column.index, constant, is_inside));
                 }
             }
             Expr::Like {
@@ -140,7 +133,7 @@ impl<'e> Atoms<'e> {
         }
     }
 
-    fn equal_to(&self, column: u16) -> Option<&Expr> {
+    pub(super) fn equal_to(&self, column: u16) -> Option<&Expr> {
         self.equal
             .iter()
             .find(|(own, _)| *own == column)
@@ -222,6 +215,41 @@ fn indexes(def: &TableDef) -> impl Iterator<Item = (IndexId, &[u16], bool)> {
     }))
 }
 
+/// A condition that bounds a column with a constant of its type: the column, the constant, whether it is
+/// the lower bound, and whether the constant is itself inside.
+pub(crate) fn bound_of(condition: &Expr) -> Option<(Slot, &Expr, bool, bool)> {
+    let Expr::Compare(op, left, right) = condition else {
+        return None;
+    };
+    let Expr::Column(column) = left.as_ref() else {
+        return None;
+    };
+    let (is_lower, is_inside) = match op {
+        CompareOp::Less => (false, false),
+        CompareOp::LessOrEqual => (false, true),
+        CompareOp::Greater => (true, false),
+        CompareOp::GreaterOrEqual => (true, true),
+        CompareOp::Equal | CompareOp::NotEqual => return None,
+    };
+    is_of(*column, right).then_some((*column, right, is_lower, is_inside))
+}
+
+/// An ordered index that has a column right after columns that the filter makes constant, with the
+/// constants; of several the one with most of those.
+pub(crate) fn index_after_equalities(
+    table: &Table,
+    filter: Option<&Expr>,
+    column: u16,
+) -> Option<(IndexId, Vec<Expr>)> {
+    let atoms = Atoms::of(filter);
+    let ordered = indexes(table.def()).filter(|(index, ..)| table.is_ordered(*index));
+    let found = ordered.filter_map(|(index, columns, _)| {
+        let path = atoms.range(index, columns);
+        (columns.get(path.equal.len()) == Some(&column)).then_some((index, path.equal))
+    });
+    found.max_by_key(|(_, equal)| equal.len())
+}
+
 /// The best path without a wish for an order.
 pub(crate) fn choose(table: &Table, filter: Option<&Expr>) -> Access {
     let atoms = Atoms::of(filter);
@@ -286,7 +314,7 @@ pub(crate) fn choose_ordered(
     best
 }
 
-fn wanted_columns(
+pub(super) fn wanted_columns(
     def: &TableDef,
     atoms: &Atoms<'_>,
     order: &[SortKey<'_>],
@@ -315,43 +343,6 @@ fn wanted_columns(
         }
     }
     Some((wanted, direction.unwrap_or(false)))
-}
-
-/// The columns of the ordered index that would give this order: what an error proposes.
-pub(crate) fn missing_index(
-    def: &TableDef,
-    filter: Option<&Expr>,
-    order: &[SortKey<'_>],
-) -> Option<Vec<String>> {
-    let atoms = Atoms::of(filter);
-    let (mut wanted, _) = wanted_columns(def, &atoms, order)?;
-    // The primary key breaks ties by itself.
-    let keyed: Vec<u16> = def
-        .primary_key
-        .iter()
-        .copied()
-        .filter(|c| atoms.equal_to(*c).is_none())
-        .collect();
-    let is_ordered_by = |column: u16| {
-        order
-            .iter()
-            .any(|key| matches!(key.expr, Expr::Column(slot) if slot.index == column))
-    };
-    while let Some(last) = wanted.last().copied()
-        && keyed.contains(&last)
-        && !is_ordered_by(last)
-    {
-        wanted.pop();
-    }
-    let mut columns: Vec<u16> = atoms.equal.iter().map(|(column, _)| *column).collect();
-    columns.sort_unstable();
-    columns.extend(wanted);
-    Some(
-        columns
-            .iter()
-            .map(|column| def.columns[usize::from(*column)].name.clone())
-            .collect(),
-    )
 }
 
 impl Access {

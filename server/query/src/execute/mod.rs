@@ -5,6 +5,7 @@ mod aggregate;
 pub(crate) mod exact;
 mod feed;
 mod join;
+pub(crate) mod missing;
 mod outline;
 pub(crate) mod project;
 mod query;

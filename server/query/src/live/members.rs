@@ -330,7 +330,7 @@ impl Instance {
 }
 
 /// What an instance listens to; a window without rows to nothing.
-fn routes(plain: &Plain, limit: Option<u64>) -> Option<&[Route]> {
+pub(super) fn routes(plain: &Plain, limit: Option<u64>) -> Option<&[Route]> {
     if limit == Some(0) {
         Some(&[])
     } else {
@@ -338,6 +338,11 @@ fn routes(plain: &Plain, limit: Option<u64>) -> Option<&[Route]> {
     }
 }
 
-fn instance_hash(hasher: &FixedState, template: u32, params: &[u8], limit: Option<u64>) -> u64 {
+pub(super) fn instance_hash(
+    hasher: &FixedState,
+    template: u32,
+    params: &[u8],
+    limit: Option<u64>,
+) -> u64 {
     hasher.hash_one((template, params, limit))
 }

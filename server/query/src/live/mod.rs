@@ -8,6 +8,7 @@ mod instance;
 mod members;
 mod moves;
 mod plain;
+mod regions;
 mod run;
 mod statements;
 mod step;
@@ -194,12 +195,15 @@ impl LiveQueries {
 
     /// Adds a subscription to a query that was bound to live: the number of its instance, and whether that is new.
     fn subscribe_plan(&mut self, db: &Database, plan: Query) -> Result<(u32, bool), QueryError> {
-        let draft = Draft::new(db, plan)?;
-        let (template, is_new_template) = self.template(db, &draft)?;
+        self.subscribe_draft(db, &Draft::new(db, plan)?)
+    }
+
+    fn subscribe_draft(&mut self, db: &Database, draft: &Draft) -> Result<(u32, bool), QueryError> {
+        let (template, is_new_template) = self.template(db, draft)?;
         let found = self.find_instance(template, &draft.params, draft.limit);
         let (number, is_new) = match found {
             Some(number) => (number, false),
-            None => match self.add_instance(db, template, &draft) {
+            None => match self.add_instance(db, template, draft) {
                 Ok(number) => (number, true),
                 Err(error) => {
                     if is_new_template {

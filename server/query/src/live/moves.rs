@@ -1,13 +1,15 @@
 //! Other parameters for a subscription that there is: it leaves its instance for another one, and gets
 //! the difference of their rows.
 //!
-//! Both results are evaluated and compared, which costs what is in them. Where that is much, who asked
-//! gets the new rows instead.
+//! Of a plain query only the rows that enter and leave are looked for, and an instance that nobody else
+//! subscribes to changes its place in the router. Of all others both results are evaluated and compared,
+//! which costs what is in them. Where that is much, who asked gets the new rows instead.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use syncline_protocol::limits::MOVED_ROWS_MAX;
@@ -17,9 +19,15 @@ use syncline_protocol::{ErrorCode, RowLayout};
 use syncline_store::Database;
 
 use super::LiveQueries;
+use super::members::{instance_hash, routes};
+use super::plain::Plain;
+use super::regions::{Difference, Move};
+use super::template::{Draft, Template};
 use crate::Caller;
+use crate::bind::{Mode, bind};
 use crate::error::QueryError;
-use crate::row::write_difference;
+use crate::plan::expr::{Input, Params};
+use crate::row::{compare_columns, write_difference};
 use crate::syntax::Query;
 
 /// Packed rows by their packed keys.
@@ -58,24 +66,126 @@ impl LiveQueries {
         params: &[(String, Param)],
         caller: &Caller,
     ) -> Result<Moved, QueryError> {
-        let next = self.join(db, &statement.0, params, caller)?;
-        if next.handle == handle {
+        let declared = self.declared(db);
+        let plan = bind(db, &declared, &statement.0, params, caller, Mode::Live)?;
+        let draft = Draft::new(db, plan)?;
+        if let Some(number) = self.find(handle)
+            && let Some(moved) = self.move_plain(db, number, &draft)?
+        {
+            return Ok(moved);
+        }
+        let (next, _) = self.subscribe_draft(db, &draft)?;
+        let next = self.instances.get(next).handle;
+        if next == handle {
             // It is counted twice now.
             self.unsubscribe(handle);
             let how = How::Delta(Vec::new());
             return Ok(Moved { handle, how });
         }
-        match self.compare(db, handle, next.handle) {
+        match self.compare(db, handle, next) {
             Ok(how) => {
                 self.unsubscribe(handle);
-                let handle = next.handle;
-                Ok(Moved { handle, how })
+                Ok(Moved { handle: next, how })
             }
             Err(error) => {
-                self.unsubscribe(next.handle);
+                self.unsubscribe(next);
                 Err(error)
             }
         }
+    }
+
+    /// Moves a subscription within a plain template; `None` if it is none.
+    fn move_plain(
+        &mut self,
+        db: &Database,
+        number: u32,
+        draft: &Draft,
+    ) -> Result<Option<Moved>, QueryError> {
+        let own = self.instances.get(number);
+        let template = self.templates.get(own.template);
+        let (Some(plain), Some(table)) = (template.plain(), template.table(db)) else {
+            return Ok(None);
+        };
+        if *template.identity != *draft.identity || own.limit().is_some() || draft.limit.is_some() {
+            return Ok(None);
+        }
+        let (handle, number_of_template) = (own.handle, own.template);
+        if *own.params == *draft.params {
+            let how = How::Delta(Vec::new());
+            return Ok(Some(Moved { handle, how }));
+        }
+        let params = |packed| Params {
+            layout: &template.param_layout,
+            packed,
+        };
+        let way = Move {
+            table,
+            filter: plain.filter.as_ref(),
+            from: params(&own.params),
+            to: params(&draft.params),
+        };
+        let how = plain.edges.difference(way).map_or(How::Anew, |difference| {
+            How::Delta(write((template, plain), way, difference))
+        });
+        let is_alone = own.subscription_count == 1;
+        let next = match self.find_instance(number_of_template, &draft.params, None) {
+            None if is_alone => {
+                let handle = self.rename(number, &draft.params)?;
+                return Ok(Some(Moved { handle, how }));
+            }
+            None => self.add_instance(db, number_of_template, draft)?,
+            Some(next) => next,
+        };
+        let next = self.instances.get_mut(next);
+        next.subscription_count += 1;
+        let moved = Moved {
+            handle: next.handle,
+            how,
+        };
+        self.unsubscribe(handle);
+        Ok(Some(moved))
+    }
+
+    /// Gives an instance of a plain template other parameters, which no instance has, and with them another
+    /// handle.
+    fn rename(&mut self, number: u32, packed: &[u8]) -> Result<u64, QueryError> {
+        let own = self.instances.get(number);
+        let template = self.templates.get(own.template);
+        let params = |packed| Params {
+            layout: &template.param_layout,
+            packed,
+        };
+        if let Some(plain) = template.plain()
+            && let Some(router) = self.routers.get_mut(&plain.table)
+        {
+            let way = (params(&own.params), params(packed));
+            router.replace(routes(plain, None), way, number, &self.hasher)?;
+        }
+        let hash = instance_hash(&self.hasher, own.template, &own.params, None);
+        let is_own = |other: &u32| *other == number;
+        if let Ok(entry) = self.instance_index.find_entry(hash, is_own) {
+            entry.remove();
+        }
+        let hash = self.hasher.hash_one(own.handle);
+        if let Ok(entry) = self.by_handle.find_entry(hash, is_own) {
+            entry.remove();
+        }
+        self.last_handle += 1;
+        let handle = self.last_handle;
+        let own = self.instances.get_mut(number);
+        own.params = packed.into();
+        own.handle = handle;
+        let (instances, hasher) = (&self.instances, &self.hasher);
+        let hash = instance_hash(hasher, instances.get(number).template, packed, None);
+        self.instance_index.insert_unique(hash, number, |other| {
+            let other = instances.get(*other);
+            instance_hash(hasher, other.template, &other.params, other.limit())
+        });
+        self.by_handle
+            .insert_unique(hasher.hash_one(handle), number, |other| {
+                hasher.hash_one(instances.get(*other).handle)
+            });
+        Ok(handle)
     }
 
     /// How the rows of one instance become those of another.
@@ -137,4 +247,50 @@ impl LiveQueries {
         })?;
         Ok(is_few.then_some(rows))
     }
+}
+
+/// The operations that make the rows of before those of after.
+fn write((template, plain): (&Template, &Plain), way: Move<'_>, found: Difference<'_>) -> Vec<u8> {
+    let (layout, key) = (way.table.layout(), &way.table.def().primary_key);
+    let by_key = |one: &&[u8], other: &&[u8]| compare_columns(layout, key, one, other);
+    let (mut ops, mut was, mut is) = (Vec::new(), Vec::new(), Vec::new());
+    let mut packed_key = Vec::new();
+    let put_key = |row: &[u8], out: &mut Vec<u8>| {
+        out.clear();
+        layout.project(row, key, out);
+    };
+    let entered = found.entered.into_iter().map(|row| (row, true));
+    let mut now: Vec<(&[u8], bool)> = entered
+        .chain(found.stayed.into_iter().map(|row| (row, false)))
+        .collect();
+    now.sort_unstable_by(|(one, _), (other, _)| by_key(one, other));
+    for (row, is_new) in now {
+        let after = plain
+            .projection
+            .apply(&Input::one(layout, row, way.to), &mut is);
+        if is_new {
+            DeltaWriter::new(&mut ops).push(DeltaOp::Insert { row: after });
+            continue;
+        }
+        let before = plain
+            .projection
+            .apply(&Input::one(layout, row, way.from), &mut was);
+        let start = ops.len();
+        put_key(row, &mut packed_key);
+        DeltaWriter::new(&mut ops).push(DeltaOp::Update {
+            key: &packed_key,
+            mask: &[],
+            values: &[],
+        });
+        if !write_difference(&template.result_layout, before, after, &mut ops) {
+            ops.truncate(start);
+        }
+    }
+    let mut left = found.left;
+    left.sort_unstable_by(by_key);
+    for row in left {
+        put_key(row, &mut packed_key);
+        DeltaWriter::new(&mut ops).push(DeltaOp::Delete { key: &packed_key });
+    }
+    ops
 }

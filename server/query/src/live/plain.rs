@@ -3,8 +3,10 @@
 use syncline_protocol::{ErrorCode, TableDef, TableId};
 use syncline_store::{Database, Table};
 
+use super::regions::Edges;
 use crate::error::QueryError;
-use crate::execute::access::{RangePath, choose_ordered, missing_index};
+use crate::execute::access::{RangePath, choose_ordered};
+use crate::execute::missing::missing_index;
 use crate::execute::project::Projection;
 use crate::execute::sort::{SortKey, sort_keys};
 use crate::plan::expr::{ColumnSet, Expr};
@@ -20,6 +22,8 @@ pub(super) struct Plain {
     /// Columns that decide about a row or show in the result.
     pub(super) reads: ColumnSet,
     pub(super) cover: Option<Vec<Route>>,
+    /// To move the parameters.
+    pub(super) edges: Edges,
     /// For a window, the index that has its rows in order.
     pub(super) window: Option<RangePath>,
 }
@@ -62,6 +66,7 @@ impl Plain {
             projection: Projection::new(&select.exprs, &plan.outputs, Some(column_count)),
             reads,
             cover: cover(select.filter.as_ref()),
+            edges: Edges::new(table, select.filter.as_ref(), &select.exprs),
             window: path,
         }
     }
@@ -71,6 +76,7 @@ impl Plain {
         let (Some(table), Some(select)) = (db.table(self.table), plan.select()) else {
             return Ok(());
         };
+        self.edges = Edges::new(table, select.filter.as_ref(), &select.exprs);
         if self.window.is_some() {
             self.window = window_path(plan, select, table);
             if self.window.is_none() {

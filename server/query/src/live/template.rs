@@ -5,7 +5,7 @@ use std::sync::Arc;
 use syncline_protocol::limits::WINDOW_ROWS_MAX;
 use syncline_protocol::message::{OrderColumn, ResultDescription};
 use syncline_protocol::{ErrorCode, RowLayout, TableDef, TableId, Type};
-use syncline_store::Database;
+use syncline_store::{Database, Table};
 
 use super::plain::{Plain, plain_table};
 use crate::error::QueryError;
@@ -199,6 +199,11 @@ impl Template {
             Form::Plain(plain) => Some(plain),
             Form::Flow(_) => None,
         }
+    }
+
+    /// The table of a plain one.
+    pub(super) fn table<'d>(&self, db: &'d Database) -> Option<&'d Table> {
+        db.table(self.plain()?.table)
     }
 
     pub(super) fn flow(&self) -> Option<&Flow> {

@@ -132,7 +132,6 @@ impl TableRouter {
 
     /// Makes an instance that listens with parameters do so with others. If that fails it listens to what
     /// it did.
-    #[expect(dead_code, reason = "parameters that move come next")]
     pub(crate) fn replace(
         &mut self,
         cover: Option<&[Route]>,

@@ -140,7 +140,8 @@ fn move_all(db: &Database, crowd: &mut Crowd, moves: &[Vec<(String, Param)>]) ->
 
 /// Every player moves a little, and what it sees with it: one transaction, then as many moved subscriptions.
 pub(super) fn tick(scale: Scale, report: &mut Report) -> Result<()> {
-    let index: &[(IndexKind, &[u16])] = &[(IndexKind::Ordered, &[1])];
+    // Where an edge of a box moves over, an index on its column finds who comes in.
+    let index: &[(IndexKind, &[u16])] = &[(IndexKind::Ordered, &[1]), (IndexKind::Ordered, &[2])];
     let players = table("player", &["id", "x", "y", "size"], 1, index);
     let rows = (0..PLAYERS).map(|id| player(id, 0));
     let mut db = fill(database(vec![players]), table_id(0), rows);

@@ -60,33 +60,7 @@ fn the_difference_leads_to_the_rows_of_a_fresh_query() {
             (x0, x1, y0) == (9, 2, 0) && ops.is_empty() && folded.is_empty()
         );
         handle = moved.handle;
-        let mut reader = DeltaReader::new(&moving.description, &ops);
-        let layout =
-            syncline_protocol::RowLayout::new(moving.description.types().cloned().collect());
-        while let Some(op) = reader.next_op().unwrap() {
-            match op {
-                DeltaOp::Insert { row } => {
-                    let key = key_of(&moving.description, row);
-                    assert_eq!(folded.insert(key, row.to_vec()), None);
-                }
-                DeltaOp::Delete { key } => assert!(folded.remove(key).is_some()),
-                DeltaOp::Update { key, mask, values } => {
-                    let old = folded.get_mut(key).unwrap();
-                    let mut values = syncline_protocol::packed::Reader::new(values);
-                    let mut new = Vec::new();
-                    for (column, ty) in layout.types().iter().enumerate() {
-                        let is_new = mask[column / 8] >> (column % 8) & 1 == 1;
-                        new.extend_from_slice(if is_new {
-                            values.value(ty).unwrap()
-                        } else {
-                            layout.column(old, column)
-                        });
-                    }
-                    assert_ne!(*old, new, "an update changes something");
-                    *old = new;
-                }
-            }
-        }
+        fold(&moving.description, &ops, &mut folded);
         let (fresh, expected) = fixture.watch(SQL, bounds(x0, x1, y0));
         assert_eq!(fresh.handle, handle, "it is the same instance");
         assert_eq!(folded, expected);
@@ -136,4 +110,157 @@ fn many_rows_come_anew() {
     let moved = live.set_params(db, moved.unwrap().handle, &moving.statement, &given, &me());
     assert_eq!(moved.unwrap().how, How::Anew);
     assert_eq!(live.stats().instances, 1);
+}
+
+/// Folds operations into rows by their keys.
+fn fold(
+    description: &syncline_protocol::message::ResultDescription,
+    ops: &[u8],
+    folded: &mut std::collections::BTreeMap<Vec<u8>, Vec<u8>>,
+) {
+    let layout = syncline_protocol::RowLayout::new(description.types().cloned().collect());
+    let mut reader = DeltaReader::new(description, ops);
+    while let Some(op) = reader.next_op().unwrap() {
+        match op {
+            DeltaOp::Insert { row } => {
+                let key = key_of(description, row);
+                assert_eq!(folded.insert(key, row.to_vec()), None);
+            }
+            DeltaOp::Delete { key } => assert!(folded.remove(key).is_some()),
+            DeltaOp::Update { key, mask, values } => {
+                let old = folded.get_mut(key).unwrap();
+                let mut values = syncline_protocol::packed::Reader::new(values);
+                let mut new = Vec::new();
+                for (column, ty) in layout.types().iter().enumerate() {
+                    let is_new = mask[column / 8] >> (column % 8) & 1 == 1;
+                    new.extend_from_slice(if is_new {
+                        values.value(ty).unwrap()
+                    } else {
+                        layout.column(old, column)
+                    });
+                }
+                assert_ne!(*old, new, "an update changes something");
+                *old = new;
+            }
+        }
+    }
+}
+
+/// Whatever bounds move where, over indexes or without, alone or in company, the difference leads to the
+/// rows of a fresh query, and changes find the subscription where it is now.
+#[test]
+fn walks_of_every_form_are_exact() {
+    let columns = "id u32, kind u8, x i32, y i32?, z f64, name string";
+    let indexed = ordered(ordered(table("points", columns, 1), "kind, x"), "y");
+    let indexed = ordered(ordered(indexed, "x"), "name");
+    let plain = table("points", columns, 1);
+    let queries = [
+        "SELECT id, x FROM points WHERE x BETWEEN :a AND :b AND y BETWEEN :c AND :d",
+        "SELECT id FROM points WHERE kind = 1 AND x >= :a AND x < :b AND y > :c AND z <= :d",
+        "SELECT id, y FROM points WHERE y > :a AND x < :b AND x >= :c AND x <= :d",
+        "SELECT id, x - :a AS dx FROM points WHERE x BETWEEN :a AND :b AND y < :c AND z > :d",
+        "SELECT id FROM points WHERE kind = :a AND x < :b AND (y > :c OR x > :d)",
+        "SELECT * FROM points WHERE x > :a OR y BETWEEN :b AND :c OR z = :d",
+        "SELECT id FROM points WHERE name >= CAST(:a AS text) AND x BETWEEN :b AND :c AND y <= :d",
+    ];
+    let mut random = Random(5);
+    for def in [indexed, plain] {
+        let mut fixture = Fixture::new(vec![def]);
+        let mut row = |id: u64| {
+            let (x, y) = (random.below(30) as i64 - 10, random.below(24) as i64 - 8);
+            let (y, kind) = ((y < 12).then_some(y), random.below(3));
+            let (z, name) = (random.below(30) as f64 / 2.0, random.below(30).to_string());
+            json!([id, kind, x, y, z, name])
+        };
+        let rows: Vec<Json> = (0..150).map(&mut row).collect();
+        fixture.insert("points", &rows);
+        for sql in queries {
+            walk(&mut fixture, sql, &mut random);
+            let stats = fixture.live.stats();
+            assert_eq!((stats.instances, stats.router_entries), (0, 0));
+            assert_eq!((stats.templates, stats.scanned_instances), (0, 0));
+        }
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        let next = self.0.wrapping_mul(6_364_136_223_846_793_005);
+        self.0 = next.wrapping_add(1);
+        (self.0 >> 33) % end
+    }
+
+    /// Small steps, jumps, and values that stay.
+    fn go_on(&mut self, at: &mut [i64; 4]) -> Json {
+        let step = self.below(8);
+        for value in &mut *at {
+            *value += match (step, self.below(3)) {
+                (0, _) => self.below(40) as i64 - 20,
+                (_, 0) => 0,
+                _ => self.below(3) as i64 - 1,
+            };
+            *value = (*value).clamp(-12, 24);
+        }
+        json!({"a": at[0], "b": at[1], "c": at[2], "d": at[3]})
+    }
+}
+
+fn walk(fixture: &mut Fixture, sql: &str, random: &mut Random) {
+    let mut at = [3i64, 9, 0, 8];
+    let (moving, mut folded) = fixture.watch(sql, random.go_on(&mut at));
+    let mut handle = moving.handle;
+    let mut company = None;
+    for turn in 0..60 {
+        let asked = random.go_on(&mut at);
+        if turn % 5 == 0 {
+            // Somebody is there already.
+            company = Some(fixture.subscribe(sql, asked.clone()).unwrap().handle);
+        }
+        let (db, live) = fixture.parts();
+        let given = params(asked.clone());
+        let moved = live.set_params(db, handle, &moving.statement, &given, &me());
+        let moved = moved.unwrap();
+        handle = moved.handle;
+        let How::Delta(ops) = moved.how else {
+            panic!("a few rows are compared");
+        };
+        fold(&moving.description, &ops, &mut folded);
+        let (fresh, expected) = fixture.watch(sql, asked.clone());
+        assert_eq!(fresh.handle, handle, "it is the same instance");
+        assert_eq!(folded, expected, "{sql} at {asked}");
+        fixture.live.unsubscribe(fresh.handle);
+        // What changes now is told to the new place.
+        let changed = random_row(turn, &asked);
+        fixture.commit(&[crate::tests::Write::Update("points", changed)]);
+        let told = fixture.deltas.iter().find(|(own, _)| *own == handle);
+        let ops = told.map_or(Vec::new(), |(_, ops)| ops.to_vec());
+        fold(&moving.description, &ops, &mut folded);
+        let (fresh, expected) = fixture.watch(sql, asked.clone());
+        assert_eq!(folded, expected, "{sql} at {asked} after a change");
+        fixture.live.unsubscribe(fresh.handle);
+        if turn % 3 == 0
+            && let Some(company) = company.take()
+        {
+            fixture.live.unsubscribe(company);
+        }
+    }
+    fixture.live.unsubscribe(handle);
+    if let Some(company) = company {
+        fixture.live.unsubscribe(company);
+    }
+}
+
+/// A row near the bounds.
+fn random_row(turn: u64, asked: &Json) -> Json {
+    let near = |name: &str, by: i64| asked[name].as_i64().unwrap() + by;
+    json!([
+        turn * 2,
+        turn % 3,
+        near("a", turn as i64 % 3 - 1),
+        near("c", turn as i64 % 5 - 2),
+        near("d", 0) as f64,
+        near("a", 1).to_string()
+    ])
 }
