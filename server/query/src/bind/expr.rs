@@ -177,7 +177,7 @@ impl<'a> Binder<'a> {
         items: &'a [Node],
         at: Position,
     ) -> Result<(Expr, bool), QueryError> {
-        let (operand, ty) = self.value(operand)?;
+        let operand = self.operand(operand)?;
         let mut list = Vec::new();
         for item in items {
             match self.operand(item)? {
@@ -198,6 +198,13 @@ impl<'a> Binder<'a> {
             let message = format!("the list has {} items, over {LIST_ITEMS_MAX}", list.len());
             return Err(QueryError::new(ErrorCode::QueryLimit, message).at(at));
         }
+        let (operand, ty) = match (operand, list.first()) {
+            // A NULL is one of what it is looked for among.
+            (Operand::Free(free), Some(first)) if free.value == Param::Null => {
+                null_of(first.clone().settle()?.1.non_null())
+            }
+            (operand, _) => operand.settle()?,
+        };
         let mut is_null = is_nullable(&ty);
         let mut bound = Vec::with_capacity(list.len());
         for item in list {

@@ -131,7 +131,7 @@ pub(super) fn convert_spoken(
             trim_where,
             trim_what,
             expr,
-            trim_characters: None,
+            trim_characters,
         } => {
             let name = match trim_where {
                 None | Some(ast::TrimWhereField::Both) => "trim",
@@ -140,6 +140,7 @@ pub(super) fn convert_spoken(
             };
             let mut args = vec![*expr];
             args.extend(trim_what.map(|what| *what));
+            args.extend(trim_characters.into_iter().flatten());
             (name, args)
         }
         other => return Err(refuse(&other, at)),

@@ -240,7 +240,6 @@ pub(super) fn refuse(expr: &ast::Expr, at: Position) -> QueryError {
         ast::Expr::Extract { .. } => ("EXTRACT", ""),
         ast::Expr::Overlay { .. } => ("OVERLAY", ""),
         ast::Expr::Substring { .. } => ("this SUBSTRING", "it takes a text, a place and a count"),
-        ast::Expr::Trim { .. } => ("this TRIM", "trim(text, characters) is there"),
         _ => ("this expression", ""),
     };
     let error = unsupported(feature, at);
