@@ -43,6 +43,12 @@ impl History {
         self.states.get(lsn as usize).map(|after| &after.state)
     }
 
+    /// Whether the state of this Lsn is known row for row: in which order an open ends connections is not.
+    pub(crate) fn is_known(&self, lsn: u64) -> bool {
+        let after = self.states.get(lsn as usize);
+        after.is_some_and(|after| after.stale == after.state.connections.len())
+    }
+
     /// A transaction or publish was committed.
     pub(crate) fn push(&mut self, state: State) {
         let stale = state.connections.len();

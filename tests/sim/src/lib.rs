@@ -21,6 +21,7 @@ mod mutant;
 mod random;
 mod report;
 mod requests;
+mod rot;
 mod run;
 mod tickets;
 mod world;

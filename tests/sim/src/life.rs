@@ -99,6 +99,19 @@ impl Life {
         self.requests.push_back(request);
     }
 
+    /// Says in the log that all of it is durable, as the log does by itself after a while without work.
+    pub(crate) fn seal(mut self, world: &mut World) -> Checked {
+        hold!(!self.is_failed, "the disk has no faults");
+        let mut ended = self
+            .log
+            .begin(|writer| writer.seal().map_err(|error| error.to_string()))?;
+        while self.log.is_busy() {
+            ended = self.log.go_on()?;
+        }
+        world.trace(|| "sealed");
+        ended.unwrap_or(Ok(()))
+    }
+
     /// A connection more; returns its place.
     pub(crate) fn connect(&mut self, world: &mut World) -> usize {
         world.connections += 1;

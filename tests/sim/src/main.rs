@@ -22,7 +22,7 @@ struct Cli {
     /// Stop after so many seconds.
     #[arg(long)]
     seconds: Option<f64>,
-    /// Threads; each runs seeds of its own.
+    /// Threads, two for each core if not given; each runs seeds of its own.
     #[arg(long)]
     threads: Option<usize>,
     /// Plant a bug: the run must fail.
@@ -53,11 +53,12 @@ fn main() -> Result<ExitCode> {
         (1, tally, report.failure.is_some().then_some(report))
     } else {
         let seeds = cli.seed..cli.seed.saturating_add(cli.seeds);
-        simulate_many(seeds, plan, cli.threads.unwrap_or(cores), time)
+        simulate_many(seeds, plan, cli.threads.unwrap_or(2 * cores), time)
     };
     let seconds = start.elapsed().as_secs_f64();
     if cli.json {
-        println!("{}", json(count, seconds, &tally, failed.as_ref()));
+        let report = json(cli.seed, count, seconds, &tally, failed.as_ref());
+        println!("{report}");
     } else {
         table(count, seconds, &tally);
     }
@@ -105,7 +106,8 @@ fn table(count: u64, seconds: f64, tally: &Tally) {
     for (name, count) in &tally.counts {
         println!("{count:>10}  {name}");
     }
-    println!("crashes by phase, call and place (power cuts, kills of the process)");
+    let covered = tally.crashes.len();
+    println!("{covered} crash points: phase, call and place (power cuts, kills of the process)");
     let mut points = std::collections::BTreeMap::<_, (u64, u64)>::new();
     for ((end, phase, call), count) in &tally.crashes {
         let found = points.entry((*phase, *call)).or_default();
@@ -122,7 +124,13 @@ fn table(count: u64, seconds: f64, tally: &Tally) {
     }
 }
 
-fn json(count: u64, seconds: f64, tally: &Tally, failed: Option<&Report>) -> serde_json::Value {
+fn json(
+    first: u64,
+    count: u64,
+    seconds: f64,
+    tally: &Tally,
+    failed: Option<&Report>,
+) -> serde_json::Value {
     let crashes = tally.crashes.iter().map(|((end, phase, call), count)| {
         let kind = call.map(|(kind, _)| format!("{kind:?}"));
         let place = call.map(|(_, place)| place);
@@ -131,6 +139,7 @@ fn json(count: u64, seconds: f64, tally: &Tally, failed: Option<&Report>) -> ser
         })
     });
     serde_json::json!({
+        "first_seed": first,
         "seeds": count,
         "seconds": seconds,
         "crashes": tally.crash_count(),

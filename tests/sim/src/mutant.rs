@@ -19,11 +19,15 @@ pub enum Mutant {
     SkipCheckpointFolderSync,
     /// The wasm of a module is not on disk when its publish is.
     SkipModuleSync,
+    /// Recovery takes a group in which a bit was flipped.
+    AcceptFlip,
+    /// Recovery takes damage for the end of the log and goes on without a word.
+    CutAtDamage,
 }
 
 impl Mutant {
     /// All of them with their names on the command line.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 10] = [
         ("skip-sync", Self::SkipSync),
         ("acknowledge-before-sync", Self::AcknowledgeBeforeSync),
         ("skip-folder-sync", Self::SkipFolderSync),
@@ -35,6 +39,8 @@ impl Mutant {
             Self::SkipCheckpointFolderSync,
         ),
         ("skip-module-sync", Self::SkipModuleSync),
+        ("accept-flip", Self::AcceptFlip),
+        ("cut-at-damage", Self::CutAtDamage),
     ];
 
     /// The one with this name.

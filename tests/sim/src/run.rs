@@ -15,6 +15,7 @@ use crate::modules::Modules;
 use crate::mutant::Mutant;
 use crate::report::{Checked, End, Report, Tally, hold};
 use crate::requests::Request;
+use crate::rot::rot;
 use crate::tickets::Tickets;
 use crate::world::World;
 
@@ -135,7 +136,8 @@ fn lives(world: &mut World) -> Checked {
     let Some(life) = open(world, &settings)? else {
         return Err("it does not open on a disk without faults".to_owned());
     };
-    look_at_everything(world, life)
+    look_at_everything(world, life)?;
+    rot(world)
 }
 
 /// Chooses where this life ends, and what fails before.
@@ -295,5 +297,6 @@ fn look_at_everything(world: &mut World, mut life: Life) -> Checked {
     let ticket = world.tickets.next();
     life.ask(Request::View { ticket });
     life.settle(world)?;
-    life.check_answered(world)
+    life.check_answered(world)?;
+    life.seal(world)
 }

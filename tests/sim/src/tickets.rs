@@ -70,7 +70,7 @@ impl Tickets {
 }
 
 /// All tables, row for row, are those of the model.
-fn check_view(lsn: u64, view: &ReadView, history: &History) -> Checked {
+pub(crate) fn check_view(lsn: u64, view: &ReadView, history: &History) -> Checked {
     let state = history.at(lsn).ok_or("a view of the future")?;
     let right = state.rows();
     let mut count = 0;

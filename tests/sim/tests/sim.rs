@@ -16,11 +16,16 @@ fn number_from(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
+/// Two for each core: those of one seed hand over to each other, and wait meanwhile.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| 2 * cores.get())
+}
+
 #[test]
 fn nothing_acknowledged_is_lost() {
     let seeds = number_from("SIM_SEEDS", 100);
     let time = Duration::from_secs(number_from("SIM_SECONDS", 150));
-    let (count, tally, failed) = simulate_many(0..seeds, Plan::default(), 2, Some(time));
+    let (count, tally, failed) = simulate_many(0..seeds, Plan::default(), threads(), Some(time));
     if let Some(failed) = failed {
         let words = failed.failure.unwrap_or_default();
         panic!(
@@ -43,6 +48,8 @@ fn nothing_acknowledged_is_lost() {
         "committed",
         "data cleared",
         "disk full",
+        "flips in a checkpoint passed over",
+        "flips refused, the file named",
         "log failed",
         "lost unconfirmed",
         "opens from a checkpoint",
@@ -50,6 +57,7 @@ fn nothing_acknowledged_is_lost() {
         "opens with a torn tail",
         "opens with an unproven tail",
         "publishes",
+        "salvaged",
         "segments retired",
         "stale connections",
         "told durable",
@@ -98,7 +106,7 @@ fn planted_bugs_are_found() {
             mutant: Some(mutant),
             ..Plan::default()
         };
-        let (_, _, failed) = simulate_many(0..MUTANT_SEEDS, plan, 2, None);
+        let (_, _, failed) = simulate_many(0..MUTANT_SEEDS, plan, threads(), None);
         let failed = failed.unwrap_or_else(|| panic!("{name} lives through {MUTANT_SEEDS} seeds"));
         println!(
             "{name}: seed {}: {}",

@@ -9,6 +9,8 @@ use syncline_store::disk::{Disk, DiskFile, DiskLock, MemoryDisk};
 
 mod mend;
 
+pub(crate) use mend::{Group, groups};
+
 use crate::actor;
 use crate::mutant::Mutant;
 
@@ -17,13 +19,16 @@ use crate::mutant::Mutant;
 pub(crate) struct SimDisk {
     pub(crate) memory: MemoryDisk,
     mutant: Option<Mutant>,
+    /// A bit of it was flipped.
+    is_rotten: bool,
 }
 
 #[derive(Debug)]
 struct SimFile {
     file: Box<dyn DiskFile>,
-    mutant: Option<Mutant>,
-    is_segment: bool,
+    /// What becomes of the bytes of a segment on their way from the disk.
+    lie: Option<fn(&mut [u8])>,
+    is_late: bool,
     /// A sync was promised and not done yet.
     owes_sync: bool,
 }
@@ -59,7 +64,20 @@ impl SimDisk {
             Some(Mutant::SkipModuleSync) => memory.skip_syncs(is_module),
             _ => {}
         }
-        Self { memory, mutant }
+        Self {
+            memory,
+            mutant,
+            is_rotten: false,
+        }
+    }
+
+    /// A copy in which a bit was flipped.
+    pub(crate) fn rotten(memory: MemoryDisk, mutant: Option<Mutant>) -> Self {
+        Self {
+            memory,
+            mutant,
+            is_rotten: true,
+        }
     }
 
     pub(crate) fn shared(&self) -> Arc<dyn Disk> {
@@ -67,10 +85,17 @@ impl SimDisk {
     }
 
     fn file(&self, path: &Path, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
+        let mutant = self.mutant.filter(|_| is_segment(path));
+        let lie: Option<fn(&mut [u8])> = match mutant {
+            Some(Mutant::AcceptHalf) => Some(mend::mend_groups),
+            Some(Mutant::AcceptFlip) if self.is_rotten => Some(mend::mend_groups),
+            Some(Mutant::CutAtDamage) if self.is_rotten => Some(mend::cut_groups),
+            _ => None,
+        };
         Box::new(SimFile {
             file,
-            mutant: self.mutant,
-            is_segment: is_segment(path),
+            lie,
+            is_late: mutant == Some(Mutant::AcknowledgeBeforeSync),
             owes_sync: false,
         })
     }
@@ -139,10 +164,10 @@ impl DiskFile for SimFile {
     }
 
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        if self.mutant == Some(Mutant::AcceptHalf) && self.is_segment {
+        if let Some(lie) = self.lie {
             let mut all = vec![0; self.file.byte_len()? as usize];
             self.file.read_at(0, &mut all)?;
-            mend::mend_groups(&mut all);
+            lie(&mut all);
             let from = all.get(offset as usize..);
             let bytes = from.and_then(|bytes| bytes.get(..out.len()));
             out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
@@ -165,7 +190,7 @@ impl DiskFile for SimFile {
 
     fn sync_data(&mut self) -> io::Result<()> {
         actor::gate();
-        if self.mutant == Some(Mutant::AcknowledgeBeforeSync) && self.is_segment {
+        if self.is_late {
             self.owes_sync = true;
             return Ok(());
         }

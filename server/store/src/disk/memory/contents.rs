@@ -26,6 +26,15 @@ impl Contents {
         &self.live
     }
 
+    /// The same bytes, all of them durable.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            live: self.live.clone(),
+            durable: self.live.clone(),
+            pending: Vec::new(),
+        }
+    }
+
     pub(super) fn write(&mut self, offset: usize, bytes: &[u8]) {
         let pending = Pending::Write {
             offset,

@@ -103,6 +103,15 @@ impl MemoryDisk {
         self.state.lock().crash(seed);
     }
 
+    /// A disk of its own with the same files and folders, all of them durable: what is done to it leaves this one alone.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let state = self.state.lock().copy();
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
     /// How many calls so far were to change something; the number that the next one gets.
     #[must_use]
     pub fn calls(&self) -> u64 {

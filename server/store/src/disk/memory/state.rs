@@ -162,6 +162,20 @@ impl State {
         self.is_off = false;
     }
 
+    /// What a reader sees, as a state in which nothing is pending.
+    pub(super) fn copy(&self) -> Self {
+        let nodes = self.nodes.iter();
+        Self {
+            nodes: nodes
+                .map(|(node, contents)| (*node, contents.copy()))
+                .collect(),
+            entries: self.entries.clone(),
+            durable_entries: self.entries.clone(),
+            next_node: self.next_node,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn power_off(&mut self) {
         self.is_off = true;
     }

@@ -17,6 +17,9 @@ use ahead::Ahead;
 
 mod ahead;
 
+/// Bytes of a group with nothing but a seal in it.
+const SEAL_BYTES: usize = (GROUP_HEADER_BYTES + 13).next_multiple_of(GROUP_ALIGN);
+
 /// Groups in segments, one after the other: each append is one write and one fdatasync, and the next is
 /// written only after it. The folder's lock keeps other writers away.
 #[derive(Debug)]
@@ -57,10 +60,16 @@ impl FileLog {
         }
     }
 
-    /// Bytes of records that fit in a group in what is left of the segment.
+    /// Bytes of records that fit in a group in what is left of the segment. Behind them there is always room for a seal: the
+    /// last group before a pause must be known to be durable, wherever in a segment it ends.
     fn room_bytes(&self) -> usize {
+        self.left_bytes()
+            .saturating_sub(GROUP_HEADER_BYTES + SEAL_BYTES)
+    }
+
+    fn left_bytes(&self) -> usize {
         let left = self.segment.len.saturating_sub(self.segment.position) as usize;
-        (left & !(GROUP_ALIGN - 1)).saturating_sub(GROUP_HEADER_BYTES)
+        left & !(GROUP_ALIGN - 1)
     }
 
     fn place(&self, first: Lsn, count: u32) -> Place {
@@ -106,7 +115,7 @@ impl FileLog {
 
     /// Goes on to the next segment, made long enough for a record of this length.
     fn rotate(&mut self, first: Lsn, record_len: usize) -> io::Result<()> {
-        let needed = SEGMENT_HEADER_BYTES + group_len(record_len);
+        let needed = SEGMENT_HEADER_BYTES + group_len(record_len) + SEAL_BYTES;
         self.ahead.grow(needed as u64);
         self.ahead.fill(&*self.disk, u64::MAX)?;
         let header = SegmentHeader {
@@ -252,7 +261,9 @@ impl CommitLog for FileLog {
         self.check()?;
         let mut records = Vec::new();
         record::put_seal(self.durable, &mut records);
-        if records.len() > self.room_bytes() {
+        debug_assert!(group_len(records.len()) <= SEAL_BYTES);
+        // Of a log that was opened and got nothing since, all is known to be durable without it.
+        if SEAL_BYTES > self.left_bytes() {
             return Ok(());
         }
         let mut group = Vec::new();

@@ -296,6 +296,21 @@ fn an_idle_log_is_sealed_once() {
 }
 
 #[test]
+fn the_last_group_of_a_segment_is_sealed_too() {
+    let disk = MemoryDisk::new();
+    let mut session = published(&disk, SMALL);
+    // Groups of many lengths, so that they end everywhere in segments.
+    for number in 2..200_u64 {
+        insert(&mut session, &format!("{number:0>0$}", number as usize));
+        session.settle();
+        session.writer.seal().unwrap();
+        let survey = survey(&disk, &log_folder()).unwrap();
+        let read = recover(&disk, survey, Base::default(), &mut |_| Ok(())).unwrap();
+        assert_eq!((read.last, read.proven), (Lsn(number), Lsn(number)));
+    }
+}
+
+#[test]
 fn a_warm_appender_allocates_nothing_per_record() {
     let disk = MemoryDisk::new();
     let mut session = published(
