@@ -145,7 +145,7 @@ error_codes! {
     /// Live queries would take more memory or work than a budget allows.
     LiveLimit = "LIVE_LIMIT",
     /// Only views of the module may be live.
-    LiveViewsOnly = "LIVE_VIEWS_ONLY",
+    AdhocLiveOff = "ADHOC_LIVE_OFF",
     /// The query is over a budget of rows or bytes.
     QueryLimit = "QUERY_LIMIT",
     /// The wasm does not validate or is too large.

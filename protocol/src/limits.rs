@@ -82,8 +82,32 @@ pub const QUERY_BYTES_MAX: usize = 48 << 20;
 pub const QUERY_SCAN_ROWS_MAX: usize = 2_000_000;
 /// Bytes of rows in one Snapshot, Rows or Reset chunk.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 256 << 10;
-/// Bytes that one live instance may remember when it begins: groups, counters, rows in order.
+/// Bytes that one live instance may remember: groups, counters, rows in order.
 pub const LIVE_STATE_BYTES_MAX: usize = 256 << 20;
+/// Bytes that all instances of one template take.
+pub const LIVE_TEMPLATE_BYTES_MAX: usize = 512 << 20;
+/// Bytes that all live instances of a database take.
+pub const LIVE_BYTES_MAX: usize = 1 << 30;
+/// Rows that one transaction may make a template look at; beyond it its instances are evaluated anew.
+pub const LIVE_STEP_ROWS_MAX: u64 = 4_000_000;
+/// Instances of a template that are then evaluated anew; of more all end.
+pub const LIVE_RESETS_MAX: usize = 64;
+/// Time that an instance is kept current after its last subscription has ended.
+pub const LIVE_IDLE_MS: u64 = 10_000;
+/// Instances that are kept so.
+pub const LIVE_IDLE_INSTANCES_MAX: usize = 1024;
+/// Bytes that one of them may take.
+pub const LIVE_IDLE_BYTES_MAX: usize = 4 << 20;
+/// Subscriptions of an identity, over all its connections.
+pub const IDENTITY_SUBSCRIPTIONS_MAX: usize = 65_536;
+/// Live instances of an identity that must look at every change of a table.
+pub const IDENTITY_SCANNED_MAX: usize = 64;
+/// Bytes that what an identity subscribes to remembered when it did.
+pub const IDENTITY_STATE_BYTES_MAX: usize = 256 << 20;
+/// A first answer that is kept for who asks the same before it changes.
+pub const FIRST_ANSWER_BYTES_MAX: usize = 4 << 20;
+/// All of those of a database.
+pub const FIRST_ANSWERS_BYTES_MAX: usize = 64 << 20;
 /// Live instances that no equality, bound or beginning of a column finds, per table.
 pub const SCANNED_INSTANCES_MAX: usize = 256;
 
@@ -173,6 +197,15 @@ const _: () = assert!(
 const _: () = assert!(
     2 * CALL_WRITE_BYTES_MAX < LOG_RECORD_BYTES_MAX,
     "a record holds a transaction"
+);
+const _: () = assert!(
+    LIVE_STATE_BYTES_MAX <= LIVE_TEMPLATE_BYTES_MAX && LIVE_TEMPLATE_BYTES_MAX <= LIVE_BYTES_MAX,
+    "an instance is of a template, and that of a database"
+);
+const _: () = assert!(
+    IDENTITY_SCANNED_MAX < SCANNED_INSTANCES_MAX
+        && SUBSCRIPTIONS_PER_CONNECTION_MAX <= IDENTITY_SUBSCRIPTIONS_MAX,
+    "one identity leaves room for others"
 );
 const _: () = assert!(
     DEFERRED_COMMANDS_MAX < INBOX_COMMANDS_MAX && DEFERRED_BYTES_MAX < INBOX_BYTES_MAX,

@@ -68,7 +68,10 @@ impl Life {
             segment_bytes: 8192,
             ..Options::default()
         };
-        let settings = Settings { log };
+        let settings = Settings {
+            log,
+            ..Settings::default()
+        };
         let disk = Arc::new(disk.clone());
         match Engine::open(disk, Path::new(FOLDER), host(), now, [7; 32], &settings) {
             Ok(opened) => Ok(Self {

@@ -227,6 +227,18 @@ impl CommitFrame {
     }
 }
 
+impl Snapshot {
+    /// Appends the beginning of the MessagePack form: what is the receiver's own. What follows is the same for
+    /// all who get the same chunk.
+    pub fn begin(id: u32, handle: u64, lsn: Lsn, out: &mut Vec<u8>) {
+        const WRITES: &str = "writing to memory cannot fail";
+        out.extend_from_slice(&[0x92, 2, 0x97]);
+        rmp::encode::write_uint(out, u64::from(id)).expect(WRITES);
+        rmp::encode::write_uint(out, handle).expect(WRITES);
+        rmp::encode::write_uint(out, lsn.0).expect(WRITES);
+    }
+}
+
 impl Reply {
     /// Appends the MessagePack form of a successful Reply, without building one: the hot path.
     pub fn put_ok(id: u32, lsn: Lsn, value: &[u8], out: &mut Vec<u8>) {

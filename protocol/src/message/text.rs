@@ -136,6 +136,12 @@ pub fn reply(reply: &Reply, ty: Option<&Type>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// Appends the beginning of a Snapshot: what is the receiver's own. What follows is the same for all who get
+/// the same chunk.
+pub fn snapshot_begin(id: u32, handle: u64, lsn: Lsn, out: &mut Vec<u8>) {
+    put_start(&Start::Snapshot { id, handle, lsn }, out);
+}
+
 /// Appends the start of a Commit. Then come its segments with a comma between them, then
 /// [`commit_end`].
 pub fn commit_begin(lsn: Lsn, out: &mut Vec<u8>) {

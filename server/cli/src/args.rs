@@ -136,6 +136,12 @@ pub(crate) struct Start {
     /// Time that a call may take, milliseconds
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) call_ms_max: Option<u64>,
+    /// Take only views of the module as live queries, but from the admin
+    #[arg(long)]
+    pub(crate) no_adhoc_live: bool,
+    /// Memory that the live queries of a database may take, MiB
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) live_mib_max: Option<u32>,
     /// Leave caller, reducer and arguments out of the commit log
     #[arg(long)]
     pub(crate) no_audit: bool,

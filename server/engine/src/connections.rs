@@ -7,6 +7,7 @@ use syncline_protocol::{ConnectionId, Identity};
 use syncline_query::Statement;
 
 use crate::command::ConnKey;
+use crate::live::quotas::Charge;
 
 /// One connection.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Subscription {
     pub(crate) handle: u64,
     /// Its query, if that has parameters that can change.
     pub(crate) statement: Option<Statement>,
+    /// What it costs its identity.
+    pub(crate) charge: Charge,
 }
 
 impl Connection {

@@ -15,6 +15,10 @@ pub struct Counters {
     pub commits_sent: u64,
     /// First answers of live queries.
     pub snapshots: u64,
+    /// Of those, how many were evaluated: the others are told what was kept.
+    pub evaluations: u64,
+    /// Times that rows of an instance were told anew in place of a delta.
+    pub resets: u64,
     /// One-off queries.
     pub queries: u64,
     /// Expressions in queries that had no value, which was NULL then: an overflow, a division by zero, a failed cast.
@@ -27,4 +31,6 @@ pub struct Counters {
     pub connections: u64,
     /// Live subscriptions of all connections.
     pub subscriptions: u64,
+    /// Bytes that live queries take.
+    pub live_bytes: u64,
 }

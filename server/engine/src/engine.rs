@@ -12,7 +12,7 @@ use syncline_protocol::message::Delivery;
 use syncline_protocol::{
     ChangeSet, ConnectionId, Epoch, Identity, Lsn, ReducerKind, TableId, WireError,
 };
-use syncline_query::{Deltas, LiveQueries};
+use syncline_query::{Budgets, Deltas, LiveQueries};
 use syncline_store::{Database, LogAppender, Transaction, TransactionRecord};
 
 use crate::command::{Command, ConnKey, Origin};
@@ -21,6 +21,8 @@ use crate::counters::Counters;
 use crate::effect::Effects;
 use crate::fanout::{FanOut, Queues};
 use crate::inbox::{Inbox, Wait};
+use crate::live::first_answers::FirstAnswers;
+use crate::live::quotas::Quotas;
 use crate::module_log::ModuleLog;
 use crate::refusal::refusal;
 use crate::reply;
@@ -49,6 +51,9 @@ pub struct Engine {
     pub(crate) reducers: HashMap<Arc<str>, usize, FixedState>,
     pub(crate) schema_text: Arc<SchemaText>,
     pub(crate) live: LiveQueries,
+    pub(crate) budgets: Budgets,
+    pub(crate) first_answers: FirstAnswers,
+    pub(crate) quotas: Quotas,
     pub(crate) log: LogAppender,
     pub(crate) epoch: Epoch,
     pub(crate) connections: Connections,
@@ -127,6 +132,9 @@ impl Engine {
             reducers: HashMap::with_hasher(FixedState::default()),
             schema_text: Arc::default(),
             live,
+            budgets: Budgets::default(),
+            first_answers: FirstAnswers::default(),
+            quotas: Quotas::default(),
             log,
             epoch,
             connections: Connections::default(),
@@ -178,6 +186,8 @@ impl Engine {
         self.end_left_over();
         let start = ticks();
         self.suspects.expire(start);
+        self.live.advance(start);
+        self.first_answers.advance(start);
         self.refuse_excess(inbox, start);
         if self.waits_for(inbox, start) == Wait::Nothing {
             self.take_commands(inbox, start, ticks);
@@ -408,9 +418,16 @@ impl Engine {
             .as_ref()
             .expect("the transaction gave it back");
         self.live.step(database, &self.changes, &mut self.deltas);
-        if self.deltas.is_empty() {
-            return;
+        if !self.deltas.is_empty() {
+            self.first_answers.forget_changed(&self.deltas);
+            self.send_deltas(lsn);
         }
+        if self.live.is_unsettled() {
+            self.settle_live(lsn);
+        }
+    }
+
+    fn send_deltas(&mut self, lsn: Lsn) {
         let mut queues = Queues {
             confirmed: &mut self.confirmed,
             unconfirmed: &mut self.unconfirmed,
@@ -446,6 +463,7 @@ impl Engine {
         counters.lsn = self.log.last().0;
         counters.durable = self.log.durable().0;
         counters.connections = self.connections.len() as u64;
+        counters.live_bytes = self.live.byte_len() as u64;
         counters
     }
 }

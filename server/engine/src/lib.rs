@@ -13,6 +13,7 @@ mod fanout;
 mod import;
 mod inbox;
 mod lifecycle;
+mod live;
 mod module_log;
 mod moves;
 mod open;
@@ -44,6 +45,7 @@ pub use reply::put as put_message;
 
 // What the gateway needs of the floors below, so that it depends on this one alone.
 pub use syncline_host::{Host, HostError, LoadError, Module, RunLimits, TICK_MS};
+pub use syncline_query::Budgets;
 pub use syncline_store::Until;
 pub use syncline_store::check::{CheckReport, check};
 pub use syncline_store::disk::DiskFile;

@@ -65,7 +65,10 @@ impl Engine {
         }
         self.subscribers.remove(before, conn);
         let shared = connection.is_subscribed(moved.handle);
-        connection.subscriptions[at].handle = moved.handle;
+        let known = &mut connection.subscriptions[at];
+        known.handle = moved.handle;
+        let handles = (before, moved.handle);
+        self.quotas.move_to(caller.identity, known.charge, handles);
         self.subscribers.add(moved.handle, connection, shared);
         match moved.how {
             How::Delta(ops) => {

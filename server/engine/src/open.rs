@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use syncline_host::{Host, Runner};
+use syncline_query::Budgets;
 use syncline_store::{Disk, LogWriter, OpenReport, Options};
 
 use crate::engine::Engine;
@@ -14,6 +15,8 @@ use crate::reducer_query;
 pub struct Settings {
     /// Of the commit log.
     pub log: Options,
+    /// Of live queries.
+    pub live: Budgets,
 }
 
 /// An engine that is ready for its first step.
@@ -61,6 +64,8 @@ impl Engine {
         let mut opened = syncline_store::open(disk, folder, now, fresh_seed, settings.log)?;
         let now = now.max(opened.last_time);
         let mut engine = Engine::assemble(opened.database, opened.log, opened.epoch, now, secret);
+        engine.budgets = settings.live;
+        engine.live.set_budgets(settings.live);
         if let Some(wasm) = &opened.wasm {
             let module = host
                 .load(wasm)

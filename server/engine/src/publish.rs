@@ -13,6 +13,7 @@ use crate::command::Publish;
 use crate::connections::Subscribers;
 use crate::effect::{Answer, Published};
 use crate::engine::{Engine, SchemaText};
+use crate::live::quotas::Quotas;
 use crate::reducer_query;
 use crate::refusal::refusal;
 use crate::reply;
@@ -64,6 +65,7 @@ impl Engine {
                 .install(schema.clone())
                 .map_err(|error| WireError::new(ErrorCode::SchemaConflict, error.to_string()))?;
             let lost = self.live.rebind(database);
+            self.first_answers.clear();
             for (handle, error) in lost {
                 self.end_instance(handle, &error.to_wire());
             }
@@ -157,6 +159,9 @@ impl Engine {
     /// their clients come back and ask anew.
     fn restart_live_queries(&mut self, reason: &str, close: bool) {
         self.live = LiveQueries::with_hash_seed(self.database().hash_seed());
+        self.live.set_budgets(self.budgets);
+        self.first_answers.clear();
+        self.quotas = Quotas::default();
         self.subscribers = Subscribers::default();
         self.counters.subscriptions = 0;
         let keys: Vec<_> = self

@@ -1,6 +1,8 @@
 //! The engine without a module: who is told what, and when. With modules it is driven by the corpus.
 #![allow(clippy::unwrap_used)]
 
+mod live;
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -30,6 +30,10 @@ pub struct Config {
     pub connections_max: usize,
     /// Wall time of a call, milliseconds.
     pub call_ms_max: u64,
+    /// Whether clients may subscribe to queries that are no views of the module. The admin always may.
+    pub allow_adhoc_live: bool,
+    /// Bytes of memory that the live queries of a database take at most.
+    pub live_bytes_max: usize,
     /// Record caller, reducer and arguments of every transaction in the log.
     pub audit: bool,
     /// Bytes of the commit log of a database after which a checkpoint is due.
@@ -53,6 +57,8 @@ impl Default for Config {
             home_threads: cores.saturating_sub(1).clamp(1, 8),
             connections_max: limits::CONNECTIONS_MAX,
             call_ms_max: limits::CALL_MS_MAX,
+            allow_adhoc_live: true,
+            live_bytes_max: limits::LIVE_BYTES_MAX,
             audit: true,
             checkpoint_bytes: limits::CHECKPOINT_LOG_BYTES,
             history_bytes: limits::HISTORY_BYTES_MAX,

@@ -49,6 +49,8 @@ fn write(name: &str, stats: &Stats) {
         ("syncline_deltas_total", engine.deltas),
         ("syncline_commits_sent_total", engine.commits_sent),
         ("syncline_snapshots_total", engine.snapshots),
+        ("syncline_evaluations_total", engine.evaluations),
+        ("syncline_resets_total", engine.resets),
         ("syncline_queries_total", engine.queries),
         (
             "syncline_failed_expressions_total",
@@ -66,6 +68,7 @@ fn write(name: &str, stats: &Stats) {
         ("syncline_connections", engine.connections),
         ("syncline_sockets", stats.sockets),
         ("syncline_subscriptions", engine.subscriptions),
+        ("syncline_live_bytes", engine.live_bytes),
         ("syncline_inbox_commands", stats.inbox),
     ] {
         gauge!(metric, "database" => name.to_owned()).set(value as f64);

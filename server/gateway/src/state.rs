@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use syncline_engine::{Catalog, Disk, Engine, Host, Options, Settings};
+use syncline_engine::{Catalog, Disk, Engine, Host, Options, Settings, TICK_MS};
+use syncline_protocol::limits::LIVE_IDLE_MS;
 use syncline_protocol::{ErrorCode, WireError};
 
 use crate::auth::{AuthError, Authority, random};
@@ -208,6 +209,9 @@ impl State {
         settings.log.audit = self.config.audit;
         settings.log.checkpoint_bytes = self.config.checkpoint_bytes;
         settings.log.history_bytes = self.config.history_bytes;
+        settings.live.allow_adhoc = self.config.allow_adhoc_live;
+        settings.live.bytes = self.config.live_bytes_max;
+        settings.live.idle_ticks = LIVE_IDLE_MS / TICK_MS;
         if matches!(self.config.data, Data::Memory) {
             // There is nothing to go back to.
             settings.log.checkpoint_bytes = u64::MAX;

@@ -123,6 +123,7 @@ fn options_of(world: &mut World) -> Options {
 fn lives(world: &mut World) -> Checked {
     let settings = Settings {
         log: options_of(world),
+        ..Settings::default()
     };
     let count = LIVES_MIN + world.random.below(LIVES_MORE);
     for number in 0..count {

@@ -28,6 +28,31 @@ fn a_reply_that_writes_itself_is_a_reply() {
 }
 
 #[test]
+fn a_snapshot_begins_with_what_is_the_receivers() {
+    for (id, handle, lsn) in [(0, 1, 2), (1 << 20, 1 << 40, 1 << 50)] {
+        let snapshot = ServerMessage::Snapshot(Snapshot {
+            id,
+            handle,
+            lsn: Lsn(lsn),
+            description: None,
+            rows: ByteBuf::from(*b"rows"),
+            row_count: 1,
+            last: true,
+        });
+        let (mut begin, mut whole) = (Vec::new(), Vec::new());
+        Snapshot::begin(id, handle, Lsn(lsn), &mut begin);
+        snapshot.encode(&mut whole);
+        assert_eq!(whole[begin.len()..], *b"\xc0\xc4\x04rows\x01\xc3");
+        assert!(whole.starts_with(&begin));
+
+        let (mut begin, mut whole) = (Vec::new(), Vec::new());
+        text::snapshot_begin(id, handle, Lsn(lsn), &mut begin);
+        text::server_to_json(&snapshot, &Known::default(), &mut whole);
+        assert!(whole.starts_with(&begin) && whole[begin.len()] == b',');
+    }
+}
+
+#[test]
 fn a_call_borrows_from_its_frame() {
     let mut bytes = Vec::new();
     let args = Args::Packed(Cow::Borrowed(&[1, 2]));

@@ -44,6 +44,7 @@ fn config(common: &Common, args: &Start) -> Config {
             .iter()
             .map(|origin| origin.trim_end_matches('/').to_owned())
             .collect(),
+        allow_adhoc_live: !args.no_adhoc_live,
         audit: !args.no_audit,
         ..Config::default()
     };
@@ -55,6 +56,9 @@ fn config(common: &Common, args: &Start) -> Config {
     }
     if let Some(time) = args.call_ms_max {
         config.call_ms_max = time;
+    }
+    if let Some(mib) = args.live_mib_max {
+        config.live_bytes_max = (mib as usize) << 20;
     }
     if let Some(count) = args.home_threads {
         config.home_threads = count.into();

@@ -35,7 +35,7 @@ pub(crate) fn status(error: &WireError) -> StatusCode {
             StatusCode::NOT_FOUND
         }
         Some(Code::BadToken | Code::TokenExpired | Code::AdminRequired) => StatusCode::UNAUTHORIZED,
-        Some(Code::OriginRefused | Code::LifecycleReducer | Code::LiveViewsOnly) => {
+        Some(Code::OriginRefused | Code::LifecycleReducer | Code::AdhocLiveOff) => {
             StatusCode::FORBIDDEN
         }
         Some(Code::SchemaConflict | Code::DatabaseExists) => StatusCode::CONFLICT,

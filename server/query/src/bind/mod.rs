@@ -34,6 +34,7 @@ use crate::syntax::{self, Body, Node};
 use binder::Binder;
 use operand::Operand;
 use scopes::Frame;
+pub(crate) use view::asks_view;
 
 /// Columns of a result, and keys of a group or an order.
 const OUTPUTS_MAX: usize = 256;

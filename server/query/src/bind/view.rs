@@ -2,11 +2,14 @@
 
 use syncline_protocol::limits::SQL_DEPTH_MAX;
 use syncline_protocol::{ErrorCode, Type, Value, packed};
+use syncline_store::Database;
 
 use super::binder::Binder;
 use super::names;
 use super::operand::Operand;
 use super::scopes::Frame;
+use crate::Caller;
+use crate::declared::Declared;
 use crate::error::QueryError;
 use crate::plan::Query;
 use crate::plan::expr::Expr;
@@ -45,29 +48,11 @@ impl<'a> Binder<'a> {
         &mut self,
         query: &'a syntax::Query,
     ) -> Result<Option<Query>, QueryError> {
-        let Body::Select(select) = &query.body else {
+        let Some((name, args, at)) = whole(query) else {
             return Ok(None);
-        };
-        let is_plain = query.with.is_empty()
-            && query.order.is_empty()
-            && query.after.is_empty()
-            && query.limit.is_none()
-            && query.offset.is_none()
-            && select.filter.is_none()
-            && select.group.is_empty()
-            && select.having.is_none()
-            && !select.distinct
-            && select.items.as_slice() == [Item::All];
-        let ([source], true) = (select.from.as_slice(), is_plain) else {
-            return Ok(None);
-        };
-        let (name, args) = match &source.relation {
-            Relation::Table(name) => (name, None),
-            Relation::View(name, args) => (name, Some(args.as_slice())),
-            Relation::Query(_) => return Ok(None),
         };
         match self.find_view(name) {
-            Some(view) => self.view(view, args, source.at).map(Some),
+            Some(view) => self.view(view, args, at).map(Some),
             None => Ok(None),
         }
     }
@@ -120,6 +105,44 @@ impl<'a> Binder<'a> {
         self.view_depth -= 1;
         self.local = outside;
         bound.map_err(within)
+    }
+}
+
+/// Whether a query is a view of the module and no more: `SELECT * FROM view(..)`.
+pub(crate) fn asks_view(
+    db: &Database,
+    declared: &Declared,
+    query: &syntax::Query,
+    caller: &Caller,
+) -> bool {
+    whole(query).is_some_and(|(name, ..)| {
+        let is_view = names::pick(name, declared.views()).is_some();
+        is_view && names::table(db, name, caller).is_err()
+    })
+}
+
+/// The name, arguments and place of the relation in `SELECT * FROM relation`.
+fn whole(query: &syntax::Query) -> Option<(&Name, Option<&[Node]>, Position)> {
+    let Body::Select(select) = &query.body else {
+        return None;
+    };
+    let is_plain = query.with.is_empty()
+        && query.order.is_empty()
+        && query.after.is_empty()
+        && query.limit.is_none()
+        && query.offset.is_none()
+        && select.filter.is_none()
+        && select.group.is_empty()
+        && select.having.is_none()
+        && !select.distinct
+        && select.items.as_slice() == [Item::All];
+    let ([source], true) = (select.from.as_slice(), is_plain) else {
+        return None;
+    };
+    match &source.relation {
+        Relation::Table(name) => Some((name, None, source.at)),
+        Relation::View(name, args) => Some((name, Some(args.as_slice()), source.at)),
+        Relation::Query(_) => None,
     }
 }
 

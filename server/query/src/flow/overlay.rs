@@ -3,7 +3,7 @@
 //! Costs nothing for a table that the transaction did not touch. With few changes each is looked at; with
 //! many, small indexes over them are built when they are first asked for.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::hash::BuildHasher;
 use std::ops::{Bound, ControlFlow};
 
@@ -42,6 +42,8 @@ pub(crate) enum Part<'k> {
 pub(crate) struct Overlay<'a> {
     db: &'a Database,
     tables: Vec<TableChanges<'a>>,
+    /// Rows that may still be looked at.
+    left: Cell<u64>,
 }
 
 /// The changes of one table.
@@ -78,7 +80,19 @@ impl<'a> Overlay<'a> {
                 }),
             }
         }
-        Self { db, tables }
+        let left = Cell::new(u64::MAX);
+        Self { db, tables, left }
+    }
+
+    /// From now on so many rows may be looked at. After those every walk ends at once, and what it was for is
+    /// not complete.
+    pub(crate) fn allow(&self, rows: u64) {
+        self.left.set(rows);
+    }
+
+    /// Whether a walk was ended for want of rows.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.left.get() == 0
     }
 
     /// The table as it is now.
@@ -106,7 +120,13 @@ impl<'a> Overlay<'a> {
     ) {
         if let (Part::Exact(index, key), None) = (part, self.changed(table, side)) {
             // A loop of nothing else: the rows lie anywhere, and are waited for together.
-            out.extend(table.matching(index, key));
+            let (before, left) = (out.len(), self.left.get());
+            out.extend(
+                table
+                    .matching(index, key)
+                    .take(usize::try_from(left).unwrap_or(usize::MAX)),
+            );
+            self.left.set(left - (out.len() - before) as u64);
             return;
         }
         let _ = self.walk(table, part, side, &mut |row| {
@@ -123,6 +143,13 @@ impl<'a> Overlay<'a> {
         side: Side,
         visit: Visit<'_, 'a>,
     ) -> ControlFlow<()> {
+        let visit: Visit<'_, 'a> = &mut |row| match self.left.get().checked_sub(1) {
+            Some(left) => {
+                self.left.set(left);
+                visit(row)
+            }
+            None => ControlFlow::Break(()),
+        };
         let Some(changed) = self.changed(table, side) else {
             return walk_now(table, part, visit);
         };

@@ -28,6 +28,20 @@ pub(super) struct Usage {
     pub(super) affected: u64,
     /// Expressions that had no value, for changes.
     pub(super) failures: u64,
+    /// What its instances take now.
+    pub(super) bytes: usize,
+    /// What one of them remembered after a step in which it grew over its budget; else 0.
+    pub(super) largest: usize,
+}
+
+impl Usage {
+    /// Notes that a state has other bytes than before. One over `most` is noted as the largest.
+    pub(super) fn grow(&mut self, before: usize, after: usize, most: usize) {
+        self.bytes = self.bytes + after - before;
+        if after > most {
+            self.largest = self.largest.max(after);
+        }
+    }
 }
 
 /// What one more instance of a template costs.
@@ -164,6 +178,7 @@ impl LiveQueries {
             ("hits", usage.hits),
             ("affected", usage.affected),
             ("failed expressions", usage.failures),
+            ("bytes", usage.bytes as u64),
         ] {
             report.add("counters", item, count.to_string());
         }

@@ -4,11 +4,12 @@ use std::hash::BuildHasher;
 
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
-use syncline_protocol::limits::{LIVE_STATE_BYTES_MAX, SCANNED_INSTANCES_MAX};
+use syncline_protocol::limits::SCANNED_INSTANCES_MAX;
 use syncline_protocol::{ChangeSet, ErrorCode};
 use syncline_store::Database;
 
 use super::LiveQueries;
+use super::budget::memory_bytes;
 use super::explain::Usage;
 use super::instance::{Instance, Memory};
 use super::plain::Plain;
@@ -20,16 +21,12 @@ use crate::plan::expr::Params;
 use crate::router::Route;
 
 impl LiveQueries {
-    pub(super) fn template(
-        &mut self,
-        db: &Database,
-        draft: &Draft,
-    ) -> Result<(u32, bool), QueryError> {
+    pub(super) fn template(&mut self, db: &Database, draft: &Draft) -> Result<u32, QueryError> {
         let hash = self.hasher.hash_one(draft.identity.as_slice());
         let templates = &self.templates;
         let is_same = |number: &u32| *templates.get(*number).identity == *draft.identity;
         if let Some(number) = self.template_index.find(hash, is_same) {
-            return Ok((*number, false));
+            return Ok(*number);
         }
         let number = self.templates.insert(draft.to_template(db)?);
         let count = self.usage.len().max(number as usize + 1);
@@ -40,7 +37,7 @@ impl LiveQueries {
         self.template_index.insert_unique(hash, number, |number| {
             hasher.hash_one(&*templates.get(*number).identity)
         });
-        Ok((number, true))
+        Ok(number)
     }
 
     pub(super) fn remove_template(&mut self, number: u32) {
@@ -71,7 +68,29 @@ impl LiveQueries {
         self.instance_index.find(hash, is_same).copied()
     }
 
-    pub(super) fn add_instance(
+    /// Adds an instance; those that nobody listens to make room for it.
+    pub(super) fn find_room(
+        &mut self,
+        db: &Database,
+        number: u32,
+        draft: &Draft,
+    ) -> Result<u32, QueryError> {
+        // An idle instance of this template must not take it away with it.
+        self.templates.get_mut(number).instance_count += 1;
+        let mut result = self.add_instance(db, number, draft);
+        let is_full = |error: &QueryError| error.code == ErrorCode::LiveLimit;
+        if result.as_ref().is_err_and(is_full) && self.evict_idle() {
+            result = self.add_instance(db, number, draft);
+        }
+        let template = self.templates.get_mut(number);
+        template.instance_count -= 1;
+        if result.is_err() && template.instance_count == 0 {
+            self.remove_template(number);
+        }
+        result
+    }
+
+    fn add_instance(
         &mut self,
         db: &Database,
         number: u32,
@@ -82,7 +101,16 @@ impl LiveQueries {
             layout: &template.param_layout,
             packed: &draft.params,
         };
-        let memory = first_memory(db, template, params, draft.limit, &mut self.scratch.flow)?;
+        let most = self.budgets.instance_bytes;
+        let memory = first_memory(
+            db,
+            template,
+            (params, draft.limit),
+            &mut self.scratch.flow,
+            most,
+        )?;
+        let bytes = template.listening_bytes(&draft.params) + memory_bytes(&memory);
+        self.check_room(number, bytes)?;
         let instance = self.instances.insert(Instance {
             handle: self.last_handle + 1,
             template: number,
@@ -98,6 +126,7 @@ impl LiveQueries {
             return Err(error);
         }
         self.templates.get_mut(number).instance_count += 1;
+        self.usage[number as usize].bytes += bytes;
         self.last_handle += 1;
         let (instances, hasher) = (&self.instances, &self.hasher);
         let hash = instance_hash(hasher, number, &draft.params, draft.limit);
@@ -209,6 +238,9 @@ impl LiveQueries {
         }
         let instance = self.instances.remove(number);
         let template = self.templates.get_mut(instance.template);
+        let bytes = template.listening_bytes(&instance.params) + memory_bytes(&instance.memory);
+        let usage = &mut self.usage[instance.template as usize];
+        usage.bytes = usage.bytes.saturating_sub(bytes);
         template.instance_count -= 1;
         if template.instance_count == 0 {
             self.remove_template(instance.template);
@@ -244,23 +276,47 @@ impl LiveQueries {
             };
             if let Err(error) = result {
                 lost.push((self.instances.get(number).handle, error));
+                self.idle.forget(number);
                 self.remove_instance(number);
             }
         }
+        // Other indexes are other routes.
+        self.count_bytes();
         lost.sort_by_key(|(handle, _)| *handle);
         lost
     }
 
     /// Reads the state of an instance anew and lets it listen again.
     fn revive(&mut self, db: &Database, number: u32, instance: u32) -> Result<(), QueryError> {
+        self.rehydrate(db, number, instance)?;
+        self.listen(number, instance)
+    }
+
+    /// Reads the state of an instance anew. If that fails it has none.
+    pub(super) fn rehydrate(
+        &mut self,
+        db: &Database,
+        number: u32,
+        instance: u32,
+    ) -> Result<(), QueryError> {
         let template = self.templates.get(number);
         let own = self.instances.get_mut(instance);
         let params = Params {
             layout: &template.param_layout,
             packed: &own.params,
         };
-        own.memory = first_memory(db, template, params, own.limit(), &mut self.scratch.flow)?;
-        self.listen(number, instance)
+        let limit = own.limit();
+        let most = self.budgets.instance_bytes;
+        let read = first_memory(db, template, (params, limit), &mut self.scratch.flow, most);
+        let usage = &mut self.usage[number as usize];
+        usage.bytes -= memory_bytes(&own.memory);
+        let (memory, result) = match read {
+            Ok(memory) => (memory, Ok(())),
+            Err(error) => (Memory::Nothing, Err(error)),
+        };
+        usage.bytes += memory_bytes(&memory);
+        own.memory = memory;
+        result
     }
 }
 
@@ -268,9 +324,9 @@ impl LiveQueries {
 fn first_memory(
     db: &Database,
     template: &Template,
-    params: Params<'_>,
-    limit: Option<u64>,
+    (params, limit): (Params<'_>, Option<u64>),
     scratch: &mut FlowScratch,
+    bytes_max: usize,
 ) -> Result<Memory, QueryError> {
     let flow = match &template.form {
         Form::Plain(plain) => {
@@ -305,12 +361,12 @@ fn first_memory(
     };
     let mut states = flow.new_states();
     runner
-        .hydrate(params, &mut states, scratch, LIVE_STATE_BYTES_MAX)
+        .hydrate(params, &mut states, scratch, bytes_max)
         .map_err(|byte_len| {
             let message = format!(
-                "the live query would remember {byte_len} bytes, over the limit of {LIVE_STATE_BYTES_MAX}"
+                "the live query would remember {byte_len} bytes, over the limit of {bytes_max}"
             );
-            QueryError::new(ErrorCode::QueryLimit, message).hint("narrow it down in WHERE")
+            QueryError::new(ErrorCode::LiveLimit, message).hint("narrow it down in WHERE")
         })?;
     Ok(Memory::Nodes(Box::new(states)))
 }
@@ -319,7 +375,7 @@ fn too_many_members() -> QueryError {
     let message = format!(
         "{SCANNED_INSTANCES_MAX} live queries of this form must all look at every change already"
     );
-    QueryError::new(ErrorCode::QueryLimit, message)
+    QueryError::new(ErrorCode::LiveLimit, message)
         .hint("compare a column with a parameter in WHERE: owner = :owner, or x IN (:list)")
 }
 

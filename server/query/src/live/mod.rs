@@ -1,5 +1,6 @@
 //! The live queries of one database.
 
+mod budget;
 mod deltas;
 mod explain;
 #[cfg(test)]
@@ -29,7 +30,7 @@ use syncline_store::Database;
 
 use crate::Caller;
 use crate::asked::QueryRef;
-use crate::bind::{Mode, bind};
+use crate::bind::{Mode, asks_view, bind};
 use crate::declared::Declared;
 use crate::error::QueryError;
 use crate::execute::{self, RowSink};
@@ -38,6 +39,9 @@ use crate::plan::expr::Params;
 use crate::router::TableRouter;
 use crate::slab::Slab;
 use crate::syntax;
+use budget::Idle;
+pub use budget::{Budgets, Settled};
+use budget::{adhoc_is_off, memory_bytes};
 pub use deltas::Deltas;
 pub use explain::CostClass;
 use explain::Usage;
@@ -66,6 +70,8 @@ pub struct LiveQueries {
     routers: HashMap<TableId, TableRouter, FixedState>,
     hasher: FixedState,
     scratch: Scratch,
+    budgets: Budgets,
+    idle: Idle,
     counters: Counters,
 }
 
@@ -78,6 +84,10 @@ pub struct Subscribed {
     pub description: Arc<ResultDescription>,
     /// Whether this subscription made the instance.
     pub is_new: bool,
+    /// What it costs to keep it current.
+    pub cost: CostClass,
+    /// What it remembers now, in bytes.
+    pub byte_len: usize,
     /// For [`LiveQueries::set_params`].
     pub statement: Statement,
 }
@@ -106,6 +116,8 @@ pub struct Stats {
     pub templates: usize,
     /// Distinct live results.
     pub instances: usize,
+    /// Those that nobody subscribes to, and that are kept for who comes back.
+    pub idle_instances: usize,
     /// Subscriptions to them.
     pub subscriptions: usize,
     /// Sets of columns that the router looks up, over all tables.
@@ -152,8 +164,10 @@ impl LiveQueries {
             by_handle: HashTable::new(),
             last_handle: 0,
             routers: HashMap::with_hasher(hasher.clone()),
+            idle: Idle::new(hasher.clone()),
             hasher,
             scratch: Scratch::default(),
+            budgets: Budgets::default(),
             counters: Counters::default(),
         }
     }
@@ -182,13 +196,19 @@ impl LiveQueries {
         caller: &Caller,
     ) -> Result<Subscribed, QueryError> {
         let declared = self.declared(db);
+        if !self.budgets.allow_adhoc && !caller.admin && !asks_view(db, &declared, select, caller) {
+            return Err(adhoc_is_off());
+        }
         let plan = bind(db, &declared, select, params, caller, Mode::Live)?;
         let (number, is_new) = self.subscribe_plan(db, plan)?;
         let instance = self.instances.get(number);
+        let template = self.templates.get(instance.template);
         Ok(Subscribed {
             handle: instance.handle,
-            description: Arc::clone(&self.templates.get(instance.template).description),
+            description: Arc::clone(&template.description),
             is_new,
+            cost: template.cost().0,
+            byte_len: memory_bytes(&instance.memory),
             statement: Statement(Arc::clone(select)),
         })
     }
@@ -199,21 +219,14 @@ impl LiveQueries {
     }
 
     fn subscribe_draft(&mut self, db: &Database, draft: &Draft) -> Result<(u32, bool), QueryError> {
-        let (template, is_new_template) = self.template(db, draft)?;
+        let template = self.template(db, draft)?;
         let found = self.find_instance(template, &draft.params, draft.limit);
         let (number, is_new) = match found {
             Some(number) => (number, false),
-            None => match self.add_instance(db, template, draft) {
-                Ok(number) => (number, true),
-                Err(error) => {
-                    if is_new_template {
-                        self.remove_template(template);
-                    }
-                    return Err(error);
-                }
-            },
+            None => (self.find_room(db, template, draft)?, true),
         };
         self.instances.get_mut(number).subscription_count += 1;
+        self.idle.forget(number);
         Ok((number, is_new))
     }
 
@@ -251,16 +264,27 @@ impl LiveQueries {
         execute::run(db, query, wanted, params, sink)
     }
 
-    /// Takes one subscription away. The instance goes with its last one; an unknown handle is ignored.
+    /// Takes one subscription away. The instance goes with its last one, at once or after the ticks of
+    /// [`Budgets::idle_ticks`]; an unknown handle is ignored.
     pub fn unsubscribe(&mut self, handle: u64) {
-        let Some(number) = self.find(handle) else {
-            return;
-        };
-        let instance = self.instances.get_mut(number);
-        instance.subscription_count -= 1;
-        if instance.subscription_count == 0 {
+        if let Some(number) = self.leave(handle) {
+            self.retire(number);
+        }
+    }
+
+    /// Like [`Self::unsubscribe`], but the instance goes with its last subscription at once.
+    pub fn cancel(&mut self, handle: u64) {
+        if let Some(number) = self.leave(handle) {
             self.remove_instance(number);
         }
+    }
+
+    /// Takes one subscription away; the instance if that was the last one.
+    fn leave(&mut self, handle: u64) -> Option<u32> {
+        let number = self.find(handle)?;
+        let instance = self.instances.get_mut(number);
+        instance.subscription_count -= 1;
+        (instance.subscription_count == 0).then_some(number)
     }
 
     /// Fills `out` with what a committed transaction changed in every affected instance. `db` is the
@@ -275,6 +299,7 @@ impl LiveQueries {
             routers: &self.routers,
             hasher: &self.hasher,
             scratch: &mut self.scratch,
+            budgets: &self.budgets,
             counters: &mut self.counters,
         };
         step.run(changes, out);
@@ -286,6 +311,7 @@ impl LiveQueries {
         let mut stats = Stats {
             templates: self.templates.len(),
             instances: self.instances.len(),
+            idle_instances: self.idle.len(),
             counters: self.counters,
             ..Stats::default()
         };

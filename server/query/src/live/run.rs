@@ -7,6 +7,7 @@ use syncline_protocol::message::{DeltaOp, DeltaWriter};
 use syncline_protocol::{ChangeSet, Changed, RowLayout, TableId};
 use syncline_store::{Database, Table};
 
+use super::budget::Runaway;
 use super::instance::{Instance, Memory};
 use super::step::Step;
 use super::template::Template;
@@ -212,6 +213,8 @@ impl Step<'_> {
             overlay,
             changes,
         };
+        overlay.allow(self.budgets.step_rows);
+        let before = self.usage[number as usize].bytes;
         for node in 0..flow.nodes.len() as u16 {
             let people = Crowd {
                 number,
@@ -223,17 +226,28 @@ impl Step<'_> {
                 hasher: self.hasher,
             };
             runner.collect(node, events, &people, &mut scratch);
+            if overlay.is_exhausted() {
+                self.give_up(number, events);
+                self.scratch.flow = scratch;
+                return;
+            }
             let instances = &*self.instances;
             runner.await_states(node, &scratch, &|cell| {
                 instances.get(cell).nodes().get(usize::from(node))
             });
             let instances = &mut *self.instances;
+            let usage = &mut self.usage[number as usize];
+            let instance_bytes = self.budgets.instance_bytes;
             runner.finish(
                 node,
                 self.scratch.change_count,
                 &mut scratch,
                 &mut |cell, node, visit| {
-                    with_state(template, instances, cell, node, visit);
+                    with_state(template, instances, cell, node, &mut |params, state| {
+                        let before = state.byte_len();
+                        visit(params, state);
+                        usage.grow(before, state.byte_len(), instance_bytes);
+                    });
                 },
             );
         }
@@ -241,10 +255,43 @@ impl Step<'_> {
             self.write_flow(template, result);
         }
         let instances = &mut *self.instances;
+        let usage = &mut self.usage[number as usize];
         runner.forget(&scratch, &mut |cell, node, visit| {
-            with_state(template, instances, cell, node, visit);
+            with_state(template, instances, cell, node, &mut |params, state| {
+                let before = state.byte_len();
+                visit(params, state);
+                usage.grow(before, state.byte_len(), usize::MAX);
+            });
         });
         self.scratch.flow = scratch;
+        if self.usage[number as usize].bytes > before {
+            self.note_growth(number);
+        }
+    }
+
+    /// Notes that the instances that events concern must be evaluated anew.
+    fn give_up(&mut self, template: u32, events: &[Event]) {
+        let instances: Option<Vec<u32>> = events.iter().map(|event| event.instance).collect();
+        let instances = instances.map(|mut instances| {
+            instances.sort_unstable();
+            instances.dedup();
+            instances
+        });
+        self.scratch.runaways.push(Runaway {
+            template,
+            instances,
+        });
+    }
+
+    /// Notes a template that has grown, if something is over a budget now.
+    fn note_growth(&mut self, number: u32) {
+        let usage = &self.usage[number as usize];
+        let is_over = usage.bytes > self.budgets.template_bytes || usage.largest > 0;
+        // Templates are few, against the rows that make one grow.
+        if is_over || self.usage.iter().map(|usage| usage.bytes).sum::<usize>() > self.budgets.bytes
+        {
+            self.scratch.grown.push(number);
+        }
     }
 
     /// Writes the operations of all affected instances of a template.

@@ -7,6 +7,7 @@ use syncline_protocol::{ChangeSet, Changed, TableId};
 use syncline_store::{Database, Table};
 
 use super::Counters;
+use super::budget::{Budgets, Runaway};
 use super::deltas::Deltas;
 use super::explain::Usage;
 use super::instance::{Instance, Memory};
@@ -54,6 +55,9 @@ pub(super) struct Scratch {
     /// The operations of flows, and where those of each affected instance begin and end.
     pub(super) flow_bytes: Vec<u8>,
     pub(super) flow_ends: Vec<(usize, usize)>,
+    /// What the step gave up on, and templates that are over a budget since.
+    pub(super) runaways: Vec<Runaway>,
+    pub(super) grown: Vec<u32>,
 }
 
 /// The parts of the live state that a step works on.
@@ -65,6 +69,7 @@ pub(super) struct Step<'a> {
     pub(super) routers: &'a HashMap<TableId, TableRouter, FixedState>,
     pub(super) hasher: &'a FixedState,
     pub(super) scratch: &'a mut Scratch,
+    pub(super) budgets: &'a Budgets,
     pub(super) counters: &'a mut Counters,
 }
 

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod budget;
 mod deep;
 mod explain;
 mod routes;

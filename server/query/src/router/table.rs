@@ -353,7 +353,8 @@ impl TableRouter {
         if self.signatures.len() + new.len() > SIGNATURES_MAX {
             let message =
                 format!("live queries compare over {SIGNATURES_MAX} sets of columns of the table");
-            return Err(QueryError::new(ErrorCode::QueryLimit, message));
+            return Err(QueryError::new(ErrorCode::LiveLimit, message)
+                .hint("compare the same columns in more of them"));
         }
         Ok(())
     }
@@ -439,6 +440,6 @@ fn too_many_scanned() -> QueryError {
     let message = format!(
         "the table has {SCANNED_INSTANCES_MAX} live queries that must look at every change"
     );
-    QueryError::new(ErrorCode::QueryLimit, message)
+    QueryError::new(ErrorCode::LiveLimit, message)
         .hint("compare a column with a parameter in WHERE: owner = :owner, x IN (:list), x BETWEEN :a AND :b")
 }

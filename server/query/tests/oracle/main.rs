@@ -143,6 +143,7 @@ impl Run {
                     ErrorCode::LiveNoAccessPath
                         | ErrorCode::LiveUnsupported
                         | ErrorCode::QueryLimit
+                        | ErrorCode::LiveLimit
                 );
                 assert!(is_known, "{error} ({:?}): {}", error.hint, query.ours);
                 if std::env::var("ORACLE_REFUSED").is_ok() {

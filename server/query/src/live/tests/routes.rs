@@ -231,7 +231,7 @@ fn scans_and_signatures_are_limited() {
     let error = fixture
         .subscribe("SELECT * FROM tasks WHERE 0 + rank < 9", json!({}))
         .unwrap_err();
-    assert_eq!(error.code, ErrorCode::QueryLimit);
+    assert_eq!(error.code, ErrorCode::LiveLimit);
     assert!(error.hint.unwrap().contains("owner = :owner"));
     assert_eq!(
         fixture.live.stats().templates,
@@ -265,7 +265,7 @@ fn scans_and_signatures_are_limited() {
     }
     assert_eq!(
         subscribe(SIGNATURES_MAX).unwrap_err().code,
-        ErrorCode::QueryLimit
+        ErrorCode::LiveLimit
     );
     fixture.live.unsubscribe(first);
     let last = format!("SELECT * FROM wide WHERE c{SIGNATURES_MAX} = 1");

@@ -1,19 +1,18 @@
-//! Calls, subscriptions and queries.
+//! Calls and queries.
+
+mod subscriptions;
 
 use std::sync::Arc;
 
-use syncline_protocol::limits::{
-    NAME_BYTES_MAX, SNAPSHOT_CHUNK_BYTES, SUBSCRIPTIONS_PER_CONNECTION_MAX,
-};
-use syncline_protocol::message::{Delivery, ResultDescription, Rows, ServerMessage, Snapshot};
+use syncline_protocol::limits::{NAME_BYTES_MAX, SNAPSHOT_CHUNK_BYTES};
+use syncline_protocol::message::{ResultDescription, Rows, ServerMessage};
 use syncline_protocol::{ConnectionId, ErrorCode, Lsn, ReducerDef, ReducerKind, Type, WireError};
 use syncline_query::Caller as QueryCaller;
 
 use crate::command::{CallArgs, ConnKey, Inspect, Origin, QueryText, Ticket};
-use crate::connections::Subscription;
 use crate::effect::Answer;
 use crate::engine::{Caller, Engine, SystemChange};
-use crate::refusal::{no_subscription, poisoned};
+use crate::refusal::poisoned;
 use crate::reply;
 
 impl Engine {
@@ -119,153 +118,6 @@ impl Engine {
             Some((_, candidate)) => error.hint(format!("did you mean {candidate}?")),
             None => error.hint("GET /v1/databases/{name}/schema lists the reducers"),
         }
-    }
-
-    pub(crate) fn subscribe(&mut self, conn: ConnKey, id: u32, query: &QueryText) {
-        let Some(connection) = self.connections.get(conn) else {
-            return;
-        };
-        let (encoding, delivery) = (connection.encoding, connection.delivery);
-        let handle = match self.start_subscription(conn, id, query) {
-            Ok(handle) => handle,
-            Err(error) => return self.reply(Origin::Connection { conn, id }, None, Err(error)),
-        };
-        self.counters.snapshots += 1;
-        let lsn = self.log.last();
-        let database = self
-            .database
-            .as_ref()
-            .expect("no transaction is open between two commands");
-        let queue = match delivery {
-            Delivery::Confirmed => &mut self.confirmed,
-            Delivery::Unconfirmed => &mut self.unconfirmed,
-        };
-        let described = self
-            .live
-            .description(handle)
-            .expect("it was just subscribed to")
-            .clone();
-        let mut chunks = Chunks::new(&described, |description, rows, row_count, last| {
-            let snapshot = ServerMessage::Snapshot(Snapshot {
-                id,
-                handle,
-                lsn,
-                description,
-                rows: std::mem::take(rows).into(),
-                row_count,
-                last,
-            });
-            queue.send(conn, last, |out| {
-                reply::put_rows(encoding, &snapshot, &described, out);
-            });
-        });
-        let result = self
-            .live
-            .rows(database, handle, &mut |row| chunks.push(row));
-        match result {
-            Ok(()) => chunks.finish(),
-            Err(error) => {
-                // Chunks that were sent are invisible, since the last one never comes.
-                drop(chunks);
-                self.end_subscription(conn, id);
-                let error = error.to_wire();
-                self.reply(Origin::Connection { conn, id }, None, Err(error));
-            }
-        }
-    }
-
-    fn start_subscription(
-        &mut self,
-        conn: ConnKey,
-        id: u32,
-        query: &QueryText,
-    ) -> Result<u64, WireError> {
-        if self.log.is_poisoned() {
-            return Err(poisoned());
-        }
-        let connection = self.connections.get(conn).expect("the caller has looked");
-        if connection.subscriptions.len() >= SUBSCRIPTIONS_PER_CONNECTION_MAX {
-            let message = format!(
-                "a connection has at most {SUBSCRIPTIONS_PER_CONNECTION_MAX} subscriptions"
-            );
-            return Err(WireError::new(ErrorCode::TooManySubscriptions, message)
-                .hint("end some, or ask one query for more rows"));
-        }
-        if connection.subscriptions.iter().any(|known| known.id == id) {
-            let message = format!("subscription {id} is there already");
-            return Err(WireError::new(ErrorCode::DuplicateId, message)
-                .hint("count the ids up over all requests of a connection"));
-        }
-        let caller = QueryCaller {
-            identity: connection.identity,
-            admin: connection.admin,
-        };
-        let database = self
-            .database
-            .as_ref()
-            .expect("no transaction is open between two commands");
-        let subscribed = self
-            .live
-            .subscribe(database, &query.form, &query.params, &caller)
-            .map_err(|error| error.to_wire())?;
-        let handle = subscribed.handle;
-        let connection = self
-            .connections
-            .get_mut(conn)
-            .expect("the caller has looked");
-        let shared = connection.is_subscribed(handle);
-        connection.subscriptions.push(Subscription {
-            id,
-            handle,
-            statement: (!query.params.is_empty()).then_some(subscribed.statement),
-        });
-        self.subscribers.add(handle, connection, shared);
-        self.counters.subscriptions += 1;
-        Ok(handle)
-    }
-
-    /// Ends one subscription; false if there is none of this id.
-    pub(crate) fn end_subscription(&mut self, conn: ConnKey, subscription: u32) -> bool {
-        let Some(connection) = self.connections.get_mut(conn) else {
-            return false;
-        };
-        let known = connection
-            .subscriptions
-            .iter()
-            .position(|known| known.id == subscription);
-        let Some(at) = known else { return false };
-        let handle = connection.subscriptions.swap_remove(at).handle;
-        self.subscribers.remove(handle, conn);
-        self.live.unsubscribe(handle);
-        self.counters.subscriptions -= 1;
-        true
-    }
-
-    /// Tells the subscribers of an instance that a publish has ended it.
-    pub(crate) fn end_instance(&mut self, handle: u64, error: &WireError) {
-        let subscribers: Vec<_> = self.subscribers.of(handle).iter().map(|s| s.conn).collect();
-        for conn in subscribers {
-            let Some(connection) = self.connections.get_mut(conn) else {
-                continue;
-            };
-            let ended = connection
-                .subscriptions
-                .extract_if(.., |known| known.handle == handle);
-            for id in ended.map(|known| known.id).collect::<Vec<_>>() {
-                self.subscribers.remove(handle, conn);
-                self.counters.subscriptions -= 1;
-                self.reply(Origin::Connection { conn, id }, None, Err(error.clone()));
-            }
-        }
-    }
-
-    pub(crate) fn unsubscribe(&mut self, conn: ConnKey, id: u32, subscription: u32) {
-        let outcome = if self.end_subscription(conn, subscription) {
-            Ok(())
-        } else {
-            Err(no_subscription(subscription))
-        };
-        self.reply(Origin::Connection { conn, id }, None, outcome);
     }
 
     pub(crate) fn query(&mut self, origin: Origin, query: &QueryText) {

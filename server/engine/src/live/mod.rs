@@ -1,0 +1,4 @@
+//! What live queries of many clients share, and what each may take.
+
+pub(crate) mod first_answers;
+pub(crate) mod quotas;

@@ -1,0 +1,287 @@
+//! Live queries of connections: they begin, and end.
+
+use syncline_protocol::limits::SUBSCRIPTIONS_PER_CONNECTION_MAX;
+use syncline_protocol::message::{
+    Delivery, Encoding, Reset, ResultDescription, ServerMessage, Snapshot,
+};
+use syncline_protocol::{ErrorCode, Lsn, WireError};
+use syncline_query::{Caller as QueryCaller, QueryError};
+
+use super::Chunks;
+use crate::command::{ConnKey, Origin, QueryText};
+use crate::connections::Subscription;
+use crate::engine::Engine;
+use crate::fanout::Queues;
+use crate::live::first_answers::{Draft, begin};
+use crate::refusal::{no_subscription, poisoned};
+use crate::reply;
+
+impl Engine {
+    pub(crate) fn subscribe(&mut self, conn: ConnKey, id: u32, query: &QueryText) {
+        let result = self.start_subscription(conn, id, query);
+        let result = result.and_then(|handle| {
+            let Some(handle) = handle else { return Ok(()) };
+            self.counters.snapshots += 1;
+            self.tell_first(conn, id, handle).map_err(|error| {
+                // Chunks that were sent are invisible, since the last one never comes.
+                self.end_subscription(conn, id);
+                error.to_wire()
+            })
+        });
+        if let Err(error) = result {
+            self.reply(Origin::Connection { conn, id }, None, Err(error));
+        }
+    }
+
+    /// Sends the first answer, one that is kept if there is any.
+    fn tell_first(&mut self, conn: ConnKey, id: u32, handle: u64) -> Result<(), QueryError> {
+        let Some(connection) = self.connections.get(conn) else {
+            return Ok(());
+        };
+        let (encoding, delivery) = (connection.encoding, connection.delivery);
+        let lsn = self.log.last();
+        let mut queues = Queues {
+            confirmed: &mut self.confirmed,
+            unconfirmed: &mut self.unconfirmed,
+        };
+        let queue = queues.of(delivery);
+        if let Some(chunks) = self.first_answers.get(handle, encoding) {
+            let last = chunks.len() - 1;
+            for (number, chunk) in chunks.iter().enumerate() {
+                queue.send(conn, number == last, |out| {
+                    begin(encoding, (id, handle, lsn), out);
+                    out.extend_from_slice(chunk);
+                });
+            }
+            return Ok(());
+        }
+        self.counters.evaluations += 1;
+        let database = self
+            .database
+            .as_ref()
+            .expect("no transaction is open between two commands");
+        let described = self
+            .live
+            .description(handle)
+            .expect("it was just subscribed to")
+            .clone();
+        let mut start = Vec::new();
+        begin(encoding, (id, handle, lsn), &mut start);
+        let mut draft = Draft::default();
+        let mut chunks = Chunks::new(&described, |description, rows, row_count, last| {
+            let snapshot = ServerMessage::Snapshot(Snapshot {
+                id,
+                handle,
+                lsn,
+                description,
+                rows: std::mem::take(rows).into(),
+                row_count,
+                last,
+            });
+            queue.send(conn, last, |out| {
+                let from = out.len() + start.len();
+                reply::put_rows(encoding, &snapshot, &described, out);
+                draft.push(&out[from..]);
+            });
+        });
+        self.live
+            .rows(database, handle, &mut |row| chunks.push(row))?;
+        chunks.finish();
+        let ticks = self.budgets.idle_ticks;
+        self.first_answers.keep(handle, encoding, draft, ticks);
+        Ok(())
+    }
+
+    /// The instance; `None` if the connection is gone.
+    fn start_subscription(
+        &mut self,
+        conn: ConnKey,
+        id: u32,
+        query: &QueryText,
+    ) -> Result<Option<u64>, WireError> {
+        let Some(connection) = self.connections.get(conn) else {
+            return Ok(None);
+        };
+        if self.log.is_poisoned() {
+            return Err(poisoned());
+        }
+        if connection.subscriptions.len() >= SUBSCRIPTIONS_PER_CONNECTION_MAX {
+            let message = format!(
+                "a connection has at most {SUBSCRIPTIONS_PER_CONNECTION_MAX} subscriptions"
+            );
+            return Err(WireError::new(ErrorCode::TooManySubscriptions, message)
+                .hint("end some, or ask one query for more rows"));
+        }
+        if connection.subscriptions.iter().any(|known| known.id == id) {
+            let message = format!("subscription {id} is there already");
+            return Err(WireError::new(ErrorCode::DuplicateId, message)
+                .hint("count the ids up over all requests of a connection"));
+        }
+        let caller = QueryCaller {
+            identity: connection.identity,
+            admin: connection.admin,
+        };
+        self.quotas.check(caller.identity, caller.admin)?;
+        let database = self
+            .database
+            .as_ref()
+            .expect("no transaction is open between two commands");
+        let subscribed = self
+            .live
+            .subscribe(database, &query.form, &query.params, &caller)
+            .map_err(|error| error.to_wire())?;
+        let handle = subscribed.handle;
+        let charged = self
+            .quotas
+            .charge(caller.identity, caller.admin, &subscribed);
+        let charge = charged.inspect_err(|_| self.live.cancel(handle))?;
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return Ok(None);
+        };
+        let shared = connection.is_subscribed(handle);
+        connection.subscriptions.push(Subscription {
+            id,
+            handle,
+            statement: (!query.params.is_empty()).then_some(subscribed.statement),
+            charge,
+        });
+        self.subscribers.add(handle, connection, shared);
+        self.counters.subscriptions += 1;
+        Ok(Some(handle))
+    }
+
+    /// Ends one subscription; false if there is none of this id.
+    pub(crate) fn end_subscription(&mut self, conn: ConnKey, subscription: u32) -> bool {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return false;
+        };
+        let known = connection
+            .subscriptions
+            .iter()
+            .position(|known| known.id == subscription);
+        let Some(at) = known else { return false };
+        let Subscription { handle, charge, .. } = connection.subscriptions.swap_remove(at);
+        self.quotas.release(connection.identity, charge, handle);
+        self.subscribers.remove(handle, conn);
+        self.live.unsubscribe(handle);
+        self.counters.subscriptions -= 1;
+        true
+    }
+
+    /// Tells the subscribers of an instance, which is gone, why.
+    pub(crate) fn end_instance(&mut self, handle: u64, error: &WireError) {
+        self.first_answers.forget(handle);
+        let subscribers: Vec<_> = self.subscribers.of(handle).iter().map(|s| s.conn).collect();
+        for conn in subscribers {
+            let Some(connection) = self.connections.get_mut(conn) else {
+                continue;
+            };
+            let identity = connection.identity;
+            let ended = connection
+                .subscriptions
+                .extract_if(.., |known| known.handle == handle);
+            for known in ended.collect::<Vec<_>>() {
+                self.quotas.release(identity, known.charge, handle);
+                self.subscribers.remove(handle, conn);
+                self.counters.subscriptions -= 1;
+                let id = known.id;
+                self.reply(Origin::Connection { conn, id }, None, Err(error.clone()));
+            }
+        }
+    }
+
+    pub(crate) fn unsubscribe(&mut self, conn: ConnKey, id: u32, subscription: u32) {
+        let outcome = if self.end_subscription(conn, subscription) {
+            Ok(())
+        } else {
+            Err(no_subscription(subscription))
+        };
+        self.reply(Origin::Connection { conn, id }, None, outcome);
+    }
+
+    /// Does what the last step of the live queries left to be done, at its place in the stream.
+    pub(crate) fn settle_live(&mut self, lsn: Lsn) {
+        let database = self
+            .database
+            .as_ref()
+            .expect("the transaction gave it back");
+        let settled = self.live.settle(database);
+        for (handle, error) in settled.ended {
+            self.end_instance(handle, &error.to_wire());
+        }
+        for handle in settled.resets {
+            self.tell_anew(handle, lsn);
+        }
+    }
+
+    /// Sends the rows of an instance to all its subscribers in place of a delta. If they are too many the
+    /// instance ends.
+    fn tell_anew(&mut self, handle: u64, lsn: Lsn) {
+        self.first_answers.forget(handle);
+        self.counters.resets += 1;
+        let Some(described) = self.live.description(handle).cloned() else {
+            return;
+        };
+        let (mut rows, mut ends) = (Vec::new(), Vec::new());
+        let result = self.live.rows(self.database(), handle, &mut |row| {
+            rows.extend_from_slice(row);
+            ends.push(rows.len());
+        });
+        if let Err(error) = result {
+            self.live.end(handle);
+            let error = WireError {
+                code: ErrorCode::LiveLimit.as_str().into(),
+                ..error.to_wire()
+            };
+            return self.end_instance(handle, &error);
+        }
+        for encoding in Encoding::ALL {
+            self.send_reset((handle, lsn), encoding, &described, (&rows, &ends));
+        }
+    }
+
+    /// Sends a Reset to the subscribers with one encoding, each chunk encoded once.
+    fn send_reset(
+        &mut self,
+        (handle, lsn): (u64, Lsn),
+        encoding: Encoding,
+        described: &ResultDescription,
+        (rows, ends): (&[u8], &[usize]),
+    ) {
+        let list = self.subscribers.of(handle);
+        if list
+            .iter()
+            .all(|subscriber| subscriber.encoding != encoding)
+        {
+            return;
+        }
+        let mut queues = Queues {
+            confirmed: &mut self.confirmed,
+            unconfirmed: &mut self.unconfirmed,
+        };
+        let mut chunks = Chunks::new(described, |_, rows, row_count, last| {
+            let reset = ServerMessage::Reset(Reset {
+                handle,
+                lsn,
+                rows: std::mem::take(rows).into(),
+                row_count,
+                last,
+            });
+            for delivery in [Delivery::Confirmed, Delivery::Unconfirmed] {
+                let own = list.iter().filter(|subscriber| {
+                    subscriber.encoding == encoding && subscriber.delivery == delivery
+                });
+                let own = own.map(|subscriber| subscriber.conn);
+                queues.of(delivery).fan_out(own, |out| {
+                    reply::put_rows(encoding, &reset, described, out);
+                });
+            }
+        });
+        let mut start = 0;
+        for &end in ends {
+            chunks.push(&rows[start..end]);
+            start = end;
+        }
+        chunks.finish();
+    }
+}

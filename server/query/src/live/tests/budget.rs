@@ -1,0 +1,241 @@
+//! What live queries may take.
+
+use serde_json::{Value as Json, json};
+use syncline_protocol::limits::{LIVE_RESETS_MAX, SCANNED_INSTANCES_MAX};
+use syncline_protocol::{ErrorCode, IndexKind};
+
+use crate::tests::{Fixture, Write, ordered, table, with_index};
+use crate::{Budgets, CostClass};
+
+const GROUPS: &str = "SELECT room, COUNT(*) AS n FROM message GROUP BY room";
+const JOIN: &str =
+    "SELECT m.id, b.user FROM member b JOIN message m ON m.room = b.room WHERE b.user = :u";
+
+fn chat() -> Fixture {
+    let member = table("member", "room u32, user string", 2);
+    let member = with_index(member, "user", IndexKind::Hash);
+    let member = with_index(member, "room", IndexKind::Hash);
+    let message = table("message", "id u64, room u32, text string", 1);
+    Fixture::new(vec![ordered(message, "room"), member])
+}
+
+fn messages(ids: std::ops::Range<u64>, room: impl Fn(u64) -> u64) -> Vec<Json> {
+    ids.map(|id| json!([id.to_string(), room(id), "hello"]))
+        .collect()
+}
+
+#[test]
+fn bytes_are_counted_and_given_back() {
+    let mut fixture = chat();
+    let small = fixture.subscribe(JOIN, json!({"u": "ann"})).unwrap();
+    assert_eq!((small.cost, small.byte_len), (CostClass::Indexed, 0));
+    let one = fixture.live.byte_len();
+    assert!((100..400).contains(&one), "{one}");
+    let groups = fixture.subscribe(GROUPS, json!({})).unwrap();
+    assert_eq!(groups.cost, CostClass::Stateful);
+    let before = fixture.live.byte_len();
+    fixture.insert("message", &messages(0..1000, |id| id));
+    let grown = fixture.live.byte_len() - before;
+    assert!(grown > 1000 * 50, "{grown} bytes for a thousand groups");
+    let deletes: Vec<Write> = (0..1000)
+        .map(|id: u64| Write::Delete("message", json!([id.to_string()])))
+        .collect();
+    fixture.commit(&deletes);
+    fixture.live.unsubscribe(groups.handle);
+    assert_eq!(fixture.live.byte_len(), one);
+    fixture.live.unsubscribe(small.handle);
+    assert_eq!(fixture.live.byte_len(), 0);
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let mut fixture = chat();
+    fixture.insert("message", &messages(0..500, |id| id));
+    let refused = |fixture: &mut Fixture, budgets: Budgets, what: &str| {
+        fixture.live.set_budgets(budgets);
+        let error = fixture.subscribe(GROUPS, json!({})).unwrap_err();
+        assert_eq!(error.code, ErrorCode::LiveLimit);
+        assert!(error.message.contains(what), "{error}");
+        assert!(error.hint.is_some());
+        assert_eq!(fixture.live.stats().templates, 0);
+        assert_eq!(fixture.live.byte_len(), 0);
+    };
+    let all = Budgets::default();
+    let instance_bytes = 10_000;
+    refused(
+        &mut fixture,
+        Budgets {
+            instance_bytes,
+            ..all
+        },
+        "limit of 10000",
+    );
+    let template_bytes = 10_000;
+    refused(
+        &mut fixture,
+        Budgets {
+            template_bytes,
+            ..all
+        },
+        "of this form",
+    );
+    let bytes = 10_000;
+    refused(&mut fixture, Budgets { bytes, ..all }, "of the database");
+    fixture.live.set_budgets(all);
+    assert!(fixture.subscribe(GROUPS, json!({})).is_ok());
+}
+
+#[test]
+fn what_grows_over_a_budget_ends_the_largest_first() {
+    let mut fixture = chat();
+    let by_room = fixture.subscribe(GROUPS, json!({})).unwrap();
+    let sql = "SELECT text, COUNT(*) AS n FROM message GROUP BY text";
+    let by_text = fixture.subscribe(sql, json!({})).unwrap();
+    fixture.live.set_budgets(Budgets {
+        bytes: 20_000,
+        ..Budgets::default()
+    });
+    fixture.insert("message", &messages(0..10, |id| id));
+    assert!(!fixture.live.is_unsettled());
+    fixture.insert("message", &messages(10..1000, |id| id));
+    assert_eq!(fixture.deltas.len(), 2, "both get the transaction's delta");
+    assert!(fixture.live.is_unsettled());
+    let (db, live) = fixture.parts();
+    let settled = live.settle(db);
+    assert!(settled.resets.is_empty());
+    let [(handle, error)] = settled.ended.as_slice() else {
+        panic!("{settled:?}")
+    };
+    assert_eq!(
+        (*handle, error.code),
+        (by_room.handle, ErrorCode::LiveLimit)
+    );
+    assert!(live.byte_len() < 20_000 && !live.is_unsettled());
+    fixture.insert("message", &messages(1000..1001, |id| id));
+    assert_eq!(
+        fixture.ops_json(&by_text),
+        json!([["update", ["hello"], {"n": "1001"}]])
+    );
+}
+
+#[test]
+fn a_runaway_step_becomes_a_reset() {
+    let mut fixture = chat();
+    let sql = "SELECT b.user, COUNT(*) AS n FROM member b JOIN message m ON m.room = b.room WHERE b.user = :u GROUP BY b.user";
+    let (ann, _) = fixture.watch(sql, json!({"u": "ann"}));
+    let (bob, _) = fixture.watch(sql, json!({"u": "bob"}));
+    fixture.insert("message", &messages(0..200, |_| 1));
+    fixture.live.set_budgets(Budgets {
+        step_rows: 100,
+        ..Budgets::default()
+    });
+    fixture.insert("member", &[json!([1, "ann"])]);
+    assert!(fixture.deltas.is_empty());
+    let (db, live) = fixture.parts();
+    let settled = live.settle(db);
+    assert_eq!(
+        settled.resets,
+        [ann.handle],
+        "the only one that is concerned"
+    );
+    assert!(settled.ended.is_empty());
+    assert_eq!(fixture.rows_json(&ann), json!([["ann", "200"]]));
+    // From there on by deltas again.
+    fixture.insert("message", &messages(200..201, |_| 1));
+    assert_eq!(
+        fixture.ops_json(&ann),
+        json!([["update", ["ann"], {"n": "201"}]])
+    );
+    assert_eq!(fixture.ops_json(&bob), json!([]));
+    assert!(!fixture.live.is_unsettled());
+}
+
+#[test]
+fn a_runaway_of_very_many_ends_them() {
+    let mut fixture = chat();
+    for number in 0..=LIVE_RESETS_MAX {
+        fixture
+            .subscribe(JOIN, json!({"u": format!("u{number}")}))
+            .unwrap();
+    }
+    let members: Vec<Json> = (0..300).map(|n| json!([1, format!("u{n}")])).collect();
+    fixture.insert("member", &members);
+    fixture.live.set_budgets(Budgets {
+        step_rows: 100,
+        ..Budgets::default()
+    });
+    fixture.insert("message", &messages(0..1, |_| 1));
+    let (db, live) = fixture.parts();
+    let settled = live.settle(db);
+    assert_eq!(settled.ended.len(), LIVE_RESETS_MAX + 1);
+    assert_eq!(settled.ended[0].1.code, ErrorCode::LiveLimit);
+    assert_eq!((live.stats().templates, live.byte_len()), (0, 0));
+}
+
+#[test]
+fn an_instance_waits_for_who_comes_back() {
+    let mut fixture = chat();
+    fixture.live.set_budgets(Budgets {
+        idle_ticks: 10,
+        idle_instances: 2,
+        ..Budgets::default()
+    });
+    fixture.live.advance(100);
+    let first = fixture.subscribe(GROUPS, json!({})).unwrap();
+    fixture.live.unsubscribe(first.handle);
+    assert_eq!(fixture.live.stats().idle_instances, 1);
+    fixture.insert("message", &messages(0..3, |_| 1));
+    fixture.live.advance(109);
+    let (again, _) = fixture.watch(GROUPS, json!({}));
+    assert_eq!((again.handle, again.is_new), (first.handle, false));
+    fixture.live.advance(200);
+    fixture.insert("message", &messages(3..4, |_| 1));
+    assert_eq!(
+        fixture.ops_json(&again),
+        json!([["update", [1], {"n": "4"}]]),
+        "it was kept current meanwhile, and its first leave is forgotten"
+    );
+    fixture.live.unsubscribe(again.handle);
+    fixture.live.advance(209);
+    assert_eq!(fixture.live.stats().instances, 1);
+    fixture.live.advance(210);
+    assert_eq!(fixture.live.stats().instances, 0);
+
+    // The third one takes the place of the oldest.
+    let handles: Vec<u64> = ["a", "b", "c"]
+        .map(|user| fixture.subscribe(JOIN, json!({"u": user})).unwrap().handle)
+        .to_vec();
+    for handle in handles {
+        fixture.live.unsubscribe(handle);
+    }
+    let stats = fixture.live.stats();
+    assert_eq!((stats.instances, stats.idle_instances), (2, 2));
+    assert!(fixture.subscribe(JOIN, json!({"u": "a"})).unwrap().is_new);
+    assert!(!fixture.subscribe(JOIN, json!({"u": "c"})).unwrap().is_new);
+}
+
+#[test]
+fn who_waits_makes_room() {
+    let mut fixture = chat();
+    fixture.live.set_budgets(Budgets {
+        idle_ticks: 10,
+        ..Budgets::default()
+    });
+    let scan = "SELECT * FROM message WHERE id > :n";
+    for number in 0..SCANNED_INSTANCES_MAX {
+        let handle = fixture
+            .subscribe(scan, json!({"n": number}))
+            .unwrap()
+            .handle;
+        fixture.live.unsubscribe(handle);
+    }
+    assert_eq!(
+        fixture.live.stats().scanned_instances,
+        SCANNED_INSTANCES_MAX
+    );
+    let newest = fixture.subscribe(scan, json!({"n": 10_000})).unwrap();
+    let stats = fixture.live.stats();
+    assert_eq!((stats.instances, stats.idle_instances), (1, 0));
+    fixture.live.cancel(newest.handle);
+    assert_eq!(fixture.live.stats().instances, 0, "at once");
+}
