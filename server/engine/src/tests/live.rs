@@ -277,7 +277,7 @@ fn what_grows_over_the_budget_ends_with_an_error() {
 
 #[test]
 fn one_identity_leaves_room_for_others() {
-    let scan = "SELECT * FROM message WHERE id > :n";
+    let scan = "SELECT * FROM message WHERE id + 0 > :n";
     let mut bench = chat(Budgets::default());
     bench.step(
         [(0, 1), (1, 1), (2, 2)]

@@ -221,7 +221,7 @@ fn who_waits_makes_room() {
         idle_ticks: 10,
         ..Budgets::default()
     });
-    let scan = "SELECT * FROM message WHERE id > :n";
+    let scan = "SELECT * FROM message WHERE id + 0 > :n";
     for number in 0..SCANNED_INSTANCES_MAX {
         let handle = fixture
             .subscribe(scan, json!({"n": number}))
