@@ -84,11 +84,12 @@ impl LiveQueries {
         }
         match self.compare(db, handle, next) {
             Ok(how) => {
-                self.unsubscribe(handle);
+                // Nobody is waited for where a map has moved on.
+                self.cancel(handle);
                 Ok(Moved { handle: next, how })
             }
             Err(error) => {
-                self.unsubscribe(next);
+                self.cancel(next);
                 Err(error)
             }
         }
@@ -133,16 +134,17 @@ impl LiveQueries {
                 let handle = self.rename(number, &draft.params)?;
                 return Ok(Some(Moved { handle, how }));
             }
-            None => self.add_instance(db, number_of_template, draft)?,
+            None => self.find_room(db, number_of_template, draft)?,
             Some(next) => next,
         };
+        self.idle.forget(next);
         let next = self.instances.get_mut(next);
         next.subscription_count += 1;
         let moved = Moved {
             handle: next.handle,
             how,
         };
-        self.unsubscribe(handle);
+        self.cancel(handle);
         Ok(Some(moved))
     }
 
@@ -172,7 +174,11 @@ impl LiveQueries {
         }
         self.last_handle += 1;
         let handle = self.last_handle;
+        let template = self.templates.get(self.instances.get(number).template);
         let own = self.instances.get_mut(number);
+        let usage = &mut self.usage[own.template as usize];
+        let before = template.listening_bytes(&own.params);
+        usage.bytes = usage.bytes - before + template.listening_bytes(packed);
         own.params = packed.into();
         own.handle = handle;
         let (instances, hasher) = (&self.instances, &self.hasher);
