@@ -8,6 +8,7 @@ mod bench;
 mod bench_live;
 mod bench_log;
 mod demo;
+mod fuzz;
 mod modules;
 mod sim;
 mod step;
@@ -43,6 +44,8 @@ enum Chore {
     Soak(bench::SoakOptions),
     /// Simulate a database on a disk that crashes, seed by seed.
     Sim(sim::Options),
+    /// Compare random live queries with SQLite, after every transaction of random histories.
+    FuzzQueries(fuzz::Options),
     /// What `demo` runs beside the server.
     #[command(hide = true)]
     PublishDemo(demo::PublishOptions),
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Chore::Bars(options) => bench::bars(&options),
         Chore::Soak(options) => bench::soak(&options),
         Chore::Sim(options) => sim::run(&options),
+        Chore::FuzzQueries(options) => fuzz::run(&options),
         Chore::PublishDemo(options) => demo::publish(&options),
     };
     match outcome {

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 
 use crate::step::{Ended, Step, Steps, clock};
 use crate::workspace::{Workspace, cargo};
-use crate::{modules, tools};
+use crate::{fuzz, modules, tools};
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -41,6 +41,7 @@ const RUST: &[(&str, Work)] = &[
         step.run(cargo(&w.root).args(["build", "--locked", "--workspace", "--bins"]))
     }),
     ("tests", tests),
+    ("fuzz-queries", fuzz::gate),
     ("doc-tests", |w, step| {
         step.run(cargo(&w.root).args(["test", "--locked", "--workspace", "--doc", "--quiet"]))
     }),

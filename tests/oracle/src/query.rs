@@ -1,80 +1,30 @@
 //! Random queries, each as two texts: ours with parameters, SQLite's with their values.
 
-use syncline_protocol::param::Param;
+use serde::{Deserialize, Serialize};
 use syncline_protocol::{IndexKind, TableDef};
 
 use crate::random::Random;
-use crate::schema::{Domain, TEXTS, Tables, domain};
+use crate::schema::{Domain, Tables, domain, random_constant};
+use crate::text::{Constant, Text, both, fill, join, same};
 
 /// A query for both sides.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Query {
-    pub(crate) ours: String,
-    pub(crate) lite: String,
-    pub(crate) params: Vec<(String, Param)>,
+    pub(crate) text: Text,
+    /// What parameters are first.
+    pub(crate) params: Vec<Constant>,
+    /// Whether the order of the rows is said to the last.
     pub(crate) is_ordered: bool,
-    pub(crate) is_window: bool,
-}
-
-/// A piece of both texts.
-#[derive(Clone)]
-pub(crate) struct Text {
-    pub(crate) ours: String,
-    pub(crate) lite: String,
-}
-
-pub(crate) fn same(text: impl Into<String>) -> Text {
-    let ours = text.into();
-    Text {
-        lite: ours.clone(),
-        ours,
-    }
-}
-
-/// Puts pieces into the `{}` of a pattern.
-pub(crate) fn fill(pattern: &str, pieces: &[&Text]) -> Text {
-    let mut parts = pattern.split("{}");
-    let mut text = same(parts.next().unwrap());
-    for piece in pieces {
-        let rest = parts.next().expect("a place for each piece");
-        text.ours.push_str(&piece.ours);
-        text.ours.push_str(rest);
-        text.lite.push_str(&piece.lite);
-        text.lite.push_str(rest);
-    }
-    text
-}
-
-pub(crate) fn join(pieces: &[Text], with: &str) -> Text {
-    let ours: Vec<&str> = pieces.iter().map(|piece| piece.ours.as_str()).collect();
-    let lite: Vec<&str> = pieces.iter().map(|piece| piece.lite.as_str()).collect();
-    Text {
-        ours: ours.join(with),
-        lite: lite.join(with),
-    }
 }
 
 struct Generator<'a> {
     random: &'a mut Random,
+    number: u16,
     def: &'a TableDef,
-    params: Vec<(String, Param)>,
+    params: Vec<Constant>,
 }
 
 impl Query {
-    /// Constants of pieces that found no place are no parameters.
-    pub(crate) fn of(text: Text, mut params: Vec<(String, Param)>, is_ordered: bool) -> Self {
-        let Text { ours, lite } = text;
-        let is_word = |char: char| char.is_alphanumeric() || char == ':';
-        let words: Vec<&str> = ours.split(|char| !is_word(char)).collect();
-        params.retain(|(name, _)| words.contains(&format!(":{name}").as_str()));
-        Self {
-            params,
-            is_ordered,
-            is_window: false,
-            ours: ours.clone(),
-            lite,
-        }
-    }
-
     /// One that may be live.
     pub(crate) fn random(random: &mut Random, tables: &Tables) -> Self {
         let generator = Generator::new(random, tables);
@@ -101,6 +51,7 @@ impl<'a> Generator<'a> {
         let number = random.below(tables.list.len());
         Self {
             random,
+            number: number as u16,
             def: &tables.list[number].def,
             params: Vec::new(),
         }
@@ -108,10 +59,11 @@ impl<'a> Generator<'a> {
 }
 
 impl Generator<'_> {
-    fn finish(self, text: Text, is_ordered: bool, is_window: bool) -> Query {
+    fn finish(self, text: Text, is_ordered: bool) -> Query {
         Query {
-            is_window,
-            ..Query::of(text, self.params, is_ordered)
+            text,
+            params: self.params,
+            is_ordered,
         }
     }
 
@@ -130,7 +82,7 @@ impl Generator<'_> {
                 .collect();
             join(&items, ", ")
         };
-        let from = fill("SELECT {} FROM {}", &[&items, &same(self.def.name.clone())]);
+        let from = fill("SELECT {} FROM {}", &[&items, &Text::Table(self.number)]);
         match filter {
             Some(filter) => fill("{} WHERE {}", &[&from, filter]),
             None => from,
@@ -142,13 +94,10 @@ impl Generator<'_> {
         let select = self.select(filter.as_ref());
         if self.random.chance(20) {
             let (order, lite) = self.order();
-            let text = Text {
-                ours: format!("{} ORDER BY {order}", select.ours),
-                lite: format!("{} ORDER BY {lite}", select.lite),
-            };
-            return self.finish(text, true, false);
+            let text = fill("{} ORDER BY {}", &[&select, &both(order, lite)]);
+            return self.finish(text, true);
         }
-        self.finish(select, false, false)
+        self.finish(select, false)
     }
 
     /// ORDER BY for us, and with the ties that we break ourselves for SQLite.
@@ -242,11 +191,9 @@ impl Generator<'_> {
         });
         let select = self.select(filter.as_ref());
         let limit = self.random.below(6);
-        let text = Text {
-            ours: format!("{} ORDER BY {order} LIMIT {limit}", select.ours),
-            lite: format!("{} ORDER BY {lite} LIMIT {limit}", select.lite),
-        };
-        self.finish(text, true, true)
+        let pattern = format!("{{}} ORDER BY {{}} LIMIT {limit}");
+        let text = fill(&pattern, &[&select, &both(order, lite)]);
+        self.finish(text, true)
     }
 
     /// Any order, a limit and an offset.
@@ -255,17 +202,9 @@ impl Generator<'_> {
         let select = self.select(filter.as_ref());
         let (order, lite) = self.order();
         let (limit, offset) = (self.random.below(8), self.random.below(4));
-        let text = Text {
-            ours: format!(
-                "{} ORDER BY {order} LIMIT {limit} OFFSET {offset}",
-                select.ours
-            ),
-            lite: format!(
-                "{} ORDER BY {lite} LIMIT {limit} OFFSET {offset}",
-                select.lite
-            ),
-        };
-        self.finish(text, true, false)
+        let pattern = format!("{{}} ORDER BY {{}} LIMIT {limit} OFFSET {offset}");
+        let text = fill(&pattern, &[&select, &both(order, lite)]);
+        self.finish(text, true)
     }
 
     fn aggregates(mut self) -> Query {
@@ -275,8 +214,8 @@ impl Generator<'_> {
             let value = self.value(domain, 1);
             let functions: &[&str] = match domain {
                 Domain::Int | Domain::Float => &["sum", "min", "max", "avg", "count"],
-                Domain::Text => &["min", "max", "count"],
-                Domain::Bool => &["count"],
+                Domain::Text | Domain::Decimal => &["min", "max", "count"],
+                Domain::Bool | Domain::Id | Domain::Bytes => &["count"],
             };
             let function = self.random.pick(functions);
             calls.push(fill(&format!("{function}({{}}) AS a{position}"), &[&value]));
@@ -289,7 +228,7 @@ impl Generator<'_> {
             keys.push(key);
         }
         let items = join(&[keys.clone(), calls].concat(), ", ");
-        let mut text = fill("SELECT {} FROM {}", &[&items, &same(self.def.name.clone())]);
+        let mut text = fill("SELECT {} FROM {}", &[&items, &Text::Table(self.number)]);
         if let Some(filter) = &filter {
             text = fill("{} WHERE {}", &[&text, filter]);
         }
@@ -301,7 +240,7 @@ impl Generator<'_> {
             }
         }
         // A name twice is refused by nobody but makes SQLite's GROUP BY no different.
-        self.finish(text, false, false)
+        self.finish(text, false)
     }
 
     fn domain(&mut self) -> Domain {
@@ -325,45 +264,31 @@ impl Generator<'_> {
     /// A constant, in our text sometimes a parameter.
     fn constant(&mut self, domain: Domain) -> Text {
         if self.random.chance(6) {
-            return self.given("NULL".to_owned(), Param::Null);
+            return self.given(Constant::Null);
         }
-        match domain {
-            Domain::Int => {
-                let value = match self.random.below(20) {
-                    0 => 255,
-                    1 => 300,
-                    2 => -3,
-                    _ => self.random.below(6) as i128 - 1,
-                };
-                self.given(value.to_string(), Param::Int(value))
-            }
-            Domain::Float => {
-                let value = self.random.below(9) as f64 / 8.0 - 0.5;
-                self.given(format!("{value:?}"), Param::Float(value))
-            }
-            Domain::Text => {
-                let text = *self.random.pick(&TEXTS);
-                self.given(format!("'{text}'"), Param::Text(text.to_owned()))
-            }
-            Domain::Bool => {
-                let value = self.random.chance(50);
-                self.given(value.to_string(), Param::Bool(value))
-            }
+        if domain == Domain::Int && self.random.chance(15) {
+            let value = *self.random.pick(&[255, 300, -3]);
+            return self.given(Constant::Int(value));
         }
+        if domain == Domain::Decimal {
+            return decimal(self.random);
+        }
+        let value = random_constant(self.random, domain);
+        self.given(value)
     }
 
-    fn given(&mut self, lite: String, value: Param) -> Text {
-        if self.random.chance(50) {
-            return same(lite);
+    fn given(&mut self, value: Constant) -> Text {
+        let is_bytes = matches!(value, Constant::Bytes(_));
+        if !is_bytes && self.random.chance(50) {
+            return same(value.literal());
         }
-        let name = format!("p{}", self.params.len());
-        let ours = format!(":{name}");
-        self.params.push((name, value));
-        Text { ours, lite }
+        self.params.push(value);
+        Text::Given(self.params.len() as u16 - 1)
     }
 
     fn value(&mut self, domain: Domain, depth: usize) -> Text {
-        if depth == 0 || self.random.chance(30) {
+        // A decimal literal alone is a float, so these do not mix.
+        if depth == 0 || domain == Domain::Decimal || self.random.chance(30) {
             return self.column(domain);
         }
         let deeper = depth - 1;
@@ -409,6 +334,7 @@ impl Generator<'_> {
                 let condition = self.condition(deeper);
                 fill("({})", &[&condition])
             }
+            Domain::Decimal | Domain::Id | Domain::Bytes => self.column(domain),
         }
     }
 
@@ -480,7 +406,7 @@ impl Generator<'_> {
                 let pattern = *self
                     .random
                     .pick(&["a%", "%b", "_", "%", "a_%", "ab%", "", "%a%"]);
-                let pattern = self.given(format!("'{pattern}'"), Param::Text(pattern.to_owned()));
+                let pattern = self.given(Constant::Text(pattern.to_owned()));
                 fill("{} LIKE {}", &[&text, &pattern])
             }
             _ => {
@@ -492,4 +418,9 @@ impl Generator<'_> {
             }
         }
     }
+}
+
+/// A decimal number, as both write it.
+pub(crate) fn decimal(random: &mut Random) -> Text {
+    same(format!("{:?}", random.below(7) as f64 / 4.0))
 }

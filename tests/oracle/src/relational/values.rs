@@ -1,10 +1,9 @@
 //! Columns, constants, values and conditions, sub-queries among them.
 
-use syncline_protocol::param::Param;
-
 use super::{Relational, SELECTS_MAX};
-use crate::query::{Text, fill, same};
-use crate::schema::{Domain, TEXTS};
+use crate::query::decimal;
+use crate::schema::{Domain, random_constant};
+use crate::text::{Constant, Text, both, fill, same};
 
 impl Relational<'_> {
     /// A column in sight; with `around`, sometimes one of a select around this one.
@@ -24,30 +23,17 @@ impl Relational<'_> {
             }
         }
         if fitting.is_empty() {
-            return self.constant(wanted, true);
+            return match wanted {
+                // A parameter alone has no type.
+                Domain::Id => Text::Me,
+                Domain::Bytes => same("x'01'"),
+                _ => self.constant(wanted, true),
+            };
         }
         same(self.random.pick(&fitting).clone())
     }
 
     pub(super) fn constant(&mut self, wanted: Domain, with_null: bool) -> Text {
-        let (lite, value) = match wanted {
-            Domain::Int => {
-                let value = self.random.below(6) as i128 - 1;
-                (value.to_string(), Param::Int(value))
-            }
-            Domain::Float => {
-                let value = self.random.below(9) as f64 / 4.0 - 0.5;
-                (format!("{value:?}"), Param::Float(value))
-            }
-            Domain::Text => {
-                let text = *self.random.pick(&TEXTS);
-                (format!("'{text}'"), Param::Text(text.to_owned()))
-            }
-            Domain::Bool => {
-                let value = self.random.chance(50);
-                (value.to_string(), Param::Bool(value))
-            }
-        };
         if with_null && self.random.chance(4) {
             // A NULL alone has no type.
             let ty = match wanted {
@@ -55,23 +41,27 @@ impl Relational<'_> {
                 Domain::Float => "double precision",
                 Domain::Text => "text",
                 Domain::Bool => "boolean",
+                _ => return self.constant(wanted, false),
             };
-            return Text {
-                ours: format!("CAST(NULL AS {ty})"),
-                lite: "NULL".to_owned(),
-            };
+            return both(format!("CAST(NULL AS {ty})"), "NULL");
         }
-        if self.random.chance(50) {
-            return same(lite);
+        if wanted == Domain::Decimal {
+            return decimal(self.random);
         }
-        let name = format!("p{}", self.params.len());
-        let ours = format!(":{name}");
-        self.params.push((name, value));
-        Text { ours, lite }
+        if wanted == Domain::Id && (!with_null || self.random.chance(40)) {
+            return Text::Me;
+        }
+        let value = random_constant(self.random, wanted);
+        let is_bytes = matches!(value, Constant::Bytes(_));
+        if !is_bytes && self.random.chance(50) {
+            return same(value.literal());
+        }
+        self.params.push(value);
+        Text::Given(self.params.len() as u16 - 1)
     }
 
     pub(super) fn value(&mut self, wanted: Domain, depth: usize) -> Text {
-        if depth == 0 || self.random.chance(60) {
+        if depth == 0 || wanted == Domain::Decimal || self.random.chance(60) {
             return self.column(wanted, true);
         }
         if self.select_count < SELECTS_MAX && self.random.chance(30) {
@@ -88,6 +78,7 @@ impl Relational<'_> {
                 let condition = self.condition(0);
                 fill("({})", &[&condition])
             }
+            Domain::Decimal | Domain::Id | Domain::Bytes => left,
             _ => fill("coalesce({}, {})", &[&left, &right]),
         }
     }
@@ -116,7 +107,7 @@ impl Relational<'_> {
             return self.condition(1);
         }
         let own = self.column(wanted, false);
-        let top = self.scopes.pop().unwrap();
+        let top = self.scopes.pop().expect("a select is being made");
         let other = self.column(wanted, true);
         self.scopes.push(top);
         let equality = fill("{} = {}", &[&own, &other]);
@@ -145,7 +136,7 @@ impl Relational<'_> {
         if self.select_count < SELECTS_MAX && self.random.chance(30) {
             return self.sub_query();
         }
-        let wanted = self.any_domain();
+        let wanted = self.compared_domain();
         let left = self.value(wanted, 1);
         match self.random.below(8) {
             0..3 => {
@@ -169,6 +160,16 @@ impl Relational<'_> {
                 fill("{} IS NOT DISTINCT FROM {}", &[&left, &right])
             }
         }
+    }
+
+    /// Decimal numbers compare, if there are any: a decimal literal alone is a float.
+    fn compared_domain(&mut self) -> Domain {
+        let scope = self.scopes.last().into_iter().flatten();
+        let mut columns = scope.flat_map(|source| &source.columns);
+        if columns.any(|(_, domain)| *domain == Domain::Decimal) && self.random.chance(15) {
+            return Domain::Decimal;
+        }
+        self.any_domain()
     }
 
     /// EXISTS or IN.

@@ -3,11 +3,10 @@
 
 mod values;
 
-use syncline_protocol::param::Param;
-
-use crate::query::{Query, Text, fill, join, same};
+use crate::query::Query;
 use crate::random::Random;
 use crate::schema::{Domain, Tables, domain};
+use crate::text::{Constant, Text, both, fill, join, same};
 
 /// SELECTs of one query.
 const SELECTS_MAX: usize = 6;
@@ -25,7 +24,7 @@ struct Source {
 pub(crate) struct Relational<'a> {
     random: &'a mut Random,
     tables: &'a Tables,
-    params: Vec<(String, Param)>,
+    params: Vec<Constant>,
     alias_count: usize,
     select_count: usize,
     /// The sources in sight: those of the select being made on top, of those around it below.
@@ -75,7 +74,11 @@ impl<'a> Relational<'a> {
     }
 
     fn finish(self, text: Text, is_ordered: bool) -> Query {
-        Query::of(text, self.params, is_ordered)
+        Query {
+            text,
+            params: self.params,
+            is_ordered,
+        }
     }
 
     fn source(&mut self, columns: Vec<(String, Domain)>) -> Source {
@@ -108,7 +111,8 @@ impl<'a> Relational<'a> {
 
     /// The rows behind some values of a primary key.
     fn keyset(mut self) -> Query {
-        let table = &self.tables.list[self.random.below(self.tables.list.len())].def;
+        let number = self.random.below(self.tables.list.len());
+        let table = &self.tables.list[number].def;
         let descending = self.random.chance(50);
         let (direction, op) = if descending {
             (" DESC", "<")
@@ -122,20 +126,20 @@ impl<'a> Relational<'a> {
             order.push(format!("{}{direction}", column.name));
             values.push(self.constant(domain(&column.ty), false));
         }
-        let values = join(&values, ", ");
         let limit = self.random.below(5);
         let (names, order) = (names.join(", "), order.join(", "));
-        let name = &table.name;
-        let text = Text {
-            ours: format!(
-                "SELECT * FROM {name} ORDER BY {order} AFTER ({}) LIMIT {limit}",
-                values.ours
-            ),
-            lite: format!(
-                "SELECT * FROM {name} WHERE ({names}) {op} ({}) ORDER BY {order} LIMIT {limit}",
-                values.lite
-            ),
-        };
+        let from = Text::Table(number as u16);
+        // The values are said in two places: before the order for SQLite, behind it for us.
+        let values = join(&values, ", ");
+        let before = fill(&format!("({names}) {op} ({{}})"), &[&values]);
+        let text = Text::Seq(vec![
+            same("SELECT * FROM "),
+            from,
+            Text::Lite(Box::new(fill(" WHERE {}", &[&before]))),
+            same(format!(" ORDER BY {order}")),
+            Text::Ours(Box::new(fill(" AFTER ({})", &[&values]))),
+            same(format!(" LIMIT {limit}")),
+        ]);
         self.finish(text, true)
     }
 
@@ -158,14 +162,25 @@ impl<'a> Relational<'a> {
         }
     }
 
+    /// Of a column in sight, or of some table's if there is none yet.
     fn any_domain(&mut self) -> Domain {
-        *self.random.pick(&[
-            Domain::Int,
-            Domain::Int,
-            Domain::Text,
-            Domain::Float,
-            Domain::Bool,
-        ])
+        if self.random.chance(8) {
+            return *self.random.pick(&[Domain::Int, Domain::Text, Domain::Bool]);
+        }
+        let scope = self.scopes.last().into_iter().flatten();
+        let columns = scope.flat_map(|source| &source.columns);
+        let mut found: Vec<Domain> = columns.map(|(_, domain)| *domain).collect();
+        if found.is_empty() {
+            let tables = self.tables.list.iter();
+            let columns = tables.flat_map(|table| &table.def.columns);
+            found.extend(columns.map(|column| domain(&column.ty)));
+        }
+        // A decimal literal alone is a float: see `compared_domain`.
+        found.retain(|domain| *domain != Domain::Decimal);
+        if found.is_empty() {
+            return Domain::Int;
+        }
+        *self.random.pick(&found)
     }
 
     /// A select whose columns have these domains.
@@ -211,7 +226,7 @@ impl<'a> Relational<'a> {
         let keys: Vec<Text> = keys
             .into_iter()
             .map(|(key, _)| key)
-            .filter(|key| key.ours.contains('.'))
+            .filter(Text::is_column)
             .collect();
         if !keys.is_empty() {
             text = fill("{} GROUP BY {}", &[&text, &join(&keys, ", ")]);
@@ -231,7 +246,7 @@ impl<'a> Relational<'a> {
     fn grouped(&mut self, wanted: Domain, keys: &[(Text, Domain)]) -> Text {
         let fitting: Vec<&Text> = keys
             .iter()
-            .filter(|(key, domain)| *domain == wanted && key.ours.contains('.'))
+            .filter(|(key, domain)| *domain == wanted && key.is_column())
             .map(|(key, _)| key)
             .collect();
         if !fitting.is_empty() && self.random.chance(50) {
@@ -247,7 +262,8 @@ impl<'a> Relational<'a> {
                     same("count(*)")
                 }
             }
-            Domain::Int | Domain::Float => {
+            Domain::Id | Domain::Bytes => fill("min({})", &[&self.column(wanted, false)]),
+            Domain::Int | Domain::Float | Domain::Decimal => {
                 let function = *self.random.pick(&["sum", "min", "max", "sum"]);
                 let distinct = if self.random.chance(20) {
                     "DISTINCT "
@@ -265,10 +281,8 @@ impl<'a> Relational<'a> {
                 } else {
                     ("bool_or", "max")
                 };
-                Text {
-                    ours: format!("{ours}({})", column.ours),
-                    lite: format!("{lite}({})", column.lite),
-                }
+                let name = both(ours, lite);
+                fill("{}({})", &[&name, &column])
             }
         }
     }
@@ -313,8 +327,8 @@ impl<'a> Relational<'a> {
 
     /// Mostly an equality of the last source with one before it.
     fn on(&mut self) -> Text {
-        let scope = self.scopes.last().unwrap();
-        let (last, before) = scope.split_last().unwrap();
+        let scope = self.scopes.last().expect("a select is being made");
+        let (last, before) = scope.split_last().expect("there is a source already");
         let (last, before) = (last.clone(), before.to_vec());
         let other = self.random.pick(&before).clone();
         let mut pairs = Vec::new();
@@ -352,14 +366,15 @@ impl<'a> Relational<'a> {
             let source = &self.with[0].1;
             (same(source.alias.clone()), source.columns.clone())
         } else {
-            let table = &self.tables.list[self.random.below(self.tables.list.len())].def;
-            let columns = table.columns.iter();
+            let number = self.random.below(self.tables.list.len());
+            let columns = self.tables.list[number].def.columns.iter();
             let columns = columns.map(|column| (column.name.clone(), domain(&column.ty)));
-            (same(table.name.clone()), columns.collect())
+            (Text::Table(number as u16), columns.collect())
         };
         let source = self.source(columns);
         let text = fill(&format!("{{}} {}", source.alias), &[&text]);
-        self.scopes.last_mut().unwrap().push(source);
+        let scope = self.scopes.last_mut().expect("a select is being made");
+        scope.push(source);
         text
     }
 }

@@ -1,0 +1,37 @@
+//! The oracle itself, in short: `cargo xtask test` runs the long form.
+
+use crate::case::Case;
+use crate::play::play;
+use crate::tally::Tally;
+
+#[test]
+fn a_few_cases_pass() {
+    let mut total = Tally::default();
+    for seed in 4..16 {
+        let mut tally = Tally::default();
+        let played = play(&Case::random(seed), &mut tally);
+        assert!(played.is_ok(), "seed {seed}: {played:?}");
+        total.add(&tally);
+    }
+    assert!(total.compared > 1_000, "results are compared");
+    assert!(total.changed > 200, "results change");
+}
+
+fn is_case(path: &std::path::Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "json")
+}
+
+/// Every case that failed once.
+#[test]
+fn kept_cases_pass() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/cases");
+    let cases = std::fs::read_dir(folder).expect("there is a folder of cases");
+    for entry in cases.filter(|entry| entry.as_ref().is_ok_and(|entry| is_case(&entry.path()))) {
+        let path = entry.expect("it can be read").path();
+        let text = std::fs::read_to_string(&path).expect("a case is a text");
+        let case: Case = serde_json::from_str(&text).expect("a case is JSON");
+        let played = play(&case, &mut Tally::default());
+        assert!(played.is_ok(), "{}: {played:?}", path.display());
+    }
+}
