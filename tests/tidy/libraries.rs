@@ -28,7 +28,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("metrics-exporter-prometheus", &["server/gateway"]),
     ("rust-embed", &["server/gateway"]),
     ("socket2", &["server/gateway"]),
-    ("rusqlite", &["server/query", "tests/bench-log", "tests/oracle"]),
+    (
+        "rusqlite",
+        &["server/query", "tests/bench-log", "tests/oracle"],
+    ),
     ("mio", &["tests/bench"]),
     ("notify", &["server/cli"]),
     ("include_dir", &["server/cli"]),
