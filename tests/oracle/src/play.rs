@@ -255,7 +255,10 @@ impl<'c> World<'c> {
     fn refused(&mut self, id: u32, ours: &str, error: &QueryError) -> Played {
         let is_known = matches!(
             error.code,
-            ErrorCode::LiveNoAccessPath | ErrorCode::LiveUnsupported | ErrorCode::QueryLimit
+            ErrorCode::LiveNoAccessPath
+                | ErrorCode::LiveUnsupported
+                | ErrorCode::LiveLimit
+                | ErrorCode::QueryLimit
         );
         if !is_known {
             return failure("refused live", Some(id), format!("{error}"));
@@ -337,7 +340,12 @@ impl<'c> World<'c> {
         let moved = match moved {
             Ok(moved) => moved,
             // Integers of another size make columns of another type: it stays as it was.
-            Err(error) if matches!(error.code, ErrorCode::QueryLimit | ErrorCode::SqlType) => {
+            Err(error)
+                if matches!(
+                    error.code,
+                    ErrorCode::QueryLimit | ErrorCode::LiveLimit | ErrorCode::SqlType
+                ) =>
+            {
                 one.query.params = before;
                 self.tally.count("move, refused");
                 self.compare(&one, false)?;
