@@ -201,6 +201,10 @@ impl Template {
                 CostClass::Indexed,
                 "found by what it compares, nothing remembered",
             ),
+            Form::Rank(_) => (
+                CostClass::Stateful,
+                "found between the old and the new place; each result remembers its place and its count",
+            ),
             Form::Flow(flow) if flow.asks_everyone && !self.param_layout.types().is_empty() => {
                 (CostClass::Scanned, "some changed row leads to no parameter")
             }
@@ -233,6 +237,21 @@ impl Template {
                         report.add("state", "the window", kept);
                     }
                     None => report.add("state", "nothing", ""),
+                }
+            }
+            Form::Rank(rank) => {
+                let name = |id| db.table(id).map_or("", |table| table.def().name.as_str());
+                let listens = explain::signatures(db, rank.subject, &rank.cover);
+                report.add("router", name(rank.subject), listens);
+                let way = "the results that watch a place between the old one and the new one";
+                report.add("way", name(rank.counted), way);
+                if let Some(table) = db.table(rank.counted) {
+                    let index = report.index(table, rank.index);
+                    report.add(
+                        "state",
+                        "the rank",
+                        format!("a place in {index}, and its count"),
+                    );
                 }
             }
             Form::Flow(flow) => {

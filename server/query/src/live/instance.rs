@@ -1,5 +1,6 @@
 //! Instances: a template with its parameters, shared by all who subscribe to it.
 
+use super::rank::Place;
 use super::window::Window;
 use crate::flow::NodeState;
 
@@ -26,6 +27,8 @@ pub(super) struct Instance {
 pub(super) enum Memory {
     Nothing,
     Window(Box<Window>),
+    /// Of a rank.
+    Place(Box<Place>),
     /// Of each node of a flow.
     #[expect(clippy::box_collection, reason = "an instance is small")]
     Nodes(Box<Vec<NodeState>>),

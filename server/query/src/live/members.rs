@@ -13,6 +13,7 @@ use super::budget::memory_bytes;
 use super::explain::Usage;
 use super::instance::{Instance, Memory};
 use super::plain::Plain;
+use super::rank::RANK;
 use super::template::{Draft, Form, Template};
 use super::window::{View, Window};
 use crate::error::QueryError;
@@ -42,6 +43,8 @@ impl LiveQueries {
 
     pub(super) fn remove_template(&mut self, number: u32) {
         self.set_free(number, false);
+        let watchers = self.ranks.remove(&number);
+        debug_assert!(watchers.is_none_or(|own| own.is_empty()), "they left");
         let template = self.templates.remove(number);
         let hash = self.hasher.hash_one(&*template.identity);
         if let Ok(entry) = self
@@ -155,6 +158,17 @@ impl LiveQueries {
                 let routes = routes(plain, own.limit());
                 return router.insert(routes, params, instance, &self.hasher);
             }
+            Form::Rank(rank) => {
+                let router = self.routers.entry(rank.subject).or_default();
+                router.insert(Some(&rank.cover), params, instance, &self.hasher)?;
+                if let Memory::Place(place) = &own.memory
+                    && let Some(key) = &place.key
+                {
+                    let watchers = self.ranks.entry(number).or_default();
+                    watchers.insert(key, instance, place.first_count);
+                }
+                return Ok(());
+            }
             Form::Flow(flow) => flow,
         };
         if flow.asks_everyone {
@@ -191,6 +205,17 @@ impl LiveQueries {
                     router.remove(routes(plain, own.limit()), params, instance, &self.hasher);
                 }
             }
+            Form::Rank(rank) => {
+                if let Some(router) = self.routers.get_mut(&rank.subject) {
+                    router.remove(Some(&rank.cover), params, instance, &self.hasher);
+                }
+                if let Memory::Place(place) = &own.memory
+                    && let Some(key) = &place.key
+                    && let Some(watchers) = self.ranks.get_mut(&number)
+                {
+                    watchers.remove(key, instance);
+                }
+            }
             Form::Flow(flow) => {
                 for (site, routes) in flow.routes.iter().enumerate() {
                     let router = self.routers.get_mut(&flow.sites[site].table);
@@ -205,6 +230,11 @@ impl LiveQueries {
 
     /// Makes every change of their tables concern the sites of a template that have no route.
     fn set_free(&mut self, number: u32, is_free: bool) {
+        if let Some(rank) = self.templates.get(number).rank() {
+            let router = self.routers.entry(rank.counted).or_default();
+            router.set_free(number, RANK, is_free);
+            self.ranks.entry(number).or_default();
+        }
         let Some(flow) = self.templates.get(number).flow() else {
             return;
         };
@@ -346,6 +376,10 @@ fn first_memory(
                 }
                 _ => Memory::Nothing,
             });
+        }
+        Form::Rank(rank) => {
+            let place = rank.first_place(db, params);
+            return Ok(Memory::Place(Box::new(place)));
         }
         Form::Flow(flow) => flow,
     };

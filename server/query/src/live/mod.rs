@@ -9,6 +9,7 @@ mod instance;
 mod members;
 mod moves;
 mod plain;
+mod rank;
 mod regions;
 mod run;
 mod statements;
@@ -47,6 +48,7 @@ pub use explain::CostClass;
 use explain::Usage;
 use instance::Instance;
 pub use moves::{How, Moved, Statement};
+use rank::Watchers;
 use step::{Scratch, Step};
 use template::{Draft, Template};
 
@@ -60,6 +62,8 @@ pub struct LiveQueries {
     templates: Slab<Template>,
     /// By the number of a template.
     usage: Vec<Usage>,
+    /// By template, of those that count the rows ahead of one.
+    ranks: HashMap<u32, Watchers, FixedState>,
     /// By identity.
     template_index: HashTable<u32>,
     instances: Slab<Instance>,
@@ -158,6 +162,7 @@ impl LiveQueries {
             declared: None,
             templates: Slab::default(),
             usage: Vec::new(),
+            ranks: HashMap::with_hasher(hasher.clone()),
             template_index: HashTable::new(),
             instances: Slab::default(),
             instance_index: HashTable::new(),
@@ -259,6 +264,10 @@ impl LiveQueries {
             layout: &template.param_layout,
             packed: &instance.params,
         };
+        if let Some(rank) = template.rank() {
+            rank.answer(db, params, sink);
+            return Ok(());
+        }
         let query = &template.plan;
         let wanted = (instance.limit().or(query.limit), query.outputs.len());
         execute::run(db, query, wanted, params, sink)
@@ -295,6 +304,7 @@ impl LiveQueries {
             db,
             templates: &self.templates,
             usage: &mut self.usage,
+            ranks: &mut self.ranks,
             instances: &mut self.instances,
             routers: &self.routers,
             hasher: &self.hasher,

@@ -12,6 +12,7 @@ use super::deltas::Deltas;
 use super::explain::Usage;
 use super::instance::{Instance, Memory};
 use super::plain::Plain;
+use super::rank::{RANK, RankScratch, Watchers};
 use super::template::Template;
 use super::window::{RowChange, RowChanges, View};
 use crate::execute::exact::index_key;
@@ -52,6 +53,7 @@ pub(super) struct Scratch {
     /// What concerns flows.
     pub(super) events: Vec<Event>,
     pub(super) flow: FlowScratch,
+    pub(super) rank: RankScratch,
     /// The operations of flows, and where those of each affected instance begin and end.
     pub(super) flow_bytes: Vec<u8>,
     pub(super) flow_ends: Vec<(usize, usize)>,
@@ -65,6 +67,7 @@ pub(super) struct Step<'a> {
     pub(super) db: &'a Database,
     pub(super) templates: &'a Slab<Template>,
     pub(super) usage: &'a mut [Usage],
+    pub(super) ranks: &'a mut HashMap<u32, Watchers, FixedState>,
     pub(super) instances: &'a mut Slab<Instance>,
     pub(super) routers: &'a HashMap<TableId, TableRouter, FixedState>,
     pub(super) hasher: &'a FixedState,
@@ -115,12 +118,17 @@ impl Step<'_> {
                 self.route(table, router, change, position as u32, first);
             }
         }
+        let plain_count = self.scratch.affected.len();
+        let mut is_concerned = !self.scratch.hits.is_empty();
+        if self.has_ranks() {
+            self.run_ranks(changes);
+            is_concerned = true;
+        }
         if !self.scratch.events.is_empty() {
-            let plain_count = self.scratch.affected.len();
             self.run_flows(changes);
-            self.emit(changes, plain_count, out);
-        } else if !self.scratch.hits.is_empty() {
-            let plain_count = self.scratch.affected.len();
+            is_concerned = true;
+        }
+        if is_concerned {
             self.emit(changes, plain_count, out);
         }
         self.counters.failures += failures::count() - failures;
@@ -150,7 +158,11 @@ impl Step<'_> {
             },
         );
         for &(template, site) in router.free() {
-            self.concern_all(table, (template, site), change, position, &mut changed);
+            if site == RANK {
+                self.note_move(table, template, change, position, &mut changed);
+            } else {
+                self.concern_all(table, (template, site), change, position, &mut changed);
+            }
         }
         self.counters.probes += probe_count;
     }
@@ -175,6 +187,7 @@ impl Step<'_> {
         self.usage[instance.template as usize].hits += 1;
         let template = self.templates.get(instance.template);
         let Some(plain) = template.plain() else {
+            self.note_subject(table, number, change, position, changed);
             return;
         };
         if let (Some(old), Some(new)) = (change.old, change.new) {

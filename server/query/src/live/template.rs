@@ -8,6 +8,7 @@ use syncline_protocol::{ErrorCode, RowLayout, TableDef, TableId, Type};
 use syncline_store::{Database, Table};
 
 use super::plain::{Plain, plain_table};
+use super::rank::Rank;
 use crate::error::QueryError;
 use crate::execute::result_columns;
 use crate::flow::{Flow, tables_of};
@@ -36,6 +37,7 @@ pub(super) struct Template {
 #[derive(Debug)]
 pub(super) enum Form {
     Plain(Box<Plain>),
+    Rank(Box<Rank>),
     Flow(Box<Flow>),
 }
 
@@ -123,7 +125,7 @@ impl Draft {
         debug_assert_eq!(usize::from(next), self.param_types.len(), "both walk alike");
         let form = match self.plain.and_then(|id| db.table(id)) {
             Some(table) => Form::Plain(Box::new(Plain::new(&plan, table, self.limit.is_some()))),
-            None => Form::Flow(Box::new(Flow::compile(db, &plan)?)),
+            None => other_form(db, &plan)?,
         };
         let tables = tables_of(&plan);
         let defs = tables
@@ -171,6 +173,14 @@ impl Shape {
     }
 }
 
+/// How a query that is not plain, with its literals lifted, is kept current.
+fn other_form(db: &Database, plan: &Query) -> Result<Form, QueryError> {
+    Ok(match Rank::new(db, plan) {
+        Some(rank) => Form::Rank(Box::new(rank)),
+        None => Form::Flow(Box::new(Flow::compile(db, plan)?)),
+    })
+}
+
 fn describe(plan: &Query) -> ResultDescription {
     let order = plan.total_order();
     // Ties are broken by the ascending key anyway.
@@ -197,7 +207,14 @@ impl Template {
     pub(super) fn plain(&self) -> Option<&Plain> {
         match &self.form {
             Form::Plain(plain) => Some(plain),
-            Form::Flow(_) => None,
+            Form::Rank(_) | Form::Flow(_) => None,
+        }
+    }
+
+    pub(super) fn rank(&self) -> Option<&Rank> {
+        match &self.form {
+            Form::Rank(rank) => Some(rank),
+            Form::Plain(_) | Form::Flow(_) => None,
         }
     }
 
@@ -208,7 +225,7 @@ impl Template {
 
     pub(super) fn flow(&self) -> Option<&Flow> {
         match &self.form {
-            Form::Plain(_) => None,
+            Form::Plain(_) | Form::Rank(_) => None,
             Form::Flow(flow) => Some(flow),
         }
     }
@@ -218,8 +235,8 @@ impl Template {
         self.shapes.iter().try_for_each(|shape| shape.check(db))?;
         match &mut self.form {
             Form::Plain(plain) => plain.rebind(&self.plan, db),
-            Form::Flow(flow) => {
-                **flow = Flow::compile(db, &self.plan)?;
+            Form::Rank(_) | Form::Flow(_) => {
+                self.form = other_form(db, &self.plan)?;
                 Ok(())
             }
         }

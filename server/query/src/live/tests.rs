@@ -3,6 +3,7 @@
 mod budget;
 mod deep;
 mod explain;
+mod ranks;
 mod routes;
 mod windows;
 

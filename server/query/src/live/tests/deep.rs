@@ -9,29 +9,29 @@ use syncline_protocol::IndexKind;
 use crate::live::instance::Memory;
 use crate::tests::{Fixture, Write, ordered, table, with_index};
 
-const ROWS: u32 = 1500;
+pub(super) const ROWS: u32 = 1500;
 
 /// A sequence of numbers that a seed decides.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, end: u32) -> u32 {
+    pub(super) fn below(&mut self, end: u32) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         ((self.0 >> 16) % u64::from(end)) as u32
     }
 
-    fn pick(&mut self, items: &[u32]) -> u32 {
+    pub(super) fn pick(&mut self, items: &[u32]) -> u32 {
         items[self.below(items.len() as u32) as usize]
     }
 }
 
 /// Room, score, hidden, text.
-type Score = (u32, i32, bool, u32);
+pub(super) type Score = (u32, i32, bool, u32);
 
 /// By id.
-type Model = BTreeMap<u32, Score>;
+pub(super) type Model = BTreeMap<u32, Score>;
 
 fn random_row(random: &mut Random) -> Score {
     let (room, score) = (random.below(3), random.below(400) as i32 - 200);
@@ -43,10 +43,13 @@ fn as_json(id: u32, (room, score, hidden, text): Score) -> Json {
 }
 
 /// A fixture with an index that has counts and one that has none, and its rows.
-fn scores(random: &mut Random) -> (Fixture, Model) {
+pub(super) fn scores(random: &mut Random) -> (Fixture, Model) {
     let columns = "id u32, room u32, score i32, hidden bool, text string";
     let def = ordered(table("scores", columns, 1), "score");
-    let mut fixture = Fixture::new(vec![with_index(def, "room, score", IndexKind::Counted)]);
+    let def = with_index(def, "room, score", IndexKind::Counted);
+    let def = with_index(def, "score", IndexKind::Counted);
+    let players = table("players", "id u32, level i32?, name string", 1);
+    let mut fixture = Fixture::new(vec![def, players]);
     let mut model = Model::new();
     for id in 0..ROWS {
         model.insert(id, random_row(random));
@@ -56,8 +59,16 @@ fn scores(random: &mut Random) -> (Fixture, Model) {
     (fixture, model)
 }
 
-/// A random transaction, on both.
-fn transact(random: &mut Random, fixture: &mut Fixture, model: &mut Model) {
+/// The levels of players by id.
+pub(super) type Players = BTreeMap<u32, Option<i32>>;
+
+/// A random transaction, on all of them.
+pub(super) fn transact(
+    random: &mut Random,
+    fixture: &mut Fixture,
+    model: &mut Model,
+    players: &mut Players,
+) {
     let count = if random.below(15) == 0 {
         200
     } else {
@@ -86,6 +97,29 @@ fn transact(random: &mut Random, fixture: &mut Fixture, model: &mut Model) {
                 model.insert(id, row);
                 writes.push(Write::Update("scores", as_json(id, row)));
             }
+        }
+    }
+    for _ in 0..random.below(3) {
+        let id = random.below(40);
+        let level = (random.below(5) > 0).then(|| random.below(400) as i32 - 200);
+        let row = json!([id, level, format!("name {}", random.below(3))]);
+        let (known, wanted) = (players.contains_key(&id), random.below(5) > 0);
+        if writes.iter().any(|write| matches!(write,
+            Write::Insert("players", row) | Write::Update("players", row) | Write::Delete("players", row)
+                if row[0] == json!(id)))
+        {
+            continue;
+        }
+        writes.push(match (known, wanted) {
+            (true, true) => Write::Update("players", row),
+            (false, true) => Write::Insert("players", row),
+            (true, false) => Write::Delete("players", json!([id])),
+            (false, false) => continue,
+        });
+        if wanted {
+            players.insert(id, level);
+        } else {
+            players.remove(&id);
         }
     }
     fixture.commit(&writes);
@@ -183,12 +217,13 @@ fn deep_windows_are_those_of_a_sorted_list() {
     for seed in 1..=6 {
         let mut random = Random(seed * 0x9e37_79b9);
         let (mut fixture, mut model) = scores(&mut random);
+        let mut players = Players::new();
         let mut watched: Vec<Watched> = Vec::new();
         for step in 0..60 {
             if step % 2 == 0 {
                 watched.push(Watched::random(&mut random, &mut fixture));
             }
-            transact(&mut random, &mut fixture, &mut model);
+            transact(&mut random, &mut fixture, &mut model, &mut players);
             for one in &mut watched {
                 let ops = fixture.ops_json(&one.subscribed);
                 one.fold(&ops);
@@ -223,8 +258,9 @@ fn deep_windows_are_those_of_a_sorted_list() {
 fn counts_and_pages_come_from_the_counts_of_an_index() {
     let mut random = Random(77);
     let (mut fixture, mut model) = scores(&mut random);
+    let mut players = Players::new();
     for _ in 0..20 {
-        transact(&mut random, &mut fixture, &mut model);
+        transact(&mut random, &mut fixture, &mut model, &mut players);
         let (room, low, id) = (
             random.below(4),
             random.below(400) as i32 - 200,
