@@ -7,6 +7,7 @@
 //! The count is asked of the index only when the subject itself moves.
 
 mod plan;
+mod shape;
 mod step;
 mod watchers;
 

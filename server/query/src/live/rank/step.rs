@@ -5,6 +5,7 @@ use syncline_protocol::message::{DeltaOp, DeltaWriter};
 use syncline_protocol::{ChangeSet, Changed};
 use syncline_store::Table;
 
+use super::plan::Rank;
 use super::watchers::Cut;
 use crate::live::instance::Memory;
 use crate::live::step::{Scratch, Step};
@@ -32,6 +33,25 @@ struct SubjectChange {
     /// In the change set.
     change: u32,
     was: bool,
+}
+
+impl RankScratch {
+    /// Fills in where the counts of a template's watchers change.
+    fn cut(&mut self, rank: &Rank, table: &Table, number: u32, changes: &ChangeSet) {
+        self.cuts.clear();
+        let start = self.moved.partition_point(|(own, _)| *own < number);
+        let own = self.moved[start..].iter();
+        for (_, position) in own.take_while(|(own, _)| *own == number) {
+            let Some(change) = changes.get(*position as usize) else {
+                continue;
+            };
+            for (row, change) in [(change.old, -1), (change.new, 1)] {
+                if let Some(row) = row {
+                    rank.add_cuts(table, row, change, &mut self.cuts);
+                }
+            }
+        }
+    }
 }
 
 fn is_unread(
@@ -131,6 +151,7 @@ impl Step<'_> {
         let to = scratch
             .subjects
             .partition_point(|own| own.template <= number);
+        scratch.cut(rank, counted, number, changes);
         let subjects = &scratch.subjects[from..to];
         let own = |one: &SubjectChange, other: &SubjectChange| one.instance == other.instance;
         // Those whose subject changed are counted anew, after the others.
@@ -145,21 +166,6 @@ impl Step<'_> {
                 count.expect("who has a place watches it")
             });
             counts.push(count.unwrap_or(0));
-        }
-        scratch.cuts.clear();
-        let start = scratch.moved.partition_point(|(own, _)| *own < number);
-        for (_, position) in scratch.moved[start..]
-            .iter()
-            .take_while(|(own, _)| *own == number)
-        {
-            let Some(change) = changes.get(*position as usize) else {
-                continue;
-            };
-            for (row, change) in [(change.old, -1), (change.new, 1)] {
-                if let Some(row) = row {
-                    rank.add_cuts(counted, row, change, &mut scratch.cuts);
-                }
-            }
         }
         let (instances, shared) = (&mut *self.instances, &mut *self.scratch);
         let mut hits = 0;

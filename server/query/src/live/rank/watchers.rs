@@ -114,7 +114,7 @@ mod tests {
             cut(4, true, -1),
         ];
         watchers.sweep(&mut cuts, |instance, old, new| {
-            seen.push((instance, new - old))
+            seen.push((instance, new - old));
         });
         assert_eq!(seen, [(2, 1), (3, 1), (4, 1)]);
         assert_eq!(watchers.remove(&PlaceKey::from_slice(&[3]), 3), Some(101));
