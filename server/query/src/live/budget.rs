@@ -15,6 +15,7 @@ use syncline_store::Database;
 use super::LiveQueries;
 use super::explain::Usage;
 use super::instance::{Instance, Memory};
+use super::rank::Place;
 use super::template::{Form, Template};
 use super::window::Window;
 use crate::error::QueryError;
@@ -138,6 +139,8 @@ pub(super) fn memory_bytes(memory: &Memory) -> usize {
     match memory {
         Memory::Nothing => 0,
         Memory::Window(_) => size_of::<Window>() + INDEX_BYTES,
+        // Twice: the place is with the instance and among the watchers.
+        Memory::Place(_) => 2 * size_of::<Place>() + INDEX_BYTES,
         Memory::Nodes(nodes) => nodes.iter().map(NodeState::byte_len).sum(),
     }
 }
@@ -147,6 +150,7 @@ impl Template {
     pub(super) fn listening_bytes(&self, params: &[u8]) -> usize {
         let routes = match &self.form {
             Form::Plain(plain) => plain.cover.as_ref().map_or(1, Vec::len),
+            Form::Rank(rank) => rank.cover.len(),
             Form::Flow(flow) => {
                 let routes = flow.routes.iter().flatten();
                 routes.map(Vec::len).sum::<usize>() + usize::from(flow.asks_everyone)
