@@ -383,7 +383,7 @@ fn cast_from_json(ty: &Type) -> Option<CastTo> {
 }
 
 /// Whether every value of a type casts to another one. The types are without NULL.
-fn is_total(from: &Type, to: &Type) -> bool {
+pub(super) fn is_total(from: &Type, to: &Type) -> bool {
     if from == to || *to == Type::String {
         return true;
     }

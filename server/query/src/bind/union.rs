@@ -5,7 +5,7 @@ use syncline_protocol::{ErrorCode, Type};
 use super::binder::Binder;
 use super::operand::nullable;
 use super::outputs::numbered;
-use super::types::{cast_to, join};
+use super::types::{cast_to, is_total, join};
 use super::{check_key_count, names};
 use crate::error::QueryError;
 use crate::plan::expr::{Expr, Slot};
@@ -88,6 +88,11 @@ fn column_type(branches: &[Query], index: usize, at: Position) -> Result<Type, Q
         }
     }
     let found = found.unwrap_or(Type::String);
+    // What does not fit the type of both is NULL.
+    let mut types = branches
+        .iter()
+        .map(|branch| branch.outputs[index].ty.non_null());
+    let is_null = is_null || types.any(|ty| !is_total(ty, &found));
     Ok(if is_null { nullable(&found) } else { found })
 }
 

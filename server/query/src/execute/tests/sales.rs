@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
+use syncline_protocol::Decimal;
 use syncline_protocol::message::ResultDescription;
 
 use crate::tests::{Fixture, Write, admin, ordered, table, unpack, with_index};
@@ -230,4 +231,86 @@ fn failures_are_counted_for_the_query_that_has_them() {
     assert_eq!(counted(&mut fixture, grouped), 1);
     fixture.insert("sale", &[json!([10, 2, "1", {"n": 1}])]);
     assert_eq!(counted(&mut fixture, plain), 2);
+}
+
+/// Sums of decimals of every size, kept live through changes, against integers of 10^-9.
+#[test]
+fn live_sums_of_decimals_equal_a_model() {
+    let tables = || {
+        vec![table(
+            "sale",
+            "id u32, shop u32, amount decimal?, doc json",
+            1,
+        )]
+    };
+    for seed in 1..=6_u64 {
+        let mut fixture = Fixture::new(tables());
+        let sql = "SELECT shop, sum(amount) AS s, avg(amount) AS a, min(amount) AS l, max(amount) AS m, \
+                   count(DISTINCT amount) AS d, count(amount) AS n FROM sale GROUP BY shop";
+        let subscribed = fixture.subscribe(sql, json!({})).unwrap();
+        let mut held = Held::new();
+        let mut model: BTreeMap<u32, (u32, Option<i128>)> = BTreeMap::new();
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut below = |end: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % end
+        };
+        for _ in 0..150 {
+            let id = below(40) as u32;
+            let size = 10_i128.pow(below(22) as u32);
+            let units = (i128::from(below(2001)) - 1000) * size;
+            let amount = (below(8) > 0).then_some(units);
+            let shop = below(3) as u32;
+            let text = amount.map(|units| Decimal::new(units, 9).unwrap().to_string());
+            let row = json!([id, shop, text, null]);
+            let write = match (model.contains_key(&id), below(3)) {
+                (true, 0) => {
+                    model.remove(&id);
+                    Write::Delete("sale", json!([id]))
+                }
+                (is_there, _) => {
+                    model.insert(id, (shop, amount));
+                    if is_there {
+                        Write::Update("sale", row)
+                    } else {
+                        Write::Insert("sale", row)
+                    }
+                }
+            };
+            fixture.commit(&[write]);
+            let ops = fixture.ops_json(&subscribed);
+            fold(&subscribed.description, &mut held, &ops);
+            let shown = visible(&subscribed.description, held.values());
+            assert_eq!(sorted(&shown), sorted(&expected(&model)), "seed {seed}");
+        }
+    }
+}
+
+/// What the query of the test above says of the model.
+fn expected(model: &BTreeMap<u32, (u32, Option<i128>)>) -> Json {
+    let mut shops: BTreeMap<u32, Vec<i128>> = BTreeMap::new();
+    for (shop, units) in model.values() {
+        shops.entry(*shop).or_default().extend(units);
+    }
+    let decimal = |units: i128| Decimal::new(units, 9).unwrap();
+    let rows = shops.into_iter().map(|(shop, mut units)| {
+        let count = units.len();
+        let total: i128 = units.iter().sum();
+        units.sort_unstable();
+        let ends = (units.first().copied(), units.last().copied());
+        units.dedup();
+        let some = |value: Option<Decimal>| value.filter(|_| count > 0).map(|v| v.to_string());
+        json!([
+            shop,
+            some(Some(decimal(total))),
+            some(decimal(total).checked_div(Decimal::from(count as u64))),
+            some(ends.0.map(decimal)),
+            some(ends.1.map(decimal)),
+            units.len().to_string(),
+            count.to_string(),
+        ])
+    });
+    Json::Array(rows.collect())
 }

@@ -127,7 +127,9 @@ const VALUES: &[(&str, &str)] = &[
     ("least(n, price)", r#""7""#),
     ("greatest('b', 'a')", r#""b""#),
     ("least(n, rate)", "null"),
+    ("round(f, huge)", "0.5"),
     // Text.
+    ("left('abc', huge) || right('abc', huge) || substr('abc', huge)", r#""abcabc""#),
     ("trim(name)", r#""Grün""#),
     ("ltrim(name) || '|' || rtrim(name)", r#""Grün |  Grün""#),
     ("trim(BOTH 'x' FROM 'xxaxbx')", r#""axb""#),
@@ -250,6 +252,30 @@ fn what_has_no_meaning_is_refused() {
             }
         }
     }
+}
+
+#[test]
+fn a_union_holds_what_fits_its_column() {
+    let fixture = prices();
+    let check = |sql: &str, wanted: Json| {
+        assert_eq!(fixture.once(sql, json!({})).unwrap(), wanted, "{sql}");
+    };
+    check(
+        "SELECT huge AS x FROM t UNION ALL SELECT n FROM t",
+        json!([[null], ["7"]]),
+    );
+    check(
+        "SELECT price AS x FROM t UNION ALL SELECT huge FROM t",
+        json!([["12.5"], [null]]),
+    );
+    check(
+        "SELECT price AS x FROM t UNION SELECT f FROM t ORDER BY 1",
+        json!([[0.5], [12.5]]),
+    );
+    check(
+        "SELECT n AS x FROM t UNION SELECT price FROM t ORDER BY 1",
+        json!([["7"], ["12.5"]]),
+    );
 }
 
 #[test]

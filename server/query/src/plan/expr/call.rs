@@ -14,6 +14,11 @@ fn int<'a>(value: usize) -> Scalar<'a> {
 
 pub(super) fn call<'a>(function: Function, args: &'a [Expr], input: &Input<'a>) -> Scalar<'a> {
     let mut values = args.iter().map(|arg| arg.eval(input));
+    // Places and counts beyond every text.
+    let far = |value| match value {
+        Scalar::Huge(_) => Scalar::Int(i128::MAX),
+        other => other,
+    };
     let Some(first) = values.next() else {
         return Scalar::Null;
     };
@@ -27,7 +32,7 @@ pub(super) fn call<'a>(function: Function, args: &'a [Expr], input: &Input<'a>) 
         Function::Ceiling => number::whole(&first, Whole::Up),
         Function::Truncate => number::whole(&first, Whole::ToZero),
         Function::SquareRoot => number::square_root(&first),
-        Function::Round(class) => match values.next() {
+        Function::Round(class) => match values.next().map(far) {
             None => number::round(class, &first, 0),
             Some(Scalar::Int(places)) => number::round(class, &first, places),
             Some(_) => Scalar::Null,
@@ -39,7 +44,7 @@ pub(super) fn call<'a>(function: Function, args: &'a [Expr], input: &Input<'a>) 
         Function::Greatest => extreme(first, values, Ordering::Greater),
         Function::Least => extreme(first, values, Ordering::Less),
         _ => match first {
-            Scalar::Bytes(bytes) => of_bytes(function, bytes, values),
+            Scalar::Bytes(bytes) => of_bytes(function, bytes, values.map(far)),
             _ => Scalar::Null,
         },
     }
