@@ -13,6 +13,7 @@ mod server;
 mod socket;
 mod tls_proxy;
 
+mod budgets;
 mod corpus;
 mod crash;
 mod durable;

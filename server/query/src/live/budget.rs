@@ -169,7 +169,7 @@ impl LiveQueries {
     /// Bytes that live queries take, roughly: what they remember, and what it takes to find them.
     #[must_use]
     pub fn byte_len(&self) -> usize {
-        self.usage.iter().map(|usage| usage.bytes).sum()
+        self.byte_len
     }
 
     /// Tells how far the clock is; it must not go back. Instances that nobody came back to go.
@@ -205,6 +205,14 @@ impl LiveQueries {
         self.idle.add(number, self.budgets.idle_ticks);
     }
 
+    /// Notes that something of a template takes other bytes than before.
+    pub(super) fn change_bytes(&mut self, template: u32, before: usize, after: usize) {
+        for bytes in [&mut self.usage[template as usize].bytes, &mut self.byte_len] {
+            // After a publish they are counted anew.
+            *bytes = (*bytes + after).saturating_sub(before);
+        }
+    }
+
     /// Counts the bytes of all templates.
     pub(super) fn count_bytes(&mut self) {
         self.usage.iter_mut().for_each(|usage| usage.bytes = 0);
@@ -213,6 +221,7 @@ impl LiveQueries {
             self.usage[instance.template as usize].bytes +=
                 template.listening_bytes(&instance.params) + memory_bytes(&instance.memory);
         }
+        self.byte_len = self.usage.iter().map(|usage| usage.bytes).sum();
     }
 
     /// Whether so many more bytes of a template are within the budgets.

@@ -129,7 +129,7 @@ impl LiveQueries {
             return Err(error);
         }
         self.templates.get_mut(number).instance_count += 1;
-        self.usage[number as usize].bytes += bytes;
+        self.change_bytes(number, 0, bytes);
         self.last_handle += 1;
         let (instances, hasher) = (&self.instances, &self.hasher);
         let hash = instance_hash(hasher, number, &draft.params, draft.limit);
@@ -269,9 +269,9 @@ impl LiveQueries {
         let instance = self.instances.remove(number);
         let template = self.templates.get_mut(instance.template);
         let bytes = template.listening_bytes(&instance.params) + memory_bytes(&instance.memory);
-        let usage = &mut self.usage[instance.template as usize];
-        usage.bytes = usage.bytes.saturating_sub(bytes);
         template.instance_count -= 1;
+        self.change_bytes(instance.template, bytes, 0);
+        let template = self.templates.get(instance.template);
         if template.instance_count == 0 {
             self.remove_template(instance.template);
         }
@@ -338,14 +338,13 @@ impl LiveQueries {
         let limit = own.limit();
         let most = self.budgets.instance_bytes;
         let read = first_memory(db, template, (params, limit), &mut self.scratch.flow, most);
-        let usage = &mut self.usage[number as usize];
-        usage.bytes -= memory_bytes(&own.memory);
         let (memory, result) = match read {
             Ok(memory) => (memory, Ok(())),
             Err(error) => (Memory::Nothing, Err(error)),
         };
-        usage.bytes += memory_bytes(&memory);
+        let (before, after) = (memory_bytes(&own.memory), memory_bytes(&memory));
         own.memory = memory;
+        self.change_bytes(number, before, after);
         result
     }
 }

@@ -75,6 +75,8 @@ pub struct LiveQueries {
     hasher: FixedState,
     scratch: Scratch,
     budgets: Budgets,
+    /// That live queries take.
+    byte_len: usize,
     idle: Idle,
     counters: Counters,
 }
@@ -173,6 +175,7 @@ impl LiveQueries {
             hasher,
             scratch: Scratch::default(),
             budgets: Budgets::default(),
+            byte_len: 0,
             counters: Counters::default(),
         }
     }
@@ -310,6 +313,7 @@ impl LiveQueries {
             hasher: &self.hasher,
             scratch: &mut self.scratch,
             budgets: &self.budgets,
+            byte_len: &mut self.byte_len,
             counters: &mut self.counters,
         };
         step.run(changes, out);

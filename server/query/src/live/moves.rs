@@ -176,11 +176,14 @@ impl LiveQueries {
         let handle = self.last_handle;
         let template = self.templates.get(self.instances.get(number).template);
         let own = self.instances.get_mut(number);
-        let usage = &mut self.usage[own.template as usize];
-        let before = template.listening_bytes(&own.params);
-        usage.bytes = usage.bytes - before + template.listening_bytes(packed);
+        let bytes = (
+            template.listening_bytes(&own.params),
+            template.listening_bytes(packed),
+        );
+        let number_of_template = own.template;
         own.params = packed.into();
         own.handle = handle;
+        self.change_bytes(number_of_template, bytes.0, bytes.1);
         let (instances, hasher) = (&self.instances, &self.hasher);
         let hash = instance_hash(hasher, instances.get(number).template, packed, None);
         self.instance_index.insert_unique(hash, number, |other| {

@@ -180,7 +180,14 @@ impl Step<'_> {
         let overlay = Overlay::new(self.db, changes);
         for own in events.chunk_by(|one, other| one.template == other.template) {
             let failures = failures::count();
+            let number = own[0].template;
+            let before = self.usage[number as usize].bytes;
             self.run_flow(own, &overlay, changes);
+            let after = self.usage[number as usize].bytes;
+            *self.byte_len = *self.byte_len + after - before;
+            if after > before {
+                self.note_growth(number);
+            }
             self.usage[own[0].template as usize].failures += failures::count() - failures;
         }
         events.clear();
@@ -214,7 +221,6 @@ impl Step<'_> {
             changes,
         };
         overlay.allow(self.budgets.step_rows);
-        let before = self.usage[number as usize].bytes;
         for node in 0..flow.nodes.len() as u16 {
             let people = Crowd {
                 number,
@@ -264,9 +270,6 @@ impl Step<'_> {
             });
         });
         self.scratch.flow = scratch;
-        if self.usage[number as usize].bytes > before {
-            self.note_growth(number);
-        }
     }
 
     /// Notes that the instances that events concern must be evaluated anew.
@@ -287,9 +290,7 @@ impl Step<'_> {
     fn note_growth(&mut self, number: u32) {
         let usage = &self.usage[number as usize];
         let is_over = usage.bytes > self.budgets.template_bytes || usage.largest > 0;
-        // Templates are few, against the rows that make one grow.
-        if is_over || self.usage.iter().map(|usage| usage.bytes).sum::<usize>() > self.budgets.bytes
-        {
+        if is_over || *self.byte_len > self.budgets.bytes {
             self.scratch.grown.push(number);
         }
     }

@@ -73,6 +73,7 @@ pub(super) struct Step<'a> {
     pub(super) hasher: &'a FixedState,
     pub(super) scratch: &'a mut Scratch,
     pub(super) budgets: &'a Budgets,
+    pub(super) byte_len: &'a mut usize,
     pub(super) counters: &'a mut Counters,
 }
 
