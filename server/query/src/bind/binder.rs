@@ -24,6 +24,8 @@ pub(super) struct Binder<'a> {
     pub(super) caller: Caller,
     params: &'a [(String, Param)],
     used: Vec<bool>,
+    /// The positions of the parameters, in the order of their uses.
+    uses: Vec<u16>,
     /// Parameters of the view that is being bound (a policy has none); the query's are out of sight there.
     pub(super) local: Option<Vec<(&'a str, Expr, Type)>>,
     /// Views that are being bound, one in the other.
@@ -65,6 +67,7 @@ impl<'a> Binder<'a> {
             caller: *caller,
             params,
             used: vec![false; params.len()],
+            uses: Vec::new(),
             local: None,
             view_depth: 0,
             keyed: false,
@@ -74,10 +77,10 @@ impl<'a> Binder<'a> {
         })
     }
 
-    /// Fails if a parameter was given that the query does not have.
-    pub(super) fn finish(self) -> Result<(), QueryError> {
+    /// Which parameters were used, one after the other. Fails if one was given that the query does not have.
+    pub(super) fn finish(self) -> Result<Vec<u16>, QueryError> {
         match self.used.iter().position(|used| !used) {
-            None => Ok(()),
+            None => Ok(self.uses),
             Some(unused) => {
                 let message = format!("the query has no parameter :{}", self.params[unused].0);
                 Err(QueryError::new(ErrorCode::SqlParameter, message))
@@ -106,7 +109,13 @@ impl<'a> Binder<'a> {
         if let Some(position) = self.params.iter().position(|(other, _)| other == name) {
             self.used[position] = true;
             let value = self.params[position].1.clone();
-            return Ok(Operand::Free(Free::new(value, Some(name.to_owned()), at)));
+            self.uses.push(position as u16);
+            // Of more uses than there are numbers the last ones have none.
+            let origin = u16::try_from(self.uses.len()).unwrap_or(0);
+            return Ok(Operand::Free(Free {
+                origin,
+                ..Free::new(value, Some(name.to_owned()), at)
+            }));
         }
         let error = QueryError::new(
             ErrorCode::SqlParameter,

@@ -58,6 +58,33 @@ pub(crate) fn bind(
     caller: &Caller,
     mode: Mode,
 ) -> Result<Query, QueryError> {
+    Ok(bind_uses(db, declared, query, params, caller, mode)?.0)
+}
+
+/// Appends the packed value of a parameter as one of a type; `false` if it is none, or NULL.
+pub(crate) fn pack_param(value: &Param, ty: &syncline_protocol::Type, out: &mut Vec<u8>) -> bool {
+    if *value == Param::Null {
+        return false;
+    }
+    let at = syntax::Position { line: 1, column: 1 };
+    match operand::Free::new(value.clone(), None, at).exactly(ty) {
+        Some((crate::plan::expr::Expr::Literal(literal), _)) => {
+            out.extend_from_slice(&literal.packed);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// As [`bind`], with the position of the parameter that each use is of: what literals have as their origin.
+pub(crate) fn bind_uses(
+    db: &Database,
+    declared: &Declared,
+    query: &syntax::Query,
+    params: &[(String, Param)],
+    caller: &Caller,
+    mode: Mode,
+) -> Result<(Query, Vec<u16>), QueryError> {
     debug_assert!(
         declared.is_of(db.schema()),
         "declarations are of the schema"
@@ -68,8 +95,8 @@ pub(crate) fn bind(
         Some(bound) => bound,
         None => binder.query(query)?,
     };
-    binder.finish()?;
-    Ok(bound)
+    let uses = binder.finish()?;
+    Ok((bound, uses))
 }
 
 impl<'a> Binder<'a> {

@@ -26,6 +26,8 @@ pub(super) struct Free {
     pub(super) exact: Option<Decimal>,
     /// `None` for a literal and what was computed of literals.
     pub(super) parameter: Option<String>,
+    /// Which use of a parameter it is, counted from 1.
+    pub(super) origin: u16,
     pub(super) at: Position,
 }
 
@@ -97,6 +99,7 @@ impl Free {
             value,
             exact: None,
             parameter,
+            origin: 0,
             at,
         }
     }
@@ -137,8 +140,11 @@ impl Free {
         if let Param::Null = self.value {
             return Ok(null_of(ty));
         }
-        if let Some(bound) = self.exactly(ty) {
-            return Ok(bound);
+        if let Some((mut expr, ty)) = self.exactly(ty) {
+            if let Expr::Literal(literal) = &mut expr {
+                literal.origin = self.origin;
+            }
+            return Ok((expr, ty));
         }
         if is_number(ty.non_null()) {
             let wide = match self.value {

@@ -10,6 +10,7 @@ mod members;
 mod moves;
 mod plain;
 mod rank;
+mod recipe;
 mod regions;
 mod run;
 mod statements;

@@ -21,10 +21,11 @@ use syncline_store::Database;
 use super::LiveQueries;
 use super::members::{instance_hash, routes};
 use super::plain::Plain;
+use super::recipe::{RECIPES_MAX, Recipe};
 use super::regions::{Difference, Move};
 use super::template::{Draft, Template};
 use crate::Caller;
-use crate::bind::{Mode, bind};
+use crate::bind::{Mode, bind_uses};
 use crate::error::QueryError;
 use crate::plan::expr::{Input, Params};
 use crate::row::{compare_columns, write_difference};
@@ -66,13 +67,36 @@ impl LiveQueries {
         params: &[(String, Param)],
         caller: &Caller,
     ) -> Result<Moved, QueryError> {
-        let declared = self.declared(db);
-        let plan = bind(db, &declared, &statement.0, params, caller, Mode::Live)?;
-        let draft = Draft::new(db, plan)?;
-        if let Some(number) = self.find(handle)
-            && let Some(moved) = self.move_plain(db, number, &draft)?
+        let number = self.find(handle);
+        if let Some(number) = number
+            && let Some(moved) = self.move_by_recipe(db, number, statement, params)?
         {
             return Ok(moved);
+        }
+        let declared = self.declared(db);
+        let (query, mode) = (&statement.0, Mode::Live);
+        let (plan, uses) = bind_uses(db, &declared, query, params, caller, mode)?;
+        let draft = Draft::new(db, plan)?;
+        if let Some(number) = number
+            && self.is_plain_move(number, &draft)
+        {
+            let recipe = Recipe::new(db, query, params, &uses, &draft.origins);
+            let template = self.instances.get(number).template;
+            let recipes = &mut self.templates.get_mut(template).recipes;
+            recipes.retain(|known| !known.is_of(db, query));
+            if recipes.len() == RECIPES_MAX {
+                recipes.remove(0);
+            }
+            recipes.extend(recipe);
+            if let Some(moved) = self.move_plain(db, number, &draft.params)? {
+                return Ok(moved);
+            }
+            let how = self.tell_plain(db, number, &draft.params);
+            let next = self.find_room(db, template, &draft)?;
+            self.instances.get_mut(next).subscription_count += 1;
+            let next = self.instances.get(next).handle;
+            self.cancel(handle);
+            return Ok(Moved { handle: next, how });
         }
         let (next, _) = self.subscribe_draft(db, &draft)?;
         let next = self.instances.get(next).handle;
@@ -95,26 +119,74 @@ impl LiveQueries {
         }
     }
 
-    /// Moves a subscription within a plain template; `None` if it is none.
+    /// Whether a draft is of the plain template that an instance is of.
+    fn is_plain_move(&self, number: u32, draft: &Draft) -> bool {
+        let own = self.instances.get(number);
+        let template = self.templates.get(own.template);
+        let has_limit = own.limit().is_some() || draft.limit.is_some();
+        template.plain().is_some() && !has_limit && *template.identity == *draft.identity
+    }
+
+    /// Moves a subscription without binding its statement; `None` if that takes binding it.
+    fn move_by_recipe(
+        &mut self,
+        db: &Database,
+        number: u32,
+        statement: &Statement,
+        params: &[(String, Param)],
+    ) -> Result<Option<Moved>, QueryError> {
+        let own = self.instances.get(number);
+        let template = self.templates.get(own.template);
+        let mut recipes = template.recipes.iter();
+        let Some(recipe) = recipes.find(|recipe| recipe.is_of(db, &statement.0)) else {
+            return Ok(None);
+        };
+        match recipe.pack(&template.param_layout, &own.params, params) {
+            Some(packed) => self.move_plain(db, number, &packed),
+            None => Ok(None),
+        }
+    }
+
+    /// Moves a subscription of an instance within its plain template; `None` if there must be another instance
+    /// for it.
     fn move_plain(
         &mut self,
         db: &Database,
         number: u32,
-        draft: &Draft,
+        packed: &[u8],
     ) -> Result<Option<Moved>, QueryError> {
         let own = self.instances.get(number);
-        let template = self.templates.get(own.template);
-        let (Some(plain), Some(table)) = (template.plain(), template.table(db)) else {
-            return Ok(None);
-        };
-        if *template.identity != *draft.identity || own.limit().is_some() || draft.limit.is_some() {
-            return Ok(None);
-        }
-        let (handle, number_of_template) = (own.handle, own.template);
-        if *own.params == *draft.params {
+        let (handle, is_alone) = (own.handle, own.subscription_count == 1);
+        if *own.params == *packed {
             let how = How::Delta(Vec::new());
             return Ok(Some(Moved { handle, how }));
         }
+        match self.find_instance(own.template, packed, None) {
+            None if is_alone => {
+                let how = self.tell_plain(db, number, packed);
+                let handle = self.rename(number, packed)?;
+                Ok(Some(Moved { handle, how }))
+            }
+            None => Ok(None),
+            Some(next) => {
+                let how = self.tell_plain(db, number, packed);
+                self.idle.forget(next);
+                let next = self.instances.get_mut(next);
+                next.subscription_count += 1;
+                let next = next.handle;
+                self.cancel(handle);
+                Ok(Some(Moved { handle: next, how }))
+            }
+        }
+    }
+
+    /// What other parameters change in the rows of an instance of a plain template.
+    fn tell_plain(&self, db: &Database, number: u32, packed: &[u8]) -> How {
+        let own = self.instances.get(number);
+        let template = self.templates.get(own.template);
+        let (Some(plain), Some(table)) = (template.plain(), template.table(db)) else {
+            return How::Anew;
+        };
         let params = |packed| Params {
             layout: &template.param_layout,
             packed,
@@ -123,29 +195,12 @@ impl LiveQueries {
             table,
             filter: plain.filter.as_ref(),
             from: params(&own.params),
-            to: params(&draft.params),
+            to: params(packed),
         };
-        let how = plain.edges.difference(way).map_or(How::Anew, |difference| {
-            How::Delta(write((template, plain), way, difference))
-        });
-        let is_alone = own.subscription_count == 1;
-        let next = match self.find_instance(number_of_template, &draft.params, None) {
-            None if is_alone => {
-                let handle = self.rename(number, &draft.params)?;
-                return Ok(Some(Moved { handle, how }));
-            }
-            None => self.find_room(db, number_of_template, draft)?,
-            Some(next) => next,
-        };
-        self.idle.forget(next);
-        let next = self.instances.get_mut(next);
-        next.subscription_count += 1;
-        let moved = Moved {
-            handle: next.handle,
-            how,
-        };
-        self.cancel(handle);
-        Ok(Some(moved))
+        let difference = plain.edges.difference(way);
+        difference.map_or(How::Anew, |found| {
+            How::Delta(write((template, plain), way, found))
+        })
     }
 
     /// Gives an instance of a plain template other parameters, which no instance has, and with them another

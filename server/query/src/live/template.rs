@@ -9,6 +9,7 @@ use syncline_store::{Database, Table};
 
 use super::plain::{Plain, plain_table};
 use super::rank::Rank;
+use super::recipe::Recipe;
 use crate::error::QueryError;
 use crate::execute::result_columns;
 use crate::flow::{Flow, tables_of};
@@ -29,6 +30,8 @@ pub(super) struct Template {
     /// The tables, to see whether a schema still fits.
     shapes: Vec<Shape>,
     pub(super) instance_count: usize,
+    /// How statements that were moved within it fill its parameters.
+    pub(super) recipes: Vec<Recipe>,
     /// All instances, if some change is a matter of every one.
     pub(super) members: Vec<u32>,
 }
@@ -60,6 +63,8 @@ pub(super) struct Draft {
     param_types: Vec<Type>,
     /// The packed tuple of parameters.
     pub(super) params: Vec<u8>,
+    /// The use of a parameter that each of them is, 0 if it is none.
+    pub(super) origins: Vec<u16>,
     /// Rows of the window, if it is a plain one.
     pub(super) limit: Option<u64>,
 }
@@ -97,7 +102,9 @@ impl Draft {
             None
         };
         let (mut param_types, mut params) = (Vec::new(), Vec::new());
+        let mut origins = Vec::new();
         let mut lift = |literal: &crate::plan::expr::Literal| {
+            origins.push(literal.origin);
             param_types.push(literal.ty.clone());
             params.extend_from_slice(&literal.packed);
         };
@@ -112,6 +119,7 @@ impl Draft {
             identity,
             param_types,
             params,
+            origins,
             limit,
         })
     }
@@ -139,6 +147,7 @@ impl Draft {
             form,
             shapes: defs.map(|(id, def)| Shape::new(id, def)).collect(),
             instance_count: 0,
+            recipes: Vec::new(),
             members: Vec::new(),
             plan,
         })

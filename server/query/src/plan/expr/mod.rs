@@ -82,10 +82,19 @@ pub(crate) struct Slot {
 }
 
 /// A packed value and its type.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Literal {
     pub(crate) ty: Type,
     pub(crate) packed: Box<[u8]>,
+    /// The use of a parameter that it is the value of, counted from 1, if another value of this type would
+    /// have done to the plan what this one did.
+    pub(crate) origin: u16,
+}
+
+impl PartialEq for Literal {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.ty, &self.packed) == (&other.ty, &other.packed)
+    }
 }
 
 /// What an expression is evaluated over.
@@ -229,6 +238,7 @@ impl Expr {
         Self::Literal(Literal {
             ty,
             packed: packed.into(),
+            origin: 0,
         })
     }
 
