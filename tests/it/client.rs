@@ -38,11 +38,21 @@ impl Client {
         encoding: Encoding,
         token: Option<&str>,
     ) -> Result<Self, WireError> {
+        Self::greet_for(socket, encoding, token, Delivery::Confirmed)
+    }
+
+    /// The same, and says when it wants to be told.
+    pub(crate) fn greet_for(
+        socket: Socket,
+        encoding: Encoding,
+        token: Option<&str>,
+        delivery: Delivery,
+    ) -> Result<Self, WireError> {
         let mut client = Self {
             socket,
             peer: Peer::new(encoding),
         };
-        let hello = client.peer.hello(token, Delivery::Confirmed);
+        let hello = client.peer.hello(token, delivery);
         client.socket.send(encoding, &hello);
         while client.peer.welcome.is_none() {
             match client.socket.receive() {
