@@ -1,10 +1,11 @@
 //! Functions of numbers.
 
 use syncline_protocol::Type;
+use syncline_protocol::param::Param;
 
 use super::strict;
 use crate::bind::binder::Binder;
-use crate::bind::operand::{is_number, nullable};
+use crate::bind::operand::{Operand, is_number, null_of, nullable};
 use crate::bind::types::{arithmetic, class_of, type_error};
 use crate::error::QueryError;
 use crate::plan::expr::{Expr, Function, NumberClass};
@@ -63,7 +64,11 @@ impl<'a> Binder<'a> {
     }
 
     fn number(&mut self, node: &'a Node, name: &str) -> Result<(Expr, Type), QueryError> {
-        let (arg, ty) = self.value(node)?;
+        let (arg, ty) = match self.operand(node)? {
+            // What was computed of literals and has no value, has no type either.
+            Operand::Free(free) if free.value == Param::Null => null_of(&Type::I64),
+            other => other.settle()?,
+        };
         if is_number(ty.non_null()) {
             return Ok((arg, ty));
         }

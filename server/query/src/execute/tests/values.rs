@@ -128,6 +128,8 @@ const VALUES: &[(&str, &str)] = &[
     ("greatest('b', 'a')", r#""b""#),
     ("least(n, rate)", "null"),
     ("round(f, huge)", "0.5"),
+    ("floor(-2 / 0)", "null"),
+    ("1 / 0 IN (1, n)", "null"),
     // Text.
     ("left('abc', huge) || right('abc', huge) || substr('abc', huge)", r#""abcabc""#),
     ("trim(name)", r#""Grün""#),
