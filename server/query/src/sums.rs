@@ -5,7 +5,8 @@ use syncline_protocol::value::canonical_f64;
 /// A sum of integers of 128 bits, exact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct IntSum {
-    low: u128,
+    /// The lower bits, the lowest first: in two words, so that a sum is as aligned as they are.
+    low: [u64; 2],
     /// The bits above, with the sign.
     high: i64,
 }
@@ -14,19 +15,23 @@ impl IntSum {
     /// Adds a value, or takes it away.
     pub(crate) fn change(&mut self, value: i128, is_added: bool) {
         let (low, over) = if is_added {
-            let (low, carry) = self.low.overflowing_add(value as u128);
+            let (low, carry) = self.low().overflowing_add(value as u128);
             (low, i64::from(carry) - i64::from(value < 0))
         } else {
-            let (low, borrow) = self.low.overflowing_sub(value as u128);
+            let (low, borrow) = self.low().overflowing_sub(value as u128);
             (low, i64::from(value < 0) - i64::from(borrow))
         };
-        self.low = low;
+        self.low = [low as u64, (low >> 64) as u64];
         self.high += over;
+    }
+
+    fn low(self) -> u128 {
+        u128::from(self.low[0]) | u128::from(self.low[1]) << 64
     }
 
     /// The sum, if 128 bits hold it.
     pub(crate) fn total(&self) -> Option<i128> {
-        let total = self.low as i128;
+        let total = self.low() as i128;
         (self.high == if total < 0 { -1 } else { 0 }).then_some(total)
     }
 
@@ -37,7 +42,7 @@ impl IntSum {
             // 2^128
             None => {
                 self.high as f64 * 340_282_366_920_938_463_463_374_607_431_768_211_456.0
-                    + self.low as f64
+                    + self.low() as f64
             }
         }
     }

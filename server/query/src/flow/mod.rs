@@ -37,8 +37,8 @@ pub(crate) use reach::Reach;
 use relation::{Planner, SelectPlan, SubPlans, window_of};
 pub(crate) use sites::Site;
 use sites::{Feed, Finder};
-pub(crate) use state::NodeState;
-use state::{Arranged, Counter, Groups, Ordered, WindowPlan};
+use state::{Arranged, Groups, Ordered, WindowPlan};
+pub(crate) use state::{NodeState, NodeStates};
 pub(crate) use step::{Event, FlowScratch, Runner};
 pub(crate) use zset::{Entry, ZSet};
 
@@ -133,7 +133,7 @@ impl Flow {
     }
 
     /// The states of a new instance, empty.
-    pub(crate) fn new_states(&self) -> Vec<NodeState> {
+    pub(crate) fn new_states(&self) -> NodeStates {
         self.nodes.iter().map(Node::new_state).collect()
     }
 }
@@ -157,12 +157,12 @@ impl Node {
         };
         NodeState {
             groups,
-            counter: (is_distinct || self.is_distinct).then(Counter::default),
+            counter: (is_distinct || self.is_distinct).then(Box::default),
             window: self
                 .window
                 .as_ref()
-                .map(|(_, limit, offset)| Ordered::new(*limit, *offset)),
-            arranged: (!self.sets.is_empty()).then(|| Arranged::new(self.sets.len())),
+                .map(|(_, limit, offset)| Box::new(Ordered::new(*limit, *offset))),
+            arranged: (!self.sets.is_empty()).then(|| Box::new(Arranged::new(self.sets.len()))),
         }
     }
 }

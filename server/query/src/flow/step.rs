@@ -319,7 +319,7 @@ impl<'r> Runner<'r> {
         for (number, (_, output)) in nodes.filter(|(_, (node, _))| !node.sets.is_empty()) {
             for entry in output.entries() {
                 states(entry.cell, number as u16, &mut |_, state| {
-                    state.arranged.iter_mut().for_each(super::Arranged::forget);
+                    state.arranged.iter_mut().for_each(|own| own.forget());
                 });
             }
         }
@@ -452,7 +452,7 @@ impl GroupStage<'_> {
                     }
                     groups.rows(plan, |row| emit(1, row));
                 } else {
-                    groups.step(plan, self.step, rows, scratch, emit);
+                    groups.step(plan, rows, scratch, emit);
                 }
             },
         );

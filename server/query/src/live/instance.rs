@@ -2,7 +2,7 @@
 
 use super::rank::Place;
 use super::window::Window;
-use crate::flow::NodeState;
+use crate::flow::{NodeState, NodeStates};
 
 /// One live result.
 #[derive(Debug)]
@@ -30,8 +30,7 @@ pub(super) enum Memory {
     /// Of a rank.
     Place(Box<Place>),
     /// Of each node of a flow.
-    #[expect(clippy::box_collection, reason = "an instance is small")]
-    Nodes(Box<Vec<NodeState>>),
+    Nodes(Box<NodeStates>),
 }
 
 impl Instance {

@@ -371,8 +371,20 @@ fn write_ops(template: &Template, rows: &ZSet, own: &[Entry], out: &mut Vec<u8>)
         }
         _ => panic!("a key names one row of a result"),
     };
-    if own.len() == 1 {
+    if let [_] = own {
         return write(own);
+    }
+    if let [one, other] = *own {
+        let order = by_key(&one, &other);
+        let is_turned = order.then(one.weight.cmp(&other.weight)).is_gt();
+        let ordered = if is_turned {
+            [other, one]
+        } else {
+            [one, other]
+        };
+        return ordered
+            .chunks(if order.is_eq() { 2 } else { 1 })
+            .for_each(write);
     }
     let mut ordered: SmallVec<[Entry; 4]> = own.into();
     ordered.sort_by(|one, other| by_key(one, other).then(one.weight.cmp(&other.weight)));

@@ -3,6 +3,7 @@
 //! The input rows have the group's keys first, then the arguments of the calls, as [`GroupPlan`] says.
 
 use std::hash::BuildHasher;
+use std::iter::Peekable;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -12,27 +13,43 @@ use syncline_protocol::{RowLayout, Type};
 use super::accumulator::Accumulator;
 use crate::flow::mutant::Mutant;
 use crate::flow::zset::first_columns;
-use crate::plan::{AggregateCall, Grouping};
+use crate::plan::{Aggregate, AggregateCall, Grouping};
 use crate::row::next_column;
+use crate::scalar::{Scalar, is_nullable};
 
 /// A longer key of a group is beside it.
 const KEY_BYTES_INSIDE: usize = 16;
+/// So many groups are found by looking at each: most instances have fewer, and a table would be two more
+/// places in memory to wait for.
+const FEW: usize = 8;
 
 /// How rows are grouped.
 #[derive(Debug)]
 pub(crate) struct GroupPlan {
     key_count: usize,
-    calls: Vec<AggregateCall>,
+    calls: Vec<Call>,
     /// Of the input: keys, then the argument of each call that has one.
     input: RowLayout,
 }
 
+#[derive(Debug)]
+struct Call {
+    call: AggregateCall,
+    /// It counts every row of the group, which the group does anyway.
+    is_row_count: bool,
+}
+
 /// The groups that have rows, and without keys the only one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Groups {
-    table: HashTable<Group>,
-    hasher: FixedState,
+    store: Store,
     key_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Store {
+    Few(Vec<Group>),
+    Many(HashTable<Group>),
 }
 
 #[derive(Debug)]
@@ -40,23 +57,15 @@ struct Group {
     /// With the figures in one place: a group that is touched is out of the caches.
     key: SmallVec<[u8; KEY_BYTES_INSIDE]>,
     row_count: i64,
-    /// The step that touched it last, and its row before that among the step's.
-    stamp: u64,
-    accumulators: SmallVec<[Accumulator; 2]>,
+    /// Of the calls that do not count the group's rows.
+    accumulators: SmallVec<[Accumulator; 1]>,
 }
 
 /// Memory that a step uses and the next one uses again.
 #[derive(Debug, Default)]
 pub(crate) struct GroupScratch {
-    bytes: Vec<u8>,
+    old: Vec<u8>,
     new: Vec<u8>,
-}
-
-/// A touched group: its key and what its row was, as ranges of a buffer.
-#[derive(Clone, Copy, Debug)]
-struct Touched {
-    key: (usize, usize),
-    old: Option<(usize, usize)>,
 }
 
 impl GroupPlan {
@@ -64,9 +73,15 @@ impl GroupPlan {
         let keys = grouping.keys.iter().map(|(_, ty)| ty.clone());
         let args = grouping.calls.iter().filter(|call| call.arg.is_some());
         let types: Vec<Type> = keys.chain(args.map(|call| call.arg_ty.clone())).collect();
+        let calls = grouping.calls.iter().map(|call| Call {
+            call: call.clone(),
+            is_row_count: call.function == Aggregate::Count
+                && !call.distinct
+                && (call.arg.is_none() || !is_nullable(&call.arg_ty)),
+        });
         Self {
             key_count: grouping.keys.len(),
-            calls: grouping.calls.clone(),
+            calls: calls.collect(),
             input: RowLayout::new(types),
         }
     }
@@ -75,61 +90,116 @@ impl GroupPlan {
         self.key_count > 0
     }
 
-    fn write_row(&self, group: &Group, out: &mut Vec<u8>) {
-        out.extend_from_slice(&group.key);
-        for (accumulator, call) in group.accumulators.iter().zip(&self.calls) {
-            accumulator.result(call).write(&call.ty, out);
+    fn new_group(&self, key: &[u8]) -> Group {
+        let kept = self.calls.iter().filter(|call| !call.is_row_count);
+        Group {
+            key: SmallVec::from_slice(key),
+            row_count: 0,
+            accumulators: kept.map(|call| Accumulator::new(&call.call)).collect(),
         }
     }
+
+    fn shows(&self, group: &Group) -> bool {
+        group.row_count > 0 || !self.has_keys()
+    }
+
+    fn write_row(&self, group: &Group, out: &mut Vec<u8>) {
+        out.extend_from_slice(&group.key);
+        let mut kept = 0;
+        for Call { call, is_row_count } in &self.calls {
+            if *is_row_count {
+                Scalar::Int(group.row_count.into()).write(&call.ty, out);
+            } else {
+                group.accumulators[kept].result(call).write(&call.ty, out);
+                kept += 1;
+            }
+        }
+    }
+}
+
+fn hash(key: &[u8]) -> u64 {
+    FixedState::default().hash_one(key)
+}
+
+fn position(groups: &[Group], key: &[u8]) -> Option<usize> {
+    groups.iter().position(|group| *group.key == *key)
 }
 
 impl Groups {
     /// The only group, if there are no keys.
     pub(crate) fn new(plan: &GroupPlan) -> Self {
-        let mut groups = Self::default();
+        let mut groups = Self {
+            store: Store::Few(Vec::new()),
+            key_bytes: 0,
+        };
         if !plan.has_keys() {
             groups.find(plan, &[]);
         }
         groups
     }
 
+    /// The group with a key, a new one if there is none.
     fn find(&mut self, plan: &GroupPlan, key: &[u8]) -> &mut Group {
-        let Self {
-            table,
-            hasher,
-            key_bytes,
-        } = self;
-        table
-            .entry(
-                hasher.hash_one(key),
-                |group| *group.key == *key,
-                |group| hasher.hash_one(&*group.key),
-            )
-            .or_insert_with(|| {
-                *key_bytes += key.len().saturating_sub(KEY_BYTES_INSIDE);
-                Group {
-                    key: SmallVec::from_slice(key),
-                    row_count: 0,
-                    stamp: 0,
-                    accumulators: plan.calls.iter().map(Accumulator::new).collect(),
-                }
-            })
-            .into_mut()
+        if let Store::Few(few) = &mut self.store
+            && few.len() == FEW
+            && position(few, key).is_none()
+        {
+            let mut table = HashTable::with_capacity(FEW * 2);
+            for group in few.drain(..) {
+                table.insert_unique(hash(&group.key), group, |group| hash(&group.key));
+            }
+            self.store = Store::Many(table);
+        }
+        let beside = key.len().saturating_sub(KEY_BYTES_INSIDE);
+        match &mut self.store {
+            Store::Few(few) => {
+                let at = position(few, key).unwrap_or_else(|| {
+                    self.key_bytes += beside;
+                    // A handful of groups is all that most instances ever have.
+                    few.reserve_exact(
+                        usize::from(few.len() == few.capacity()) * (1 + few.len() / 2),
+                    );
+                    few.push(plan.new_group(key));
+                    few.len() - 1
+                });
+                &mut few[at]
+            }
+            Store::Many(table) => table
+                .entry(
+                    hash(key),
+                    |group| *group.key == *key,
+                    |group| hash(&group.key),
+                )
+                .or_insert_with(|| {
+                    self.key_bytes += beside;
+                    plan.new_group(key)
+                })
+                .into_mut(),
+        }
     }
 
     /// Looks at the group of a row, so that it is at hand; anything but zero if there is one.
     pub(crate) fn glance(&self, plan: &GroupPlan, row: &[u8]) -> i64 {
         let key = first_columns(&plan.input, row, plan.key_count);
-        let found = self
-            .table
-            .find(self.hasher.hash_one(key), |group| *group.key == *key);
+        let found = match &self.store {
+            Store::Few(few) => few.iter().find(|group| *group.key == *key),
+            Store::Many(table) => table.find(hash(key), |group| *group.key == *key),
+        };
         found.map_or(0, |group| group.row_count)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Group> {
+        let (few, many) = match &self.store {
+            Store::Few(few) => (few.as_slice(), None),
+            Store::Many(table) => (&[][..], Some(table)),
+        };
+        few.iter().chain(many.into_iter().flatten())
     }
 
     /// Calls `visit` with the row of each group.
     pub(crate) fn rows(&self, plan: &GroupPlan, mut visit: impl FnMut(&[u8])) {
         let mut row = Vec::new();
-        for group in &self.table {
+        for group in self.iter() {
             row.clear();
             plan.write_row(group, &mut row);
             visit(&row);
@@ -143,93 +213,105 @@ impl Groups {
         group.add(plan, &row[key.len()..], weight);
     }
 
-    /// Adds rows with weights; `emit` gets the row of each group that this changes, as it was and as it is.
-    /// `step` is a number that no other call on these groups has.
+    /// Adds rows with weights, in the order of their bytes; `emit` gets the row of each group that this changes, as
+    /// it was and as it is.
     pub(crate) fn step<'z>(
         &mut self,
         plan: &GroupPlan,
-        step: u64,
         rows: impl Iterator<Item = (i32, &'z [u8])>,
-        GroupScratch { bytes, new }: &mut GroupScratch,
+        scratch: &mut GroupScratch,
         mut emit: impl FnMut(i32, &[u8]),
     ) {
-        bytes.clear();
-        let mut touched: SmallVec<[Touched; 4]> = SmallVec::new();
-        for (weight, row) in rows {
+        let mut rows = rows.peekable();
+        while let Some((_, row)) = rows.peek() {
             let key = first_columns(&plan.input, row, plan.key_count);
-            let group = self.find(plan, key);
-            if group.stamp != step {
-                group.stamp = step;
-                let start = bytes.len();
-                bytes.extend_from_slice(key);
-                let middle = bytes.len();
-                let shows = group.row_count > 0 || !plan.has_keys();
-                if shows {
-                    plan.write_row(group, bytes);
-                }
-                touched.push(Touched {
-                    key: (start, middle),
-                    old: shows.then_some((middle, bytes.len())),
-                });
-            }
+            self.step_group(plan, key, &mut rows, scratch, &mut emit);
+        }
+    }
+
+    /// Adds the rows of one group. They follow each other: a key is the beginning of its rows and of no others.
+    fn step_group<'z>(
+        &mut self,
+        plan: &GroupPlan,
+        key: &[u8],
+        rows: &mut Peekable<impl Iterator<Item = (i32, &'z [u8])>>,
+        GroupScratch { old, new }: &mut GroupScratch,
+        emit: &mut impl FnMut(i32, &[u8]),
+    ) {
+        old.clear();
+        new.clear();
+        let group = self.find(plan, key);
+        let did_show = plan.shows(group);
+        if did_show {
+            plan.write_row(group, old);
+        }
+        while let Some((weight, row)) = rows.next_if(|(_, row)| row.starts_with(key)) {
             group.add(plan, &row[key.len()..], weight.into());
         }
-        for one in touched {
-            let key = &bytes[one.key.0..one.key.1];
-            let old = one.old.map(|(start, end)| &bytes[start..end]);
-            let group = self.find(plan, key);
-            assert!(group.row_count >= 0, "only rows that are there can go");
-            let shows = group.row_count > 0 || !plan.has_keys() || Mutant::EmptyGroup.is_on();
-            new.clear();
-            if shows {
-                plan.write_row(group, new);
-            } else {
-                self.remove(key);
+        assert!(group.row_count >= 0, "only rows that are there can go");
+        let shows = plan.shows(group) || Mutant::EmptyGroup.is_on();
+        if shows {
+            plan.write_row(group, new);
+        } else {
+            self.remove(key);
+        }
+        if did_show != shows || old != new {
+            if did_show {
+                emit(-1, old);
             }
-            if old != shows.then_some(new.as_slice()) {
-                if let Some(old) = old {
-                    emit(-1, old);
-                }
-                if shows {
-                    emit(1, new);
-                }
+            if shows {
+                emit(1, new);
             }
         }
     }
 
     fn remove(&mut self, key: &[u8]) {
-        let hash = self.hasher.hash_one(key);
-        if let Ok(entry) = self.table.find_entry(hash, |group| *group.key == *key) {
-            entry.remove();
+        let is_removed = match &mut self.store {
+            Store::Few(few) => position(few, key).map(|at| few.swap_remove(at)).is_some(),
+            Store::Many(table) => table
+                .find_entry(hash(key), |group| *group.key == *key)
+                .map(|entry| entry.remove())
+                .is_ok(),
+        };
+        if is_removed {
             self.key_bytes -= key.len().saturating_sub(KEY_BYTES_INSIDE);
         }
     }
 
     pub(crate) fn byte_len(&self) -> usize {
-        let groups = self.table.capacity() * (size_of::<Group>() + 1) + self.key_bytes;
+        let (len, capacity) = match &self.store {
+            Store::Few(few) => (few.len(), few.capacity()),
+            Store::Many(table) => (table.len(), table.capacity()),
+        };
+        let groups = capacity * (size_of::<Group>() + 1) + self.key_bytes;
         let inner = |group: &Group| -> usize {
             let lens = group.accumulators.iter().map(Accumulator::byte_len);
-            lens.sum()
+            let spilled = usize::from(group.accumulators.spilled());
+            lens.sum::<usize>() + spilled * group.accumulators.capacity() * size_of::<Accumulator>()
         };
         // All groups have the same calls: one of them tells.
-        let beside = |group: &Group| {
-            let spilled = group.accumulators.spilled();
-            usize::from(spilled) * group.accumulators.capacity() * size_of::<Accumulator>()
-        };
-        let first = self.table.iter().next();
-        groups + first.map_or(0, |group| inner(group) + beside(group)) * self.table.len()
+        groups + self.iter().next().map_or(0, inner) * len
     }
 }
 
 impl Group {
     fn add(&mut self, plan: &GroupPlan, mut args: &[u8], weight: i64) {
         self.row_count += weight;
-        for (accumulator, call) in self.accumulators.iter_mut().zip(&plan.calls) {
+        let mut kept = 0;
+        for Call { call, is_row_count } in &plan.calls {
             let packed = call
                 .arg
                 .is_some()
                 .then(|| next_column(&call.arg_ty, &mut args));
-            accumulator.add(packed, call, weight);
+            if !is_row_count {
+                self.accumulators[kept].add(packed, call, weight);
+                kept += 1;
+            }
         }
     }
 }
+
+const _: () = assert!(
+    size_of::<Group>() <= 96,
+    "a group is one or two lines of a cache"
+);
