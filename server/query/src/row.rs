@@ -32,10 +32,10 @@ pub(crate) fn next_column<'a>(ty: &Type, row: &mut &'a [u8]) -> &'a [u8] {
 }
 
 /// The columns in which two rows differ.
-pub(crate) fn changed_columns(layout: &RowLayout, mut old: &[u8], mut new: &[u8]) -> ColumnSet {
+pub(crate) fn changed_columns(layout: &RowLayout, old: &[u8], new: &[u8]) -> ColumnSet {
     let mut changed = ColumnSet::default();
-    for (column, ty) in layout.types().iter().enumerate() {
-        if next_column(ty, &mut old) != next_column(ty, &mut new) {
+    for (column, (before, after)) in layout.values(old).zip(layout.values(new)).enumerate() {
+        if before != after {
             changed.insert(column as u16);
         }
     }
@@ -46,16 +46,14 @@ pub(crate) fn changed_columns(layout: &RowLayout, mut old: &[u8], mut new: &[u8]
 /// new values. `false`, and nothing is appended, if none differs.
 pub(crate) fn write_difference(
     layout: &RowLayout,
-    mut old: &[u8],
-    mut new: &[u8],
+    old: &[u8],
+    new: &[u8],
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let types = layout.types();
-    out.resize(start + types.len().div_ceil(8), 0);
+    out.resize(start + layout.types().len().div_ceil(8), 0);
     let mut is_changed = false;
-    for (column, ty) in types.iter().enumerate() {
-        let (before, after) = (next_column(ty, &mut old), next_column(ty, &mut new));
+    for (column, (before, after)) in layout.values(old).zip(layout.values(new)).enumerate() {
         if before != after {
             out[start + column / 8] |= 1 << (column % 8);
             out.extend_from_slice(after);

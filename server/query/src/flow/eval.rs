@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use syncline_protocol::RowLayout;
 
 use super::hops::{From, Hop};
-use super::overlay::{Overlay, Side};
+use super::overlay::{Found, Overlay, Side};
 use super::reach::Reach;
 use super::relation::{SelectPlan, SubPlans};
 use super::state::Arranged;
@@ -198,7 +198,7 @@ impl<'r, 'c> Scene<'r, 'c> {
             return ControlFlow::Continue(());
         };
         let place = usize::from(source);
-        let mut rows: SmallVec<[&'r [u8]; 32]> = SmallVec::new();
+        let mut rows: Found<'r> = SmallVec::new();
         self.gather(hop, tuple, &mut rows);
         if !checks.is_empty() {
             await_rows(&rows);
@@ -225,7 +225,7 @@ impl<'r, 'c> Scene<'r, 'c> {
     }
 
     /// Appends the rows that a hop finds.
-    fn gather(&self, hop: &Hop, tuple: &mut Tuple<'r>, out: &mut SmallVec<[&'r [u8]; 32]>) {
+    fn gather(&self, hop: &Hop, tuple: &mut Tuple<'r>, out: &mut Found<'r>) {
         if let Hop::Bind {
             from: From::Table(id),
             reach,
@@ -372,17 +372,12 @@ impl<'r, 'c> Scene<'r, 'c> {
         tuple: &Tuple<'_>,
         out: &mut Vec<u8>,
     ) {
-        self.with_input(tuple, |input| match &plan.grouping {
-            Some(grouping) => {
-                for (expr, ty) in grouping.keys.iter().chain(&grouping.args) {
-                    write_value(expr, ty, input, out);
-                }
-            }
-            None => {
-                for (expr, ty) in &plan.exprs {
-                    write_value(expr, ty, input, out);
-                }
-            }
+        let written = match &plan.grouping {
+            Some(grouping) => &grouping.inputs,
+            None => &plan.outputs,
+        };
+        written.write(tuple, out, &|write| {
+            self.with_input(tuple, |input| write(input));
         });
     }
 
@@ -401,22 +396,6 @@ impl<'r, 'c> Scene<'r, 'c> {
 fn await_rows(rows: &[&[u8]]) {
     let seen = rows.iter().filter_map(|row| row.first());
     std::hint::black_box(seen.fold(0, |seen, byte| seen ^ byte));
-}
-
-pub(super) fn write_value(
-    expr: &Expr,
-    ty: &syncline_protocol::Type,
-    input: &Input<'_>,
-    out: &mut Vec<u8>,
-) {
-    if let Expr::Column(slot) = expr
-        && let Some(packed) = input.row(slot.source).column(slot.index)
-        && slot.nullable == crate::scalar::is_nullable(ty)
-    {
-        out.extend_from_slice(packed);
-        return;
-    }
-    expr.eval(input).write(ty, out);
 }
 
 fn input<'x>(tuple: &'x Tuple<'_>, params: Params<'x>, scope: &'x Scope<'x>) -> Input<'x> {

@@ -12,6 +12,7 @@ mod first;
 mod frame;
 mod hops;
 mod mutant;
+mod outputs;
 mod overlay;
 mod reach;
 mod relation;

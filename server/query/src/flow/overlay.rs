@@ -15,6 +15,9 @@ use syncline_protocol::packed::Reader;
 use syncline_protocol::{ChangeSet, Changed, TableId, key};
 use syncline_store::{Database, IndexId, Table};
 
+/// Rows that a hop finds.
+pub(super) type Found<'a> = SmallVec<[&'a [u8]; 64]>;
+
 /// As many changes of a table are looked at one after the other.
 const FEW_CHANGES: usize = 8;
 
@@ -111,13 +114,7 @@ impl<'a> Overlay<'a> {
     }
 
     /// Appends the rows of a part of a table.
-    pub(crate) fn gather(
-        &self,
-        table: &'a Table,
-        part: Part<'_>,
-        side: Side,
-        out: &mut SmallVec<[&'a [u8]; 32]>,
-    ) {
+    pub(crate) fn gather(&self, table: &'a Table, part: Part<'_>, side: Side, out: &mut Found<'a>) {
         if let (Part::Exact(index, key), None) = (part, self.changed(table, side)) {
             // A loop of nothing else: the rows lie anywhere, and are waited for together.
             let (before, left) = (out.len(), self.left.get());

@@ -3,10 +3,11 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use syncline_protocol::{ErrorCode, RowLayout, Type};
+use syncline_protocol::{ErrorCode, RowLayout};
 use syncline_store::{Database, Table};
 
 use super::hops::{Cond, From, Hop, Map, NoWay, Stop, Way, Wish, refs_of};
+use super::outputs::Outputs;
 use super::overlay::Side;
 use super::state::{GroupPlan, WindowPlan};
 use crate::error::QueryError;
@@ -47,7 +48,7 @@ pub(crate) struct SelectPlan {
     /// Conditions on the whole combination.
     pub(crate) residual: Vec<Expr>,
     pub(crate) grouping: Option<GroupingPlan>,
-    pub(crate) exprs: Vec<(Expr, Type)>,
+    pub(crate) outputs: Outputs,
     pub(crate) is_distinct: bool,
     /// See [`Self::shows_only`].
     shown: Option<u8>,
@@ -67,7 +68,7 @@ impl SelectPlan {
             return None;
         }
         let mut only = None;
-        for (expr, _) in &self.exprs {
+        for expr in self.outputs.exprs() {
             match expr {
                 Expr::Column(slot) if only.is_none_or(|only| only == slot.source) => {
                     only = Some(slot.source);
@@ -98,9 +99,8 @@ pub(crate) struct Left {
 #[derive(Debug)]
 pub(crate) struct GroupingPlan {
     pub(crate) plan: GroupPlan,
-    pub(crate) keys: Vec<(Expr, Type)>,
-    /// Arguments of the calls that have one.
-    pub(crate) args: Vec<(Expr, Type)>,
+    /// The keys, then the arguments of the calls that have one.
+    pub(crate) inputs: Outputs,
     pub(crate) having: Option<Expr>,
     /// Of the groups' rows.
     pub(crate) layout: RowLayout,
@@ -285,7 +285,7 @@ impl<'t> Planner<'t> {
             lefts,
             residual,
             grouping,
-            exprs: select.exprs.iter().cloned().zip(types).collect(),
+            outputs: Outputs::new(select.exprs.iter().cloned().zip(types).collect()),
             is_distinct: select.distinct,
             shown: None,
         };
@@ -336,7 +336,7 @@ impl<'t> Planner<'t> {
         for expr in lefts.chain(&plan.residual) {
             self.register(expr)?;
         }
-        let outputs = plan.exprs.iter().map(|(expr, _)| expr);
+        let outputs = plan.outputs.exprs();
         match &plan.grouping {
             None => outputs.clone().try_for_each(|expr| self.register(expr)),
             Some(grouping) => {
@@ -346,10 +346,8 @@ impl<'t> Planner<'t> {
                         "group in a derived table and compare with the sub-query around it",
                     ));
                 }
-                let inputs = grouping.keys.iter().chain(&grouping.args);
-                inputs
-                    .map(|(expr, _)| expr)
-                    .try_for_each(|expr| self.register(expr))
+                let mut inputs = grouping.inputs.exprs();
+                inputs.try_for_each(|expr| self.register(expr))
             }
         }
     }
@@ -371,8 +369,7 @@ fn grouping_plan(grouping: &Grouping) -> GroupingPlan {
     });
     GroupingPlan {
         plan: GroupPlan::new(grouping),
-        keys: grouping.keys.clone(),
-        args: args.collect(),
+        inputs: Outputs::new(grouping.keys.iter().cloned().chain(args).collect()),
         having: grouping.having.clone(),
         layout: grouping.layout(),
     }

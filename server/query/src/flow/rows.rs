@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::eval::{Arrangement, NoAnswers, Scene, write_value};
+use super::eval::{Arrangement, NoAnswers, Scene};
 use super::hops::Way;
 use super::relation::{Arm, Rel, SelectPlan};
 use super::state::{Arranged, Counter, Groups, Ordered};
@@ -153,8 +153,7 @@ pub(super) fn write_group(
     {
         return false;
     }
-    for (expr, ty) in &plan.exprs {
-        write_value(expr, ty, &input, out);
-    }
+    plan.outputs
+        .write(&[input.first], out, &|write| write(&input));
     true
 }

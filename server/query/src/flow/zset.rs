@@ -2,8 +2,6 @@
 
 use syncline_protocol::RowLayout;
 
-use crate::row::next_column;
-
 /// Rows with weights, each of a cell: one query of one instance. All bytes lie in one buffer.
 #[derive(Debug, Default)]
 pub(crate) struct ZSet {
@@ -123,11 +121,7 @@ fn is_same_row(bytes: &[u8], one: Entry, other: Entry) -> bool {
 
 /// The first `count` columns of a packed row, as bytes.
 pub(crate) fn first_columns<'r>(layout: &RowLayout, row: &'r [u8], count: usize) -> &'r [u8] {
-    let mut rest = row;
-    for ty in &layout.types()[..count] {
-        next_column(ty, &mut rest);
-    }
-    &row[..row.len() - rest.len()]
+    layout.columns(row, 0..count)
 }
 
 #[cfg(test)]

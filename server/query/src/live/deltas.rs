@@ -75,6 +75,15 @@ impl Deltas {
         &mut self.bytes
     }
 
+    /// What was appended since the last call and before `end` belongs to this handle.
+    pub(super) fn close_at(&mut self, handle: u64, end: usize) {
+        debug_assert!(
+            self.ends.last().is_none_or(|last| *last < (handle, end)),
+            "handles ascend, and none has nothing"
+        );
+        self.ends.push((handle, end));
+    }
+
     /// Everything appended since the last call belongs to this handle; nothing is no delta.
     pub(super) fn close(&mut self, handle: u64) {
         let start = self.ends.last().map_or(0, |(_, end)| *end);

@@ -130,7 +130,12 @@ impl Step<'_> {
             is_concerned = true;
         }
         if is_concerned {
-            self.emit(changes, plain_count, out);
+            let affected = &self.scratch.affected;
+            if plain_count == 0 && affected.is_sorted_by_key(|(handle, _)| *handle) {
+                self.emit_flows(out);
+            } else {
+                self.emit(changes, plain_count, out);
+            }
         }
         self.counters.failures += failures::count() - failures;
     }
@@ -228,6 +233,22 @@ impl Step<'_> {
             was,
             is,
         });
+    }
+
+    /// Gives out the operations of flows as they lie there. They must be in the order of their handles, which
+    /// they are unless numbers of instances were used again.
+    fn emit_flows(&mut self, out: &mut Deltas) {
+        let scratch = &mut *self.scratch;
+        std::mem::swap(out.bytes(), &mut scratch.flow_bytes);
+        for ((handle, number), (_, end)) in scratch.affected.iter().zip(&scratch.flow_ends) {
+            let template = self.instances.get(*number).template;
+            self.usage[template as usize].affected += 1;
+            out.close_at(*handle, *end);
+        }
+        self.counters.affected += out.len() as u64;
+        scratch.affected.clear();
+        scratch.flow_bytes.clear();
+        scratch.flow_ends.clear();
     }
 
     fn emit(&mut self, changes: &ChangeSet, plain_count: usize, out: &mut Deltas) {

@@ -7,6 +7,7 @@ use std::iter::Peekable;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use hashbrown::hash_table::OccupiedEntry;
 use smallvec::SmallVec;
 use syncline_protocol::{RowLayout, Type};
 
@@ -14,7 +15,6 @@ use super::accumulator::Accumulator;
 use crate::flow::mutant::Mutant;
 use crate::flow::zset::first_columns;
 use crate::plan::{Aggregate, AggregateCall, Grouping};
-use crate::row::next_column;
 use crate::scalar::{Scalar, is_nullable};
 
 /// A longer key of a group is beside it.
@@ -210,7 +210,7 @@ impl Groups {
     pub(crate) fn add(&mut self, plan: &GroupPlan, row: &[u8], weight: i64) {
         let key = first_columns(&plan.input, row, plan.key_count);
         let group = self.find(plan, key);
-        group.add(plan, &row[key.len()..], weight);
+        group.add(plan, row, weight);
     }
 
     /// Adds rows with weights, in the order of their bytes; `emit` gets the row of each group that this changes, as
@@ -246,7 +246,7 @@ impl Groups {
             plan.write_row(group, old);
         }
         while let Some((weight, row)) = rows.next_if(|(_, row)| row.starts_with(key)) {
-            group.add(plan, &row[key.len()..], weight.into());
+            group.add(plan, row, weight.into());
         }
         assert!(group.row_count >= 0, "only rows that are there can go");
         let shows = plan.shows(group) || Mutant::EmptyGroup.is_on();
@@ -270,7 +270,7 @@ impl Groups {
             Store::Few(few) => position(few, key).map(|at| few.swap_remove(at)).is_some(),
             Store::Many(table) => table
                 .find_entry(hash(key), |group| *group.key == *key)
-                .map(|entry| entry.remove())
+                .map(OccupiedEntry::remove)
                 .is_ok(),
         };
         if is_removed {
@@ -295,18 +295,18 @@ impl Groups {
 }
 
 impl Group {
-    fn add(&mut self, plan: &GroupPlan, mut args: &[u8], weight: i64) {
+    /// Adds a row, its key included.
+    fn add(&mut self, plan: &GroupPlan, row: &[u8], weight: i64) {
         self.row_count += weight;
+        let mut column = plan.key_count;
         let mut kept = 0;
         for Call { call, is_row_count } in &plan.calls {
-            let packed = call
-                .arg
-                .is_some()
-                .then(|| next_column(&call.arg_ty, &mut args));
             if !is_row_count {
+                let packed = call.arg.is_some().then(|| plan.input.column(row, column));
                 self.accumulators[kept].add(packed, call, weight);
                 kept += 1;
             }
+            column += usize::from(call.arg.is_some());
         }
     }
 }
