@@ -13,6 +13,13 @@ proptest! {
         for (position, column) in columns.iter().enumerate() {
             prop_assert_eq!(layout.column(&bytes, position), &column[..]);
         }
+        let values: Vec<&[u8]> = layout.values(&bytes).collect();
+        prop_assert_eq!(&values, &columns);
+        for end in 0..=columns.len() {
+            for start in 0..=end {
+                prop_assert_eq!(layout.columns(&bytes, start..end), columns[start..end].concat());
+            }
+        }
         let picks: Vec<u16> = picks.iter().map(|pick| pick.index(columns.len()) as u16).collect();
         let mut projected = Vec::new();
         layout.project(&bytes, &picks, &mut projected);

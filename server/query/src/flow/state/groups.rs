@@ -315,3 +315,6 @@ const _: () = assert!(
     size_of::<Group>() <= 96,
     "a group is one or two lines of a cache"
 );
+
+#[cfg(test)]
+mod tests;
