@@ -146,7 +146,7 @@ impl Generator<'_> {
             .def
             .indexes
             .iter()
-            .filter(|index| index.kind == IndexKind::Ordered)
+            .filter(|index| index.kind != IndexKind::Hash)
             .map(|index| index.columns.clone())
             .collect();
         if ordered.is_empty() {
@@ -191,7 +191,11 @@ impl Generator<'_> {
         });
         let select = self.select(filter.as_ref());
         let limit = self.random.below(6);
-        let pattern = format!("{{}} ORDER BY {{}} LIMIT {limit}");
+        let offset = match self.random.below(3) {
+            0 => format!(" OFFSET {}", self.random.below(6)),
+            _ => String::new(),
+        };
+        let pattern = format!("{{}} ORDER BY {{}} LIMIT {limit}{offset}");
         let text = fill(&pattern, &[&select, &both(order, lite)]);
         self.finish(text, true)
     }

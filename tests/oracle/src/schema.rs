@@ -111,10 +111,10 @@ impl Table {
                         columns.push(column);
                     }
                 }
-                let kind = if random.chance(75) {
-                    IndexKind::Ordered
-                } else {
-                    IndexKind::Hash
+                let kind = match random.below(100) {
+                    0..40 => IndexKind::Ordered,
+                    40..75 => IndexKind::Counted,
+                    _ => IndexKind::Hash,
                 };
                 IndexDef {
                     name: format!("i{position}"),

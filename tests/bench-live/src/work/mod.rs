@@ -76,6 +76,11 @@ pub(crate) const WORKS: &[Work] = &[
         run: windows::top,
     },
     Work {
+        name: "deep",
+        about: "20 rows behind 500 000 of 1 000 000 rows",
+        run: windows::deep,
+    },
+    Work {
         name: "rank",
         about: "how many are above me",
         run: windows::rank,

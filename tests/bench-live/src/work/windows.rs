@@ -12,6 +12,8 @@ use crate::world::{database, fill, row, scatter, table, table_id};
 
 const ROWS: u64 = 1_000_000;
 const SCORES: u64 = 1 << 32;
+/// A page that moves by a row at both ends.
+const DEEP_NS: f64 = 3000.0;
 
 fn world(rows: u64, kind: IndexKind) -> Database {
     let player = table("player", &["id", "score"], 1, &[(kind, &[1])]);
@@ -44,6 +46,30 @@ pub(super) fn top(scale: Scale, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// A page in the middle of the table. Every update goes to the other side of it, so that it moves by a row.
+pub(super) fn deep(scale: Scale, report: &mut Report) -> Result<()> {
+    let db = world(ROWS, IndexKind::Counted);
+    let sql = "SELECT id, score FROM player ORDER BY score DESC LIMIT 20 OFFSET 500000";
+    let mut crowd = Crowd::new(&db, sql, 1, &|_| Vec::new())?;
+    let named = ("deep", 0.0);
+    let writes = |n: u64| {
+        let score = if n % 2 == 0 { SCORES - 1 - n } else { n };
+        vec![Write::Update(
+            table_id(0),
+            row(&[scatter(n / 2, ROWS), score]),
+        )]
+    };
+    let (mut figure, _) = run(named, db, &mut crowd, scale.commits, writes)?;
+    figure.bytes_per_subscription = 0.0;
+    report.print(&figure);
+    report.at_most(
+        "20 rows behind 500 000 of 1 000 000, ns an update that moves them",
+        figure.ns_per_commit,
+        DEEP_NS,
+    );
+    Ok(())
+}
+
 /// Everybody asks how many have a higher score. A change concerns all between the old and the new one, so scores move
 /// little.
 pub(super) fn rank(scale: Scale, report: &mut Report) -> Result<()> {
@@ -58,11 +84,10 @@ pub(super) fn rank(scale: Scale, report: &mut Report) -> Result<()> {
     // About forty watchers between the old score and the new one.
     let step = SCORES / watchers * 40;
     let writes = |n: u64| {
-        let id = scatter(n, ROWS / 2) * 2 + 1;
-        vec![Write::Update(
-            table_id(0),
-            row(&[id, (scatter(id, SCORES) + n % 2 * step) % SCORES]),
-        )]
+        // There, and with the next commit back.
+        let id = scatter(n / 2, ROWS / 2) * 2 + 1;
+        let score = scatter(id, SCORES) + (n + 1) % 2 * step;
+        vec![Write::Update(table_id(0), row(&[id, score]))]
     };
     let (figure, _) = run(named, db, &mut crowd, scale.commits, writes)?;
     report.print(&figure);
