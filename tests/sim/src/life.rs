@@ -35,6 +35,8 @@ pub(crate) struct Life {
     handed_over: VecDeque<Request>,
     /// The disk has been full in this life: what the log takes is known only afterwards.
     was_full: bool,
+    /// The disk is slow: so many turns of the log pass without a call of it getting through, but for one now and then.
+    slow_turns: u64,
 }
 
 /// What a step let out.
@@ -62,6 +64,7 @@ impl Life {
             inbox: Inbox::default(),
             handed_over: VecDeque::new(),
             was_full: false,
+            slow_turns: 0,
         }
     }
 
@@ -74,8 +77,19 @@ impl Life {
         match world.random.below(100) {
             0..30 => self.ask_at_random(world),
             30..55 => self.step(world)?,
+            55..90 if self.slow_turns > 0 => {
+                self.slow_turns -= 1;
+                if self.slow_turns.is_multiple_of(16) {
+                    self.log(world)?;
+                }
+            }
             55..90 => self.log(world)?,
-            90..99 => self.checkpoint(world)?,
+            90..98 => self.checkpoint(world)?,
+            98 => {
+                self.slow_turns = 10 + world.random.below(50);
+                world.tally.count("disk slow", 1);
+                world.trace(|| "the disk is slow");
+            }
             _ => self.fill_or_free_disk(world),
         }
         world.now += world.random.below(3) as i64;

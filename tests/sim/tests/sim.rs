@@ -48,6 +48,7 @@ fn nothing_acknowledged_is_lost() {
         "committed",
         "data cleared",
         "disk full",
+        "disk slow",
         "flips in a checkpoint passed over",
         "flips refused, the file named",
         "log failed",
