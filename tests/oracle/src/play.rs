@@ -399,8 +399,21 @@ impl<'c> World<'c> {
         let mut deltas = std::mem::take(&mut self.deltas);
         let db = self.db.as_ref().expect("it was just put there");
         self.live.step(db, &changes, &mut deltas);
+        let settled = self.live.settle(db);
         let mut watched = std::mem::take(&mut self.watched);
+        watched.retain(|one| {
+            settled
+                .ended
+                .iter()
+                .all(|(handle, _)| *handle != one.handle)
+        });
         for one in &mut watched {
+            if settled.resets.contains(&one.handle) {
+                self.snapshot(one)?;
+                self.compare(one, false)?;
+                self.tally.count("reset by a budget");
+                continue;
+            }
             let ops = deltas.iter().find(|(handle, _)| *handle == one.handle);
             let mut news = Vec::new();
             if let Some((_, ops)) = ops {

@@ -77,7 +77,9 @@ fn describe(report: &Report, db: &Database, flow: &Flow, (site, way): (&Site, &W
             Hop::Bind { from, reach, .. } => rows(report, db, *from, reach),
         });
     }
-    let end = if site.is_candidate {
+    let end = if site.gate.is_some() {
+        "if the sub-query now gives something else, every row is computed before and after"
+    } else if site.is_candidate {
         "what that becomes is computed before and after"
     } else {
         "changed rows"

@@ -428,6 +428,7 @@ impl<'c> Answers<'_, 'c> {
         &self,
         sub_query: &SubQuery,
         outer: &[u8],
+        is_first: bool,
         visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) {
         let Some(rel) = self.0.subs.get(sub_query) else {
@@ -443,6 +444,19 @@ impl<'c> Answers<'_, 'c> {
             },
             ..base
         };
+        // Read the same for every combination, it is evaluated once.
+        if let (true, Some(side), Some(person)) =
+            (sub_query.outer.is_empty(), base.side, base.person)
+        {
+            let place = std::ptr::from_ref(sub_query).addr();
+            let question = (place, person.instance, side, is_first);
+            let rows = base
+                .overlay
+                .memo
+                .rows(question, || scene.kept(rel, is_first));
+            let _ = rows.iter().try_for_each(|row| visit(row));
+            return;
+        }
         let _ = scene.rows(rel, visit);
     }
 }
@@ -450,7 +464,7 @@ impl<'c> Answers<'_, 'c> {
 impl SubQueries for Answers<'_, '_> {
     fn exists(&self, sub_query: &SubQuery, outer: &[u8]) -> bool {
         let mut is_found = false;
-        self.rows(sub_query, outer, &mut |_| {
+        self.rows(sub_query, outer, true, &mut |_| {
             is_found = true;
             ControlFlow::Break(())
         });
@@ -461,7 +475,7 @@ impl SubQueries for Answers<'_, '_> {
         let layout = sub_query.query.layout();
         let slot = crate::plan::expr::Slot::new(0, &sub_query.query.outputs[0].ty);
         let mut found = Some(false);
-        self.rows(sub_query, outer, &mut |row| {
+        self.rows(sub_query, outer, false, &mut |row| {
             let other = Scalar::read(slot.kind, slot.nullable, layout.column(row, 0));
             match value.compare(&other) {
                 Some(order) if order.is_eq() => {
@@ -478,7 +492,7 @@ impl SubQueries for Answers<'_, '_> {
 
     fn scalar(&self, sub_query: &SubQuery, outer: &[u8], out: &mut Vec<u8>) {
         let layout = sub_query.query.layout();
-        self.rows(sub_query, outer, &mut |row| {
+        self.rows(sub_query, outer, true, &mut |row| {
             out.extend_from_slice(layout.column(row, 0));
             ControlFlow::Break(())
         });

@@ -1,7 +1,9 @@
 //! A select's expressions over a map of several selects.
 
-use super::hops::{Cond, Map};
-use super::relation::has_sub_query;
+use super::hops::{Cond, From, Map, Stop};
+use super::overlay::Side;
+use super::relation::{has_sub_query, split_filter, unsupported};
+use crate::error::QueryError;
 use crate::plan::expr::Expr;
 use crate::plan::{Relation, Select};
 
@@ -53,5 +55,53 @@ pub(super) fn add_left_conds(map: &mut Map, frame: &Frame<'_>) {
                 map.conds.push(Cond::new(expr, Some(owner)));
             }
         }
+    }
+}
+
+/// Adds the sources and conditions of a sub-query's select to a map.
+pub(super) fn add_frame<'p>(
+    map: &mut Map,
+    select: &'p Select,
+    outer: &[Option<Expr>],
+) -> Result<Frame<'p>, QueryError> {
+    let base = map.stops.len();
+    if base + select.sources.len() > u32::BITS as usize {
+        let message = "the query has over 32 tables, those of sub-queries included";
+        return Err(unsupported(message, "use fewer"));
+    }
+    for source in &select.sources {
+        map.stops.push(Stop {
+            from: match &source.relation {
+                Relation::Table(id) => From::Table(*id),
+                Relation::Derived(_) => From::Node(u16::MAX),
+            },
+            layout: source.layout.clone(),
+            side: Side::Either,
+            is_wanted: false,
+            site: None,
+        });
+    }
+    let frame = Frame {
+        select,
+        base: base as u8,
+        outer: outer.to_vec(),
+    };
+    let (pure, _) = split_filter(select);
+    let pure = pure.iter().filter_map(|expr| frame.map(expr));
+    map.conds.extend(pure.map(|expr| Cond::new(expr, None)));
+    add_left_conds(map, &frame);
+    Ok(frame)
+}
+
+/// Whether the value can be NULL.
+pub(super) fn may_be_null(expr: &Expr, select: &Select) -> bool {
+    match expr {
+        Expr::Column(slot) => {
+            let is_left = select.sources[usize::from(slot.source)].left_on.is_some();
+            is_left || slot.nullable
+        }
+        Expr::Outer(slot) | Expr::Param(slot) => slot.nullable,
+        Expr::Literal(literal) => crate::scalar::is_nullable(&literal.ty),
+        _ => true,
     }
 }

@@ -10,7 +10,10 @@
 mod eval;
 mod first;
 mod frame;
+mod gate;
 mod hops;
+mod knock;
+mod memo;
 mod mutant;
 mod outputs;
 mod overlay;
@@ -49,6 +52,8 @@ pub(crate) struct Flow {
     /// Children before parents; the last one is the query.
     pub(crate) nodes: Vec<Node>,
     pub(crate) sites: Vec<Site>,
+    /// Sub-queries that all combinations go through.
+    gates: Vec<gate::Gate>,
     /// What each site is routed by; `None` if it is not.
     pub(crate) routes: Vec<Option<Vec<Route>>>,
     /// The columns of each site's table that decide where its ways lead: what keeps them leads as it did.
@@ -83,6 +88,7 @@ struct Compiler<'t> {
     planner: Planner<'t>,
     nodes: Vec<Node>,
     sites: Vec<Site>,
+    gates: Vec<gate::Gate>,
 }
 
 impl Flow {
@@ -96,12 +102,14 @@ impl Flow {
             planner,
             nodes: Vec::new(),
             sites: Vec::new(),
+            gates: Vec::new(),
         };
         compiler.node(query)?;
         let Compiler {
             planner,
             nodes,
             sites,
+            gates,
         } = compiler;
         let routes = sites.iter().map(|site| {
             let direct = site.direct.as_ref();
@@ -124,6 +132,7 @@ impl Flow {
         Ok(Self {
             steers: sites.iter().map(steering).collect(),
             routes,
+            gates,
             no_outer: RowLayout::new(Vec::new()),
             subs: planner.subs,
             asks_everyone,
@@ -188,6 +197,7 @@ impl Compiler<'_> {
                     planner: &mut self.planner,
                     node: self.nodes.len() as u16,
                     sites: &mut self.sites,
+                    gates: &mut self.gates,
                     feeds: Vec::new(),
                     arranged: &mut arranged,
                 };

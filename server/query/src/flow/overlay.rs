@@ -7,6 +7,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::hash::BuildHasher;
 use std::ops::{Bound, ControlFlow};
 
+use super::memo::Memo;
 use super::mutant::Mutant;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -22,7 +23,7 @@ pub(super) type Found<'a> = SmallVec<[&'a [u8]; 64]>;
 const FEW_CHANGES: usize = 8;
 
 /// Which state of a table is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Side {
     Before,
     After,
@@ -47,6 +48,8 @@ pub(crate) struct Overlay<'a> {
     tables: Vec<TableChanges<'a>>,
     /// Rows that may still be looked at.
     left: Cell<u64>,
+    /// What sub-queries gave.
+    pub(super) memo: Memo,
 }
 
 /// The changes of one table.
@@ -84,7 +87,12 @@ impl<'a> Overlay<'a> {
             }
         }
         let left = Cell::new(u64::MAX);
-        Self { db, tables, left }
+        Self {
+            db,
+            tables,
+            left,
+            memo: Memo::default(),
+        }
     }
 
     /// From now on so many rows may be looked at. After those every walk ends at once, and what it was for is

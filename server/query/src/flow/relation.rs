@@ -130,7 +130,7 @@ pub(crate) fn has_sub_query(expr: &Expr) -> bool {
     expr.any(&mut |part| part.sub_query().is_some())
 }
 
-fn has_outer(expr: &Expr) -> bool {
+pub(crate) fn has_outer(expr: &Expr) -> bool {
     expr.any(&mut |part| matches!(part, Expr::Outer(_)))
 }
 

@@ -9,9 +9,10 @@
 //! row must meet to matter: in a sub-query those of the sub-query, its outer columns being the expressions
 //! around it.
 
-use syncline_protocol::TableId;
+use syncline_protocol::{ErrorCode, TableId};
 
-use super::frame::{Frame, add_left_conds};
+use super::frame::{Frame, add_frame, add_left_conds, may_be_null};
+use super::gate::{Gate, What, all_columns, gate_map, place_of};
 use super::hops::{Cond, From, Map, Stop, Way, Wish};
 use super::mutant::Mutant;
 use super::overlay::Side;
@@ -35,6 +36,8 @@ pub(crate) struct Site {
     pub(crate) map: Map,
     /// Whether the way finds combinations to compute anew.
     pub(crate) is_candidate: bool,
+    /// Its ways lead to instances whose gate of this number may have moved.
+    pub(crate) gate: Option<u16>,
     /// With the instance known, and without.
     pub(crate) direct: Option<Way>,
     pub(crate) free: Option<Way>,
@@ -55,6 +58,7 @@ pub(super) struct Finder<'p, 't> {
     pub(super) planner: &'p mut Planner<'t>,
     pub(super) node: u16,
     pub(super) sites: &'p mut Vec<Site>,
+    pub(super) gates: &'p mut Vec<Gate>,
     pub(super) feeds: Vec<Feed>,
     /// Arranged nodes that are sources, with the columns of their sets.
     pub(super) arranged: &'p mut Vec<(u16, Vec<Vec<u16>>)>,
@@ -242,6 +246,7 @@ impl Finder<'_, '_> {
             source,
             map: Map::default(),
             is_candidate: false,
+            gate: None,
             direct: None,
             free: None,
         });
@@ -329,7 +334,19 @@ impl Finder<'_, '_> {
                 Expr::InQuery(operand, _) => Some(operand.as_ref()),
                 _ => None,
             };
-            self.sub_query(sub_query, operand, sense, map, frame)?;
+            let first = self.sites.len();
+            match self.sub_query(sub_query, operand, sense, map, frame) {
+                Err(error)
+                    if matches!(
+                        error.code,
+                        ErrorCode::LiveNoAccessPath | ErrorCode::LiveUnsupported
+                    ) =>
+                {
+                    self.sites.truncate(first);
+                    self.gate(sub_query, What::of(expr))?;
+                }
+                other => other?,
+            }
         }
         let mut result = Ok(());
         expr.for_each_part(&mut |part| {
@@ -360,6 +377,30 @@ impl Finder<'_, '_> {
         });
         let operand = operand.and_then(|operand| frame.map(operand));
         self.inner_query(&sub_query.query, &outer, operand.as_ref(), map)
+    }
+
+    /// Makes every table of a sub-query, however deep, a site of a gate.
+    fn gate(&mut self, sub_query: &SubQuery, what: What) -> Result<(), QueryError> {
+        let query = &sub_query.query;
+        let gate = Gate::new(sub_query, what, |query| self.planner.rel(query))?;
+        let number = self.gates.len() as u16;
+        self.gates.push(gate);
+        let mut all = Vec::new();
+        super::add_tables(query, &mut all);
+        for table in super::tables_of(query) {
+            let Some(layout) = self.planner.db.table(table).map(|t| t.layout().clone()) else {
+                continue;
+            };
+            let is_once = all.iter().filter(|other| **other == table).count() == 1;
+            let place = place_of(query, table).filter(|_| is_once);
+            let reads = all_columns(&layout);
+            let map = gate_map(query, place, layout, From::Table(table));
+            let site = self.sites.len();
+            self.add_site(table, 0, reads, &map);
+            self.sites[site].gate = Some(number);
+            self.set_ways(site, map, true)?;
+        }
+        Ok(())
     }
 
     fn inner_query(
@@ -436,52 +477,4 @@ fn telescoped(map: &Map, source: u8) -> Map {
         stop.from = From::Node(u16::MAX);
     }
     map
-}
-
-/// Adds the sources and conditions of a sub-query's select to a map.
-fn add_frame<'p>(
-    map: &mut Map,
-    select: &'p Select,
-    outer: &[Option<Expr>],
-) -> Result<Frame<'p>, QueryError> {
-    let base = map.stops.len();
-    if base + select.sources.len() > u32::BITS as usize {
-        let message = "the query has over 32 tables, those of sub-queries included";
-        return Err(unsupported(message, "use fewer"));
-    }
-    for source in &select.sources {
-        map.stops.push(Stop {
-            from: match &source.relation {
-                Relation::Table(id) => From::Table(*id),
-                Relation::Derived(_) => From::Node(u16::MAX),
-            },
-            layout: source.layout.clone(),
-            side: Side::Either,
-            is_wanted: false,
-            site: None,
-        });
-    }
-    let frame = Frame {
-        select,
-        base: base as u8,
-        outer: outer.to_vec(),
-    };
-    let (pure, _) = split_filter(select);
-    let pure = pure.iter().filter_map(|expr| frame.map(expr));
-    map.conds.extend(pure.map(|expr| Cond::new(expr, None)));
-    add_left_conds(map, &frame);
-    Ok(frame)
-}
-
-/// Whether the value can be NULL.
-fn may_be_null(expr: &Expr, select: &Select) -> bool {
-    match expr {
-        Expr::Column(slot) => {
-            let is_left = select.sources[usize::from(slot.source)].left_on.is_some();
-            is_left || slot.nullable
-        }
-        Expr::Outer(slot) | Expr::Param(slot) => slot.nullable,
-        Expr::Literal(literal) => crate::scalar::is_nullable(&literal.ty),
-        _ => true,
-    }
 }

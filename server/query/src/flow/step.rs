@@ -44,7 +44,7 @@ pub(crate) type States<'s> =
     &'s mut dyn FnMut(u32, u16, &mut dyn FnMut(Params<'_>, &mut NodeState));
 
 /// A combination to compute anew: the instance, then the inner rows.
-type Candidate<'r> = (u32, SmallVec<[&'r [u8]; 2]>);
+pub(super) type Candidate<'r> = (u32, SmallVec<[&'r [u8]; 2]>);
 
 /// What a flow runs against.
 #[derive(Clone, Copy, Debug)]
@@ -119,9 +119,13 @@ impl<'r> Runner<'r> {
             }
             NodeBody::Select(plan, feeds) => {
                 let mut candidates: Vec<Candidate<'_>> = Vec::new();
+                let mut knocks = Vec::new();
                 for event in events.iter().filter(|event| event.node == number) {
-                    runner.event(*event, plan, people, input, &mut candidates);
+                    if !runner.knock(*event, people, &mut knocks) {
+                        runner.event(*event, plan, people, input, &mut candidates);
+                    }
                 }
+                runner.open_gates(plan, people, knocks, &mut candidates);
                 for feed in feeds {
                     for (cell, weight, row) in outputs[usize::from(feed.child)].iter() {
                         let scene = runner.scene(people, people.person(cell));
