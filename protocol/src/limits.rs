@@ -5,6 +5,8 @@
 pub const FRAME_BYTES_MAX: usize = 4 << 20;
 /// The wasm of a module.
 pub const MODULE_BYTES_MAX: usize = 32 << 20;
+/// Bytes of compiled modules that a server keeps on disk beside those that it runs.
+pub const COMPILED_BYTES_MAX: u64 = 256 << 20;
 /// A packed row.
 pub const ROW_BYTES_MAX: usize = 1 << 20;
 /// A packed or memcomparable key.

@@ -148,6 +148,9 @@ pub(crate) struct Start {
     /// Threads that run databases; by default one less than there are cores, at most 8
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) home_threads: Option<u16>,
+    /// Hours between two readings of all files of a database, to find what the disk has let rot; 0 is never
+    #[arg(long, value_name = "HOURS", default_value_t = 24)]
+    pub(crate) scrub_hours: u32,
     /// Form of the server's own log on stderr; SYNCLINE_LOG filters it (`debug`, `syncline_server=trace`)
     #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub(crate) log_format: LogFormat,

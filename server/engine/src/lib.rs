@@ -44,7 +44,9 @@ pub use past::{backup_error, event_json, found_error, past_error, query_past};
 pub use reply::put as put_message;
 
 // What the gateway needs of the floors below, so that it depends on this one alone.
-pub use syncline_host::{Host, HostError, LoadError, Module, RunLimits, TICK_MS};
+pub use syncline_host::{
+    CompiledCounts, CompiledModules, Host, HostError, LoadError, Module, RunLimits, TICK_MS,
+};
 pub use syncline_query::Budgets;
 pub use syncline_store::Until;
 pub use syncline_store::check::{CheckReport, check};
@@ -56,6 +58,6 @@ pub use syncline_store::past::{
 pub use syncline_store::salvage::{Salvaged, salvage};
 pub use syncline_store::{
     Catalog, CatalogError, CheckpointProgress, CheckpointWriter, DiscardDisk, Disk, LogWriter,
-    MemoryDisk, OpenReport, Options, ReadView, RealDisk,
+    MemoryDisk, OpenReport, Options, ReadView, RealDisk, Scrub, ScrubProgress, ScrubReport,
 };
 pub use syncline_store::{CheckpointReport, OpenError as FolderError, compact};

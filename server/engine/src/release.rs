@@ -1,6 +1,6 @@
 //! What the log has to do with the engine: effects wait until everything they depend on is durable.
 
-use syncline_store::{CheckpointWriter, LogError, checkpoint};
+use syncline_store::{CheckpointWriter, LogError, OpenError, Scrub, checkpoint};
 
 use crate::effect::Effects;
 use crate::engine::Engine;
@@ -49,6 +49,16 @@ impl Engine {
         let database = self.database.as_ref()?;
         let is_due = self.log.is_checkpoint_due() && !self.log.is_poisoned();
         is_due.then(|| checkpoint::begin(&mut self.log, database))
+    }
+
+    /// A scrub of what is on the disk now: somebody else's thread runs it. Between two steps.
+    pub fn begin_scrub(&self) -> Result<Scrub, OpenError> {
+        Scrub::begin(&self.log)
+    }
+
+    /// Makes a checkpoint due: files that an open would need are damaged, and memory still has it all.
+    pub fn want_checkpoint(&mut self) {
+        self.log.want_checkpoint();
     }
 
     /// Nothing waits for the disk.

@@ -1,26 +1,22 @@
 //! Checkpoints of a database: one at a time, on a thread of its own while it lasts.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use syncline_engine::{CheckpointProgress, CheckpointWriter, Engine};
+
+use crate::background::Background;
 
 /// How long it waits for the log before it looks again.
 const WAIT: Duration = Duration::from_millis(5);
 /// Pause after a step at least: steps take turns with the log, whose syncs answers wait for.
 const PAUSE_MIN: Duration = Duration::from_micros(200);
 
-/// The checkpoint that is being written, if one is.
+/// The checkpoint that is being written, if one is. Dropping it gives up what is not finished: the folder is free
+/// after it.
 #[derive(Default)]
 pub(crate) struct Checkpoints {
-    running: Option<Running>,
-}
-
-struct Running {
-    thread: JoinHandle<()>,
-    stop: Arc<AtomicBool>,
+    running: Option<Background<()>>,
 }
 
 impl Checkpoints {
@@ -29,35 +25,22 @@ impl Checkpoints {
         if self
             .running
             .as_ref()
-            .is_some_and(|running| !running.thread.is_finished())
+            .is_some_and(|running| !running.is_finished())
         {
             return;
         }
         let Some(writer) = engine.due_checkpoint() else {
             return;
         };
-        let stop = Arc::new(AtomicBool::new(false));
-        let (database, stopped) = (name.to_owned(), stop.clone());
-        let thread = std::thread::Builder::new().name(format!("checkpoint-{name}"));
-        let started = thread.spawn(move || run(&database, writer, &stopped));
-        self.running = match started {
-            Ok(thread) => Some(Running { thread, stop }),
+        let database = name.to_owned();
+        let work = move |stop: &AtomicBool| run(&database, writer, stop);
+        self.running = match Background::start(format!("checkpoint-{name}"), work) {
+            Ok(running) => Some(running),
             Err(error) => {
                 tracing::warn!(database = name, %error, "no thread for a checkpoint");
                 None
             }
         };
-    }
-}
-
-/// Gives up what is not finished, and waits for the one step that is under way: the folder is free after it.
-impl Drop for Checkpoints {
-    fn drop(&mut self) {
-        if let Some(Running { thread, stop }) = self.running.take() {
-            stop.store(true, Ordering::Relaxed);
-            // A panic in it was reported already.
-            let _ = thread.join();
-        }
     }
 }
 

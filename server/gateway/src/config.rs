@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use syncline_protocol::limits;
 
@@ -40,6 +41,9 @@ pub struct Config {
     pub checkpoint_bytes: u64,
     /// Bytes of checkpoints and log of the past that are kept of a database, beyond what an open needs.
     pub history_bytes: u64,
+    /// How often the files of a database are read again to see whether they are still what was written; `None` is
+    /// never. The first time is ten minutes after it opened.
+    pub scrub_every: Option<Duration>,
     /// A database that is served at `/` for pages, named by the landing page.
     pub default_database: Option<String>,
 }
@@ -62,6 +66,7 @@ impl Default for Config {
             audit: true,
             checkpoint_bytes: limits::CHECKPOINT_LOG_BYTES,
             history_bytes: limits::HISTORY_BYTES_MAX,
+            scrub_every: Some(Duration::from_secs(24 * 60 * 60)),
             default_database: None,
         }
     }

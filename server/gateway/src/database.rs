@@ -14,6 +14,7 @@ use crate::auth::{Authority, random};
 use crate::checkpoints::Checkpoints;
 use crate::connection::{Connection, Phase};
 use crate::context::Context;
+use crate::scrubs::Scrubs;
 use crate::shared::{Outside, Shared, Socket};
 use crate::tickets::Tickets;
 use crate::ticks::TICKS;
@@ -82,6 +83,7 @@ impl DatabaseTask {
         let mut outside = Vec::new();
         let mut next_look = Instant::now() + LOOK;
         let mut checkpoints = Checkpoints::default();
+        let mut scrubs = Scrubs::new(self.context.shared.scrub_every);
         loop {
             let wait = self.wait(&engine, next_look);
             // Elapsed is as good as rung: both mean that there may be something to do.
@@ -93,6 +95,7 @@ impl DatabaseTask {
                     if let Some(done) = self.admit(&engine, item) {
                         self.shut_down(&mut engine).await;
                         drop(checkpoints);
+                        drop(scrubs);
                         // The end of its log: the writer stops when everything is written.
                         drop(engine);
                         // Nobody who waits for this has gone away, or it does not matter.
@@ -104,6 +107,7 @@ impl DatabaseTask {
                 // In here, since there may be something to do for ever.
                 if Instant::now() >= next_look {
                     self.look();
+                    scrubs.look(&self.context.shared, &mut engine);
                     checkpoints.look(&self.context.shared.name, &mut engine);
                     next_look = Instant::now() + LOOK;
                 }

@@ -15,6 +15,7 @@
 //! beside them: it upgrades WebSockets and hands them to the database's home.
 
 mod auth;
+mod background;
 mod checkpoints;
 mod config;
 mod connection;
@@ -27,6 +28,7 @@ mod metrics;
 pub mod offline;
 mod outbox;
 mod requests;
+mod scrubs;
 mod server;
 mod shared;
 mod state;

@@ -1,6 +1,7 @@
 //! The page that Prometheus scrapes. Databases count for themselves without any metrics library on the
 //! hot path; a scrape asks each for its numbers and writes them down.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::http::header;
@@ -9,6 +10,7 @@ use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::oneshot;
 
+use crate::scrubs::ScrubCounts;
 use crate::shared::{Outside, Stats};
 use crate::state::State;
 
@@ -23,21 +25,51 @@ pub(crate) async fn page(state: &State) -> Response {
             continue;
         }
         if let Ok(Ok(stats)) = tokio::time::timeout(PATIENCE, receiver).await {
-            all.push((shared.name.clone(), stats));
+            all.push((shared, stats));
         }
     }
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     metrics::with_local_recorder(&recorder, || {
-        for (name, stats) in &all {
-            write(name, stats);
+        for (shared, stats) in &all {
+            write(&shared.name, stats);
+            write_scrubs(&shared.name, &shared.scrubs);
         }
+        write_server(state);
     });
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
         handle.render(),
     )
         .into_response()
+}
+
+/// What is of the server and not of a database.
+fn write_server(state: &State) {
+    let closed = state.closed.lock().len();
+    gauge!("syncline_databases_closed").set(closed as f64);
+    let Some(counts) = state.host.compiled_counts() else {
+        return;
+    };
+    for (outcome, count) in [
+        ("read", counts.read),
+        ("compiled", counts.compiled),
+        ("refused", counts.refused),
+        ("unwritten", counts.unwritten),
+    ] {
+        counter!("syncline_modules_loaded_total", "outcome" => outcome).absolute(count);
+    }
+}
+
+fn write_scrubs(name: &str, scrubs: &ScrubCounts) {
+    for (metric, value) in [
+        ("syncline_scrubs_total", &scrubs.finished),
+        ("syncline_scrubbed_bytes_total", &scrubs.bytes),
+        ("syncline_scrub_problems_total", &scrubs.problems),
+    ] {
+        let value = value.load(Ordering::Relaxed);
+        counter!(metric, "database" => name.to_owned()).absolute(value);
+    }
 }
 
 fn write(name: &str, stats: &Stats) {

@@ -1,16 +1,18 @@
 //! A running server: its databases, its threads, its address.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use syncline_engine::{Catalog, DiscardDisk, Disk, Host, RealDisk, RunLimits};
-use syncline_protocol::limits;
+use sha2::{Digest, Sha256};
+use syncline_engine::{Catalog, CompiledModules, DiscardDisk, Disk, Host, RealDisk, RunLimits};
+use syncline_protocol::{Identity, limits};
 use tokio::sync::oneshot;
 
-use crate::auth::Authority;
+use crate::auth::{AuthError, Authority, random};
 use crate::config::{Config, Data};
 use crate::files;
 use crate::home::Home;
@@ -49,7 +51,10 @@ impl Server {
             call_ms_max: config.call_ms_max,
             ..RunLimits::default()
         };
-        let host = Host::new(limits).map_err(|error| StartError::System(error.to_string()))?;
+        let mut host = Host::new(limits).map_err(|error| StartError::System(error.to_string()))?;
+        if let Data::Folder(folder) = &config.data {
+            host = host.with_compiled(compiled_modules(&disk, folder)?);
+        }
         let stop_ticking = start_ticker(host.clone()).map_err(system)?;
         let catalog = open_catalog(&config.data, &disk)?;
         if let Data::Folder(folder) = &config.data {
@@ -71,6 +76,15 @@ impl Server {
             exports: Arc::new(tokio::sync::Semaphore::new(limits::EXPORTS_MAX)),
         });
         state.open_all();
+        if state.closed.lock().is_empty() {
+            match state.host.remove_unused_compiled() {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "compiled modules of the past removed"),
+                Err(error) => {
+                    tracing::warn!(%error, "compiled modules of the past are not removed")
+                }
+            }
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("http")
@@ -168,6 +182,20 @@ fn open_catalog(data: &Data, disk: &Arc<dyn Disk>) -> Result<Catalog, StartError
         Data::Folder(folder) => Catalog::open(disk.clone(), folder),
     }
     .map_err(|error| StartError::Catalog(error.to_string()))
+}
+
+/// Where compiled modules are kept, with the secret that tells them from what somebody else put there.
+fn compiled_modules(disk: &Arc<dyn Disk>, data: &Path) -> Result<CompiledModules, StartError> {
+    let key = data.join("keys").join("compiled.key");
+    let key = files::read_or_create(&key, || Identity(random()).to_hex() + "\n")
+        .map_err(AuthError::from)?;
+    // Of whatever is in the file, so that there is no wrong form of it.
+    let key = Sha256::digest(key.trim()).into();
+    Ok(CompiledModules::new(
+        disk.clone(),
+        data.join("compiled"),
+        key,
+    ))
 }
 
 fn listen(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {

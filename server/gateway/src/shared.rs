@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use syncline_engine::{Answer, Command, Counters, Ticket};
@@ -10,6 +11,8 @@ use syncline_protocol::limits::INBOX_COMMANDS_MAX;
 use syncline_protocol::message::Encoding;
 use syncline_protocol::{ErrorCode, WireError};
 use tokio::sync::{Notify, oneshot};
+
+use crate::scrubs::ScrubCounts;
 
 /// Makes a command once the ticket that names its answer is known.
 pub(crate) type MakeCommand = Box<dyn FnOnce(Ticket) -> Command + Send>;
@@ -57,6 +60,9 @@ pub(crate) struct Shared {
     pub(crate) bell: Notify,
     /// Ends some time after the engine, and has the folder locked until then.
     pub(crate) log_thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// How often it is scrubbed.
+    pub(crate) scrub_every: Option<Duration>,
+    pub(crate) scrubs: ScrubCounts,
 }
 
 #[derive(Default)]
@@ -67,12 +73,14 @@ struct Queue {
 }
 
 impl Shared {
-    pub(crate) fn new(name: &str) -> Arc<Self> {
+    pub(crate) fn new(name: &str, scrub_every: Option<Duration>) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
             queue: Mutex::default(),
             bell: Notify::new(),
             log_thread: Mutex::default(),
+            scrub_every,
+            scrubs: ScrubCounts::default(),
         })
     }
 

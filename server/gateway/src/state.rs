@@ -226,7 +226,7 @@ impl State {
             stale_connections = opened.stale_connections,
             "database open"
         );
-        let shared = Shared::new(name);
+        let shared = Shared::new(name, self.config.scrub_every);
         let home = self.next_home.fetch_add(1, Ordering::Relaxed) % self.homes.len();
         self.homes[home]
             .adopt(shared.clone(), opened.engine, opened.writer)

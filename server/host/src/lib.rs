@@ -12,6 +12,7 @@
 //! [`Transaction`]: syncline_store::Transaction
 
 mod checks;
+mod compiled;
 mod error;
 mod guest_memory;
 mod imports;
@@ -24,6 +25,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use compiled::{CompiledCounts, CompiledModules};
 pub use error::{CallError, CallLimit, LoadError};
 pub use instance::{RunLimits, TICK_MS};
 pub use module::{Host, HostError, Module};

@@ -9,6 +9,7 @@ use syncline_protocol::{Schema, abi, schema_codec};
 use wasmtime::{Config, Enabled, Engine, InstancePre, Linker, OptLevel, PoolingAllocationConfig};
 
 use crate::checks;
+use crate::compiled::{self, CompiledCounts, CompiledId, CompiledModules};
 use crate::error::{CallError, LoadError};
 use crate::imports;
 use crate::instance::{Instance, RunLimits};
@@ -36,6 +37,8 @@ pub struct Host {
     limits: RunLimits,
     /// Modules that somebody holds, by hash: databases of one module share its code.
     loaded: Arc<Mutex<BTreeMap<[u8; 32], Weak<Inner>>>>,
+    /// Where compiled modules are kept, if anywhere.
+    compiled: Option<Arc<CompiledModules>>,
 }
 
 /// The machine does not give what the engine needs.
@@ -56,7 +59,35 @@ impl Host {
             linker: Arc::new(linker),
             limits,
             loaded: Arc::default(),
+            compiled: None,
         })
+    }
+
+    /// Keeps what it compiles on disk, and looks there first.
+    #[must_use]
+    pub fn with_compiled(mut self, compiled: CompiledModules) -> Self {
+        self.compiled = Some(Arc::new(compiled));
+        self
+    }
+
+    /// What the compiled modules on disk were good for so far; `None` if none are kept.
+    #[must_use]
+    pub fn compiled_counts(&self) -> Option<CompiledCounts> {
+        self.compiled.as_ref().map(|compiled| compiled.counts())
+    }
+
+    /// Removes the compiled modules that nobody holds now from the disk: once all that are needed are loaded. Returns how many.
+    pub fn remove_unused_compiled(&self) -> std::io::Result<usize> {
+        let Some(compiled) = &self.compiled else {
+            return Ok(0);
+        };
+        compiled.retain_held(|id| self.is_held(id))
+    }
+
+    fn is_held(&self, id: &CompiledId) -> bool {
+        let loaded = self.loaded();
+        let held = loaded.values().filter_map(Weak::upgrade);
+        held.into_iter().any(|module| module.id == *id)
     }
 
     /// Counts time for the deadlines of all calls. To be called every [`crate::TICK_MS`] from a thread
@@ -67,7 +98,8 @@ impl Host {
 
     /// Compiles a module and checks all that can be checked before its first call: size, imports,
     /// exports, memory, and the description that it gives of itself. Takes up to seconds and may run on
-    /// any thread. While somebody holds a module, loading the same wasm again takes no time.
+    /// any thread. While somebody holds a module, loading the same wasm again takes no time; a module whose
+    /// compiled form is kept takes milliseconds.
     pub fn load(&self, wasm: &[u8]) -> Result<Module, LoadError> {
         if wasm.len() > MODULE_BYTES_MAX {
             return Err(LoadError::TooLarge { bytes: wasm.len() });
@@ -77,8 +109,15 @@ impl Host {
             return Ok(Module { inner });
         }
         checks::header(wasm)?;
-        let compiled = wasmtime::Module::from_binary(&self.engine, wasm)
-            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let id = compiled::id(&self.engine, &hash);
+        let compile = || wasmtime::Module::from_binary(&self.engine, wasm);
+        let compiled = match &self.compiled {
+            Some(kept) => {
+                kept.get_or_compile(&self.engine, &id, |other| self.is_held(other), compile)
+            }
+            None => compile(),
+        };
+        let compiled = compiled.map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
         checks::imports(&compiled)?;
         checks::exports(&compiled, self.limits.memory_bytes_max)?;
         let pre = self
@@ -95,6 +134,7 @@ impl Host {
             shapes: shapes(&schema).into(),
             schema,
             hash,
+            id,
         };
         let inner = Arc::new(inner);
         let mut loaded = self.loaded();
@@ -121,6 +161,8 @@ struct Inner {
     shapes: Arc<[TableShape]>,
     schema: Schema,
     hash: [u8; 32],
+    /// Of its compiled form.
+    id: CompiledId,
 }
 
 impl Module {

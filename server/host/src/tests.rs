@@ -4,6 +4,7 @@
 mod fixture;
 
 mod calls;
+mod compiled;
 mod hostile;
 mod load;
 mod random;

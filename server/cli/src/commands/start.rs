@@ -1,6 +1,7 @@
 //! `syncline start`.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use syncline_server::{Config, Data, Server, StartError};
 use tracing_subscriber::EnvFilter;
@@ -46,6 +47,10 @@ fn config(common: &Common, args: &Start) -> Config {
             .collect(),
         allow_adhoc_live: !args.no_adhoc_live,
         audit: !args.no_audit,
+        scrub_every: match args.scrub_hours {
+            0 => None,
+            hours => Some(Duration::from_secs(u64::from(hours) * 3600)),
+        },
         ..Config::default()
     };
     if !args.in_memory {

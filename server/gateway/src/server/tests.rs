@@ -182,3 +182,71 @@ fn a_damaged_database_does_not_keep_the_others_from_being_served() {
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert_eq!(std::fs::read(segment.path()).unwrap(), bytes);
 }
+
+#[test]
+fn rot_on_the_disk_is_found_and_memory_saves_what_was_there() {
+    let data = tempfile::tempdir().unwrap();
+    let start = |scrub_every| {
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            data: Data::Folder(data.path().to_owned()),
+            checkpoint_bytes: 1,
+            scrub_every,
+            ..Config::default()
+        };
+        Server::start(config).unwrap()
+    };
+    let checkpoints = || {
+        let folder = data.path().join("databases/board/checkpoints");
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        let mut whole: Vec<_> = paths
+            .filter(|path| path.extension().is_some_and(|e| e == "checkpoint"))
+            .collect();
+        whole.sort();
+        whole
+    };
+    let wait = |what: &str, is_so: &dyn Fn() -> bool| {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !is_so() {
+            assert!(Instant::now() < end, "{what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let server = start(None);
+    server.state.database_or_create("board").unwrap();
+    // The connection is a transaction.
+    let mut socket = connect(&server);
+    hello(&mut socket);
+    wait("no checkpoint", &|| !checkpoints().is_empty());
+    drop(socket);
+    server.shut_down();
+
+    let server = start(Some(Duration::from_millis(10)));
+    let shared = server.state.database("board").unwrap();
+    let problems = || shared.scrubs.problems.load(Ordering::Relaxed);
+    wait("no scrub", &|| {
+        shared.scrubs.finished.load(Ordering::Relaxed) > 0
+    });
+    assert_eq!(problems(), 0);
+    let newest = checkpoints().pop().unwrap();
+    let mut bytes = std::fs::read(&newest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&newest, &bytes).unwrap();
+    wait("the rot is not seen", &|| problems() > 0);
+    let metrics = http(&server, "GET /metrics HTTP/1.1", b"");
+    assert!(
+        metrics.contains("syncline_scrub_problems_total"),
+        "{metrics}"
+    );
+    // A checkpoint of what memory has makes the next open independent of the rotten file.
+    let before = checkpoints();
+    wait("no new checkpoint", &|| {
+        checkpoints() != before || std::fs::read(&newest).is_ok_and(|now| now != bytes)
+    });
+    drop(shared);
+    server.shut_down();
+    let server = start(None);
+    assert!(server.state.database("board").is_ok());
+}

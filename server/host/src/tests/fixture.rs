@@ -239,7 +239,11 @@ impl World {
 
     /// A world of any module with the fixture's tables.
     pub(super) fn of(wasm: &[u8], limits: RunLimits) -> Self {
-        let host = host();
+        Self::on(host(), wasm, limits)
+    }
+
+    /// The same with a host of the caller's.
+    pub(super) fn on(host: Host, wasm: &[u8], limits: RunLimits) -> Self {
         let module = host.load(wasm).unwrap();
         let (database, tables) = database(&module);
         Self {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::{CHECKPOINTS_FOLDER, DAMAGED, checkpoint_lsn, list};
 use crate::disk::Disk;
-use crate::log::LOG_FOLDER;
+use crate::log::module_files::ModuleUse;
 use crate::log::recovery::survey;
+use crate::log::{LOG_FOLDER, MODULES_FOLDER};
 
 /// How much of the past is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,9 @@ pub struct Retired {
     pub checkpoints: usize,
     /// Segments of the log.
     pub segments: usize,
-    /// Their bytes.
+    /// Modules that nothing names any more.
+    pub modules: usize,
+    /// Bytes of the checkpoints and segments.
     pub bytes: u64,
 }
 
@@ -32,7 +35,12 @@ pub struct Retired {
 ///
 /// Only what a newer, durable file makes superfluous goes: a power cut in the middle leaves some of it, and the
 /// next open does not need it.
-pub(crate) fn retire(disk: &dyn Disk, folder: &Path, retention: &Retention) -> io::Result<Retired> {
+pub(crate) fn retire(
+    disk: &dyn Disk,
+    folder: &Path,
+    retention: &Retention,
+    module_use: &ModuleUse,
+) -> io::Result<Retired> {
     let checkpoints_folder = folder.join(CHECKPOINTS_FOLDER);
     let checkpoints = list(disk, &checkpoints_folder)?;
     let segments = survey(disk, &folder.join(LOG_FOLDER)).map_err(io::Error::other)?;
@@ -64,6 +72,7 @@ pub(crate) fn retire(disk: &dyn Disk, folder: &Path, retention: &Retention) -> i
     if retired.segments > 0 {
         disk.sync_dir(&folder.join(LOG_FOLDER))?;
     }
+    retired.modules = module_use.remove_unused(disk, &folder.join(MODULES_FOLDER), kept_lsn)?;
     Ok(retired)
 }
 

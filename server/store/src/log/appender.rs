@@ -8,6 +8,7 @@ use syncline_protocol::{ChangeSet, Epoch, Lsn};
 
 use super::error::LogError;
 use super::handover::{Batch, Handover};
+use super::module_files::ModuleUse;
 use super::record::{self, Encoder, Made, OVERHEAD_BYTES, Parts, PublishRecord, TransactionRecord};
 use super::writer::{LogWriter, Progress};
 use crate::database::Database;
@@ -32,6 +33,8 @@ pub struct LogAppender {
     last_time: i64,
     /// Bytes of records since the last checkpoint was begun.
     unchecked_bytes: u64,
+    is_checkpoint_wanted: bool,
+    module_use: Arc<ModuleUse>,
     options: super::Options,
 }
 
@@ -52,6 +55,7 @@ impl LogAppender {
         disk: Arc<dyn Disk>,
         origin: Origin,
         (last, last_time): (Lsn, i64),
+        module: Option<[u8; 32]>,
         options: &super::Options,
     ) -> Self {
         Self {
@@ -65,6 +69,8 @@ impl LogAppender {
             origin: Arc::new(origin),
             last_time,
             unchecked_bytes: 0,
+            is_checkpoint_wanted: false,
+            module_use: Arc::new(ModuleUse::new(last, module)),
             options: *options,
         }
     }
@@ -111,6 +117,9 @@ impl LogAppender {
         let start = out.len();
         record::put_publish(lsn, publish, &made, &mut self.encoder, out);
         self.last_time = publish.time;
+        if let Some(hash) = &database.schema().module_hash {
+            self.module_use.publish(lsn, hash);
+        }
         self.appended(lsn, start)
     }
 
@@ -136,6 +145,7 @@ impl LogAppender {
     /// Stores the wasm of a module under its SHA-256, durably: before the publish that names it.
     pub fn put_module(&self, hash: &[u8; 32], wasm: &[u8]) -> Result<(), LogError> {
         self.handover.check_poison()?;
+        self.module_use.expect(hash);
         super::module_files::put(&*self.disk, &self.modules, hash, wasm).map_err(|error| {
             if crate::disk::is_full(&error) {
                 return LogError::DiskFull;
@@ -203,12 +213,18 @@ impl LogAppender {
             .options
             .checkpoint_bytes
             .max(self.handover.checkpoint_bytes());
-        self.unchecked_bytes >= due
+        self.is_checkpoint_wanted || self.unchecked_bytes >= due
+    }
+
+    /// Makes a checkpoint due whatever was appended: what lies on the disk is not to be relied on any more.
+    pub fn want_checkpoint(&mut self) {
+        self.is_checkpoint_wanted = true;
     }
 
     /// A checkpoint of what was appended is begun.
     pub(crate) fn begin_checkpoint(&mut self) -> Arc<Origin> {
         self.unchecked_bytes = 0;
+        self.is_checkpoint_wanted = false;
         Arc::clone(&self.origin)
     }
 
@@ -220,6 +236,10 @@ impl LogAppender {
 
     pub(crate) fn options(&self) -> &super::Options {
         &self.options
+    }
+
+    pub(crate) fn module_use(&self) -> Arc<ModuleUse> {
+        Arc::clone(&self.module_use)
     }
 
     pub(crate) fn handover(&self) -> Arc<Handover> {

@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
+use syncline_protocol::Lsn;
 
 use super::error::OpenError;
 use crate::disk::{Disk, read_file, replace_file};
@@ -16,6 +18,73 @@ fn path_of(folder: &Path, hash: &[u8; 32]) -> PathBuf {
     }
     name.push_str(".wasm");
     folder.join(name)
+}
+
+/// Which modules the kept past names: the one in force when it begins, and each that was published since.
+/// What was published before this open is not known, so nothing is removed until the past begins after it.
+#[derive(Debug)]
+pub(crate) struct ModuleUse {
+    /// The Lsn from which on it is complete.
+    since: Lsn,
+    /// By the Lsn of its publish; of one that is still to come, or never came, the greatest.
+    uses: Mutex<Vec<(Lsn, [u8; 32])>>,
+}
+
+const NOT_YET: Lsn = Lsn(u64::MAX);
+
+impl ModuleUse {
+    /// Of a database that has this module at an Lsn.
+    pub(crate) fn new(since: Lsn, hash: Option<[u8; 32]>) -> Self {
+        Self {
+            since,
+            uses: Mutex::new(hash.map(|hash| (since, hash)).into_iter().collect()),
+        }
+    }
+
+    /// A module is about to be stored: its file stays from now on.
+    pub(crate) fn expect(&self, hash: &[u8; 32]) {
+        self.uses.lock().push((NOT_YET, *hash));
+    }
+
+    /// It was published.
+    pub(crate) fn publish(&self, lsn: Lsn, hash: &[u8; 32]) {
+        let mut uses = self.uses.lock();
+        let own = |(at, other): &&mut (Lsn, [u8; 32])| *at == NOT_YET && other == hash;
+        match uses.iter_mut().rfind(own) {
+            Some(expected) => expected.0 = lsn,
+            None => uses.push((lsn, *hash)),
+        }
+    }
+
+    /// Removes the files of modules that nothing from this Lsn on names; how many.
+    pub(crate) fn remove_unused(
+        &self,
+        disk: &dyn Disk,
+        folder: &Path,
+        kept: Lsn,
+    ) -> io::Result<usize> {
+        // Held to the end: a file that is to be stored now is looked for after it.
+        let mut uses = self.uses.lock();
+        if kept < self.since || !disk.exists(folder)? {
+            return Ok(0);
+        }
+        if let Some(first) = uses.iter().rposition(|(lsn, _)| *lsn <= kept) {
+            uses.drain(..first);
+        }
+        let needed: Vec<PathBuf> = uses.iter().map(|(_, hash)| path_of(folder, hash)).collect();
+        let mut count = 0;
+        for name in disk.list(folder)? {
+            let path = folder.join(name);
+            if path.extension().is_some_and(|e| e == "wasm") && !needed.contains(&path) {
+                disk.remove(&path)?;
+                count += 1;
+            }
+        }
+        if count > 0 {
+            disk.sync_dir(folder)?;
+        }
+        Ok(count)
+    }
 }
 
 /// Stores the wasm; durable when this returns. Nothing is written if it is there already.

@@ -132,6 +132,7 @@ pub fn open(
         Arc::clone(&disk),
         origin,
         (recovered.last, open.time),
+        database.schema().module_hash,
         &options,
     );
     let checkpoint_bytes = read.checkpoint.map_or(0, |(_, bytes)| bytes);

@@ -424,3 +424,61 @@ proptest! {
         let _ = load(&disk, path, Lsn(41), None).map(|loaded| loaded.recovery.finish());
     }
 }
+
+/// Files of modules that a database has.
+fn modules(disk: &MemoryDisk) -> usize {
+    let names = disk.list(&Path::new(FOLDER).join("modules")).unwrap();
+    names.len()
+}
+
+#[test]
+fn modules_of_a_past_that_is_given_up_go_with_it() {
+    let disk = MemoryDisk::new();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let forgetful = Options {
+        checkpoints_min: 1,
+        history_bytes: 0,
+        ..SMALL
+    };
+    let mut random = Random(5);
+    let mut session = Session::open(&shared, forgetful).unwrap();
+    for version in [1, 2] {
+        session.publish(version, false).unwrap();
+        work(&mut session, &mut random, 10);
+    }
+    assert_eq!(modules(&disk), 2);
+    assert_eq!(take(&mut session).retired.modules, 1);
+    // Stored for a publish that is still to come, or never does.
+    let mut writer = session.begin_checkpoint();
+    let next = vec![1; 700];
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(&next).into();
+    session.log.put_module(&hash, &next).unwrap();
+    writer.run().unwrap();
+    drop(writer);
+    assert_eq!(modules(&disk), 2);
+    session.publish(1, true).unwrap();
+    work(&mut session, &mut random, 10);
+    assert_eq!(take(&mut session).retired.modules, 1);
+    let contents = session.contents();
+    drop(session);
+
+    // Of the past before an open nothing is known: what is there stays until the past begins later.
+    let mut session = Session::open(&shared, KEEPING_ALL).unwrap();
+    assert_eq!(session.contents(), contents);
+    session.publish(2, false).unwrap();
+    work(&mut session, &mut random, 10);
+    assert_eq!(take(&mut session).retired.modules, 0);
+    assert_eq!(modules(&disk), 2);
+    drop(session);
+    let mut session = Session::open(&shared, forgetful).unwrap();
+    work(&mut session, &mut random, 1);
+    assert_eq!(take(&mut session).retired.modules, 1);
+    drop(session);
+    let session = Session::open(&shared, forgetful).unwrap();
+    assert!(session.wasm.is_some());
+}
+
+const KEEPING_ALL: Options = Options {
+    history_bytes: u64::MAX,
+    ..SMALL
+};

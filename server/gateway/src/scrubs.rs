@@ -1,0 +1,112 @@
+//! Old files of a database are read again from time to time, on a thread of its own: what has rotted is found while
+//! memory still has everything that is in it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use syncline_engine::{Engine, Scrub, ScrubProgress, ScrubReport};
+
+use crate::background::Background;
+use crate::shared::Shared;
+
+/// The first begins so long after the open, if they are not more frequent than that.
+const FIRST: Duration = Duration::from_secs(600);
+/// Pause after a step of about a MiB, at least: 50 MB/s at most.
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+/// And so many times what the step took.
+const PAUSE_FACTOR: u32 = 9;
+
+/// What all scrubs of a database have found.
+#[derive(Debug, Default)]
+pub(crate) struct ScrubCounts {
+    /// Scrubs that came to their end.
+    pub(crate) finished: AtomicU64,
+    /// Bytes that they read.
+    pub(crate) bytes: AtomicU64,
+    /// Damaged places that they found, each time that they found them.
+    pub(crate) problems: AtomicU64,
+}
+
+/// When the next one begins, and the one that runs.
+pub(crate) struct Scrubs {
+    every: Option<Duration>,
+    next: Instant,
+    running: Option<Background<Option<ScrubReport>>>,
+}
+
+impl Scrubs {
+    /// None yet; never one without a period.
+    pub(crate) fn new(every: Option<Duration>) -> Self {
+        Self {
+            every,
+            next: Instant::now() + every.unwrap_or(FIRST).min(FIRST),
+            running: None,
+        }
+    }
+
+    /// Begins one if it is time for it; deals with what the last one found.
+    pub(crate) fn look(&mut self, shared: &Shared, engine: &mut Engine) {
+        if let Some(running) = self.running.take_if(|running| running.is_finished()) {
+            if let Some(report) = running.finish().flatten() {
+                conclude(shared, engine, &report);
+            }
+            return;
+        }
+        let Some(every) = self.every.filter(|_| Instant::now() >= self.next) else {
+            return;
+        };
+        if self.running.is_some() {
+            return;
+        }
+        self.next = Instant::now() + every;
+        let name = shared.name.as_str();
+        let started = match engine.begin_scrub() {
+            Ok(scrub) => Background::start(format!("scrub-{name}"), |stop| run(scrub, stop)),
+            Err(error) => {
+                tracing::warn!(database = name, %error, "no scrub");
+                return;
+            }
+        };
+        match started {
+            Ok(running) => self.running = Some(running),
+            Err(error) => tracing::warn!(database = name, %error, "no thread for a scrub"),
+        }
+    }
+}
+
+/// What it found; nothing if it was stopped.
+fn run(mut scrub: Scrub, stop: &AtomicBool) -> Option<ScrubReport> {
+    while !stop.load(Ordering::Relaxed) {
+        let step = Instant::now();
+        if let ScrubProgress::Done(report) = scrub.run_once() {
+            return Some(report);
+        }
+        std::thread::sleep((step.elapsed() * PAUSE_FACTOR).max(PAUSE_MIN));
+    }
+    None
+}
+
+fn conclude(shared: &Shared, engine: &mut Engine, report: &ScrubReport) {
+    let counts = &shared.scrubs;
+    counts.finished.fetch_add(1, Ordering::Relaxed);
+    counts.bytes.fetch_add(report.bytes, Ordering::Relaxed);
+    let problems = report.problems.len() as u64;
+    counts.problems.fetch_add(problems, Ordering::Relaxed);
+    let name = shared.name.as_str();
+    if report.problems.is_empty() {
+        let (files, bytes) = (report.files, report.bytes);
+        tracing::info!(database = name, files, bytes, "scrubbed, all is well");
+        return;
+    }
+    for problem in &report.problems {
+        tracing::error!(
+            database = name,
+            file = %problem.file.display(),
+            offset = problem.offset,
+            detail = problem.detail,
+            "a file is damaged on the disk; memory has all that is in it, and a checkpoint is taken; \
+             look at the disk, and take a backup"
+        );
+    }
+    engine.want_checkpoint();
+}
