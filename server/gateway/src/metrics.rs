@@ -10,8 +10,7 @@ use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::oneshot;
 
-use crate::scrubs::ScrubCounts;
-use crate::shared::{Outside, Stats};
+use crate::shared::{Outside, ScrubCounts, Stats};
 use crate::state::State;
 
 /// How long a scrape waits for a database that is busy.

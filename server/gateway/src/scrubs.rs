@@ -1,7 +1,7 @@
 //! Old files of a database are read again from time to time, on a thread of its own: what has rotted is found while
 //! memory still has everything that is in it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use syncline_engine::{Engine, Scrub, ScrubProgress, ScrubReport};
@@ -16,15 +16,26 @@ const PAUSE_MIN: Duration = Duration::from_millis(20);
 /// And so many times what the step took.
 const PAUSE_FACTOR: u32 = 9;
 
-/// What all scrubs of a database have found.
-#[derive(Debug, Default)]
-pub(crate) struct ScrubCounts {
-    /// Scrubs that came to their end.
-    pub(crate) finished: AtomicU64,
-    /// Bytes that they read.
-    pub(crate) bytes: AtomicU64,
-    /// Damaged places that they found, each time that they found them.
-    pub(crate) problems: AtomicU64,
+/// Pause at most: whoever stops it waits for no longer.
+const PAUSE_MAX: Duration = Duration::from_millis(250);
+
+/// Whether some database of the process is being scrubbed: they take turns, so that the disk has one at a time.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The turn to scrub; given back when dropped.
+struct Turn;
+
+impl Turn {
+    fn take() -> Option<Self> {
+        let was_taken = IS_TAKEN.swap(true, Ordering::AcqRel);
+        (!was_taken).then_some(Self)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        IS_TAKEN.store(false, Ordering::Release);
+    }
 }
 
 /// When the next one begins, and the one that runs.
@@ -58,10 +69,16 @@ impl Scrubs {
         if self.running.is_some() {
             return;
         }
+        let Some(turn) = Turn::take() else {
+            return;
+        };
         self.next = Instant::now() + every;
         let name = shared.name.as_str();
         let started = match engine.begin_scrub() {
-            Ok(scrub) => Background::start(format!("scrub-{name}"), |stop| run(scrub, stop)),
+            Ok(scrub) => Background::start(format!("scrub-{name}"), |stop| {
+                let _turn = turn;
+                run(scrub, stop)
+            }),
             Err(error) => {
                 tracing::warn!(database = name, %error, "no scrub");
                 return;
@@ -81,7 +98,7 @@ fn run(mut scrub: Scrub, stop: &AtomicBool) -> Option<ScrubReport> {
         if let ScrubProgress::Done(report) = scrub.run_once() {
             return Some(report);
         }
-        std::thread::sleep((step.elapsed() * PAUSE_FACTOR).max(PAUSE_MIN));
+        std::thread::sleep((step.elapsed() * PAUSE_FACTOR).clamp(PAUSE_MIN, PAUSE_MAX));
     }
     None
 }

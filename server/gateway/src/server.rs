@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
 use syncline_engine::{Catalog, CompiledModules, DiscardDisk, Disk, Host, RealDisk, RunLimits};
 use syncline_protocol::{Identity, limits};
 use tokio::sync::oneshot;
@@ -186,15 +185,19 @@ fn open_catalog(data: &Data, disk: &Arc<dyn Disk>) -> Result<Catalog, StartError
 
 /// Where compiled modules are kept, with the secret that tells them from what somebody else put there.
 fn compiled_modules(disk: &Arc<dyn Disk>, data: &Path) -> Result<CompiledModules, StartError> {
-    let key = data.join("keys").join("compiled.key");
-    let key = files::read_or_create(&key, || Identity(random()).to_hex() + "\n")
+    let path = data.join("keys").join("compiled.key");
+    let text = files::read_or_create(&path, || Identity(random()).to_hex() + "\n")
         .map_err(AuthError::from)?;
-    // Of whatever is in the file, so that there is no wrong form of it.
-    let key = Sha256::digest(key.trim()).into();
+    let key = Identity::from_hex(text.trim()).unwrap_or_else(|| {
+        // What somebody cut short could be guessed.
+        let file = path.display();
+        tracing::warn!(%file, "no key of 64 hex digits: modules are compiled at every start; delete it to get a new one");
+        Identity(random())
+    });
     Ok(CompiledModules::new(
         disk.clone(),
         data.join("compiled"),
-        key,
+        key.0,
     ))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -11,8 +11,6 @@ use syncline_protocol::limits::INBOX_COMMANDS_MAX;
 use syncline_protocol::message::Encoding;
 use syncline_protocol::{ErrorCode, WireError};
 use tokio::sync::{Notify, oneshot};
-
-use crate::scrubs::ScrubCounts;
 
 /// Makes a command once the ticket that names its answer is known.
 pub(crate) type MakeCommand = Box<dyn FnOnce(Ticket) -> Command + Send>;
@@ -50,6 +48,17 @@ pub(crate) struct Stats {
     pub(crate) bytes_sent: u64,
     pub(crate) inbox: u64,
     pub(crate) slow_clients: u64,
+}
+
+/// What all scrubs of a database have found so far.
+#[derive(Debug, Default)]
+pub(crate) struct ScrubCounts {
+    /// Scrubs that came to their end.
+    pub(crate) finished: AtomicU64,
+    /// Bytes that they read.
+    pub(crate) bytes: AtomicU64,
+    /// Damaged places that they found, each time that they found them.
+    pub(crate) problems: AtomicU64,
 }
 
 /// A database as other threads know it.

@@ -226,7 +226,8 @@ impl State {
             stale_connections = opened.stale_connections,
             "database open"
         );
-        let shared = Shared::new(name, self.config.scrub_every);
+        let is_on_disk = matches!(self.config.data, Data::Folder(_));
+        let shared = Shared::new(name, self.config.scrub_every.filter(|_| is_on_disk));
         let home = self.next_home.fetch_add(1, Ordering::Relaxed) % self.homes.len();
         self.homes[home]
             .adopt(shared.clone(), opened.engine, opened.writer)

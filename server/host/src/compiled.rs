@@ -259,10 +259,7 @@ impl Hasher for Sink {
 }
 
 /// A module from the bytes that an engine wrote.
-#[expect(
-    unsafe_code,
-    reason = "the only way to load what was compiled before; 100 times faster than compiling"
-)]
+#[expect(unsafe_code, reason = "the only way to load what was compiled before")]
 fn deserialize(engine: &Engine, authentic: &[u8]) -> wasmtime::Result<Module> {
     // SAFETY: the bytes must be what `Module::serialize` of some version of wasmtime returned. The only caller has them
     // from `authentic`, in this very buffer: they carry a code that only `write` makes, with a key that

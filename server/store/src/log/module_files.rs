@@ -43,7 +43,11 @@ impl ModuleUse {
 
     /// A module is about to be stored: its file stays from now on.
     pub(crate) fn expect(&self, hash: &[u8; 32]) {
-        self.uses.lock().push((NOT_YET, *hash));
+        let mut uses = self.uses.lock();
+        // Failed publishes of one module are one.
+        if !uses.contains(&(NOT_YET, *hash)) {
+            uses.push((NOT_YET, *hash));
+        }
     }
 
     /// It was published.

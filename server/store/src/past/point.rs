@@ -32,22 +32,25 @@ pub struct Past {
 /// open, as long as `until` does not go beyond what is durable there. [`OpenError::NotKept`] if that time is
 /// before all that is kept.
 pub fn read_past(disk: &dyn Disk, folder: &Path, until: Until) -> Result<Past, OpenError> {
-    let Read {
-        database,
-        epochs,
-        last_time,
-        last,
-        ..
-    } = settled(|| read(disk, folder, until))?;
-    let (Some(database), Some(time)) = (database, last_time) else {
-        return Err(OpenError::NotKept);
-    };
-    Ok(Past {
-        wasm: read_module(disk, folder, &database)?,
-        database,
-        lsn: last,
-        time,
-        epochs,
+    // The module with it: retention may take both away, and the next reading says that they are not kept.
+    settled(|| {
+        let Read {
+            database,
+            epochs,
+            last_time,
+            last,
+            ..
+        } = read(disk, folder, until)?;
+        let (Some(database), Some(time)) = (database, last_time) else {
+            return Err(OpenError::NotKept);
+        };
+        Ok(Past {
+            wasm: read_module(disk, folder, &database)?,
+            database,
+            lsn: last,
+            time,
+            epochs,
+        })
     })
 }
 
