@@ -66,7 +66,7 @@ impl Default for Config {
             audit: true,
             checkpoint_bytes: limits::CHECKPOINT_LOG_BYTES,
             history_bytes: limits::HISTORY_BYTES_MAX,
-            scrub_every: Some(Duration::from_secs(24 * 60 * 60)),
+            scrub_every: Some(Duration::from_hours(24)),
             default_database: None,
         }
     }

@@ -10,7 +10,7 @@ use crate::background::Background;
 use crate::shared::Shared;
 
 /// The first begins so long after the open, if they are not more frequent than that.
-const FIRST: Duration = Duration::from_secs(600);
+const FIRST: Duration = Duration::from_mins(10);
 /// Pause after a step of about a MiB, at least: 50 MB/s at most.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 /// And so many times what the step took.

@@ -75,15 +75,6 @@ impl Server {
             exports: Arc::new(tokio::sync::Semaphore::new(limits::EXPORTS_MAX)),
         });
         state.open_all();
-        if state.closed.lock().is_empty() {
-            match state.host.remove_unused_compiled() {
-                Ok(0) => {}
-                Ok(count) => tracing::info!(count, "compiled modules of the past removed"),
-                Err(error) => {
-                    tracing::warn!(%error, "compiled modules of the past are not removed")
-                }
-            }
-        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("http")

@@ -202,6 +202,14 @@ impl State {
             }
             open_some();
         });
+        // Those of a database that is left out may still be needed.
+        if self.closed.lock().is_empty() {
+            match self.host.remove_unused_compiled() {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "compiled modules of the past removed"),
+                Err(error) => tracing::warn!(%error, "compiled modules of the past stay"),
+            }
+        }
     }
 
     fn open(&self, name: &str, folder: &Path) -> Result<Arc<Shared>, String> {

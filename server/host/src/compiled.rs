@@ -14,7 +14,7 @@
 //! key is compiled anew and replaced. Who can read the server's key could read everything else of the server too, and is not kept out.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::PathBuf;
@@ -217,8 +217,11 @@ pub(crate) fn id(engine: &Engine, wasm_hash: &[u8; 32]) -> CompiledId {
 }
 
 fn file_name(id: &CompiledId) -> String {
-    let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    hex + EXTENSION
+    let mut name = String::with_capacity(2 * id.len() + EXTENSION.len());
+    for byte in id {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name + EXTENSION
 }
 
 fn id_of(name: &str) -> Option<CompiledId> {
@@ -238,7 +241,9 @@ pub(crate) fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         Sha256::new_with_prefix(block)
     };
     let mut inner = padded(0x36);
-    parts.iter().for_each(|part| inner.update(part));
+    for part in parts {
+        inner.update(part);
+    }
     padded(0x5c)
         .chain_update(inner.finalize())
         .finalize()

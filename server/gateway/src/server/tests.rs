@@ -207,7 +207,7 @@ fn rot_on_the_disk_is_found_and_memory_saves_what_was_there() {
         whole
     };
     let wait = |what: &str, is_so: &dyn Fn() -> bool| {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         while !is_so() {
             assert!(Instant::now() < end, "{what}");
             std::thread::sleep(Duration::from_millis(20));

@@ -53,7 +53,11 @@ pub(super) fn deep(scale: Scale, report: &mut Report) -> Result<()> {
     let mut crowd = Crowd::new(&db, sql, 1, &|_| Vec::new())?;
     let named = ("deep", 0.0);
     let writes = |n: u64| {
-        let score = if n % 2 == 0 { SCORES - 1 - n } else { n };
+        let score = if n.is_multiple_of(2) {
+            SCORES - 1 - n
+        } else {
+            n
+        };
         vec![Write::Update(
             table_id(0),
             row(&[scatter(n / 2, ROWS), score]),
