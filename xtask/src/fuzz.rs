@@ -33,7 +33,7 @@ pub(crate) struct Options {
 const GATE: [&str; 4] = [
     "--seed=1000000",
     "--queries=24000",
-    "--seconds=240",
+    "--seconds=150",
     "--comparisons-min=60000",
 ];
 

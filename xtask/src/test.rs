@@ -22,9 +22,9 @@ pub(crate) struct Options {
     skip_browser: bool,
 }
 
-/// Seeds of the simulation: 200 to 300 seconds of two cores. The other is the time that they must not be over.
+/// Seeds of the simulation: 200 seconds of two cores or more. The other is the time that they must not be over.
 const SIM_SEEDS: &str = "2000";
-const SIM_SECONDS: &str = "300";
+const SIM_SECONDS: &str = "180";
 
 type Work = fn(&Workspace, &Step) -> Result<()>;
 

@@ -50,7 +50,7 @@ pub use syncline_host::{
 pub use syncline_query::Budgets;
 pub use syncline_store::Until;
 pub use syncline_store::check::{CheckReport, check};
-pub use syncline_store::disk::DiskFile;
+pub use syncline_store::disk::{DiskFile, DiskLock};
 pub use syncline_store::past::{
     BackupDisk, BackupError, FoundError, HistoryOf, Past, begin_backup, found, read_history,
     read_past,

@@ -26,6 +26,7 @@ mod home;
 mod http;
 mod metrics;
 pub mod offline;
+mod opening;
 mod outbox;
 mod requests;
 mod scrubs;

@@ -16,6 +16,7 @@ use syncline_protocol::{ErrorCode, WireError};
 use crate::auth::{AuthError, Authority, random};
 use crate::config::{Config, Data};
 use crate::home::Home;
+use crate::opening;
 use crate::shared::{Outside, Shared};
 
 /// Why a server does not start.
@@ -225,9 +226,9 @@ impl State {
             settings.log.checkpoint_bytes = u64::MAX;
         }
         let now = crate::now_us();
-        let disk = self.disk.clone();
-        let opened = Engine::open(disk, folder, &self.host, now, random(), &settings)
-            .map_err(|error| error.to_string())?;
+        let open = |disk| Engine::open(disk, folder, &self.host, now, random(), &settings);
+        let opened = opening::logged(&self.disk, folder, name, open);
+        let opened = opened.map_err(|error| error.to_string())?;
         tracing::info!(
             database = name,
             report = ?opened.report,
