@@ -33,8 +33,8 @@ pub(crate) struct Options {
 const GATE: [&str; 4] = [
     "--seed=1000000",
     "--queries=24000",
-    "--seconds=150",
-    "--comparisons-min=60000",
+    "--seconds=240",
+    "--comparisons-min=100000",
 ];
 
 fn build(workspace: &Workspace, step: &Step) -> Result<()> {

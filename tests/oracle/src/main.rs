@@ -35,7 +35,7 @@ use clap::Parser;
 
 use case::Case;
 use failure::Failure;
-use play::play;
+use play::{play, play_while};
 use tally::Tally;
 
 /// A case that takes longer is told of.
@@ -129,7 +129,8 @@ fn run(cli: &Cli, start: Instant) -> (Tally, Option<(u64, Failure)>) {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             let mut tally = Tally::default();
             let began = start.elapsed();
-            if let Err(failure) = play(&Case::random(seed), &mut tally) {
+            let goes_on = || limit.is_none_or(|limit| start.elapsed() < limit);
+            if let Err(failure) = play_while(&Case::random(seed), &mut tally, &goes_on) {
                 is_over.store(true, Ordering::Relaxed);
                 failed = Some((seed, failure));
             }

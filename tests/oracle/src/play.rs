@@ -51,11 +51,19 @@ struct World<'c> {
 
 /// Plays the whole case, or up to the first failure.
 pub(crate) fn play(case: &Case, tally: &mut Tally) -> Played {
+    play_while(case, tally, &|| true)
+}
+
+/// [`play`], which ends between two steps when `goes_on` says so.
+pub(crate) fn play_while(case: &Case, tally: &mut Tally, goes_on: &dyn Fn() -> bool) -> Played {
     let mut at = 0;
     let played = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::new(case, tally)?;
         for (position, step) in case.steps.iter().enumerate() {
             at = position;
+            if !goes_on() {
+                break;
+            }
             world.step(step)?;
         }
         world.end()
