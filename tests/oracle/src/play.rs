@@ -15,7 +15,7 @@ use crate::case::{ADMIN, Case, Kind, Step, Write};
 use crate::failure::{Failure, Played, failure};
 use crate::query::Query;
 use crate::schema::{packed_key, person};
-use crate::sqlite::{Mirror, NoRows, Row, read_rows};
+use crate::sqlite::{Mirror, NoRows, Row, compare, read_rows};
 use crate::tally::Tally;
 use crate::text::{Around, Constant, Text};
 
@@ -486,21 +486,4 @@ impl<'c> World<'c> {
         self.tally.changed += u64::from(is_told);
         Ok(())
     }
-}
-
-fn compare(
-    kind: &'static str,
-    id: Option<u32>,
-    is_ordered: bool,
-    mut ours: Vec<Row>,
-    mut theirs: Vec<Row>,
-) -> Played {
-    if !is_ordered {
-        ours.sort();
-        theirs.sort();
-    }
-    if ours == theirs {
-        return Ok(());
-    }
-    failure(kind, id, format!("ours {ours:?}\n  SQLite {theirs:?}"))
 }

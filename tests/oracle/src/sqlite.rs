@@ -9,6 +9,7 @@ use syncline_protocol::message::ResultDescription;
 use syncline_protocol::packed::{self, Reader};
 use syncline_protocol::{ChangeSet, TableDef, TableId, Type, Value};
 
+use crate::failure::{Played, failure};
 use crate::schema::{Domain, domain};
 
 /// A value as both sides can have it: booleans are numbers, and equal numbers are equal.
@@ -226,4 +227,22 @@ pub(crate) fn read_rows<'r>(
         cells
     };
     rows.map(read).collect()
+}
+
+/// Whether two answers are the same rows, in the same order if that is said.
+pub(crate) fn compare(
+    kind: &'static str,
+    id: Option<u32>,
+    is_ordered: bool,
+    mut ours: Vec<Row>,
+    mut theirs: Vec<Row>,
+) -> Played {
+    if !is_ordered {
+        ours.sort();
+        theirs.sort();
+    }
+    if ours == theirs {
+        return Ok(());
+    }
+    failure(kind, id, format!("ours {ours:?}\n  SQLite {theirs:?}"))
 }
