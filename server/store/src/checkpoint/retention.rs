@@ -3,11 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use syncline_protocol::Lsn;
+
 use super::{CHECKPOINTS_FOLDER, DAMAGED, checkpoint_lsn, list};
 use crate::disk::Disk;
-use crate::log::module_files::ModuleUse;
+use crate::log::LOG_FOLDER;
 use crate::log::recovery::survey;
-use crate::log::{LOG_FOLDER, MODULES_FOLDER};
 
 /// How much of the past is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,28 +26,26 @@ pub struct Retired {
     pub checkpoints: usize,
     /// Segments of the log.
     pub segments: usize,
-    /// Modules that nothing names any more.
-    pub modules: usize,
-    /// Bytes of the checkpoints and segments.
+    /// Their bytes.
     pub bytes: u64,
 }
 
 /// Removes the checkpoints and segments that are over what is to be kept. Without a checkpoint nothing is.
 ///
 /// Only what a newer, durable file makes superfluous goes: a power cut in the middle leaves some of it, and the
-/// next open does not need it.
+/// next open does not need it. Also returns the Lsn of the checkpoint that what is left begins with, if it does
+/// with one.
 pub(crate) fn retire(
     disk: &dyn Disk,
     folder: &Path,
     retention: &Retention,
-    module_use: &ModuleUse,
-) -> io::Result<Retired> {
+) -> io::Result<(Retired, Option<Lsn>)> {
     let checkpoints_folder = folder.join(CHECKPOINTS_FOLDER);
     let checkpoints = list(disk, &checkpoints_folder)?;
     let segments = survey(disk, &folder.join(LOG_FOLDER)).map_err(io::Error::other)?;
     let mut retired = Retired::default();
     let Some(keep) = oldest_kept(disk, &checkpoints, &segments.lens(disk)?, retention)? else {
-        return Ok(retired);
+        return Ok((retired, None));
     };
     let (kept_lsn, _) = checkpoints[keep];
     let is_old = |path: &PathBuf| {
@@ -72,15 +71,14 @@ pub(crate) fn retire(
     if retired.segments > 0 {
         disk.sync_dir(&folder.join(LOG_FOLDER))?;
     }
-    retired.modules = module_use.remove_unused(disk, &folder.join(MODULES_FOLDER), kept_lsn)?;
-    Ok(retired)
+    Ok((retired, Some(kept_lsn)))
 }
 
 /// Position of the oldest checkpoint to keep.
 fn oldest_kept(
     disk: &dyn Disk,
-    checkpoints: &[(syncline_protocol::Lsn, PathBuf)],
-    segments: &[(syncline_protocol::Lsn, u64)],
+    checkpoints: &[(Lsn, PathBuf)],
+    segments: &[(Lsn, u64)],
     retention: &Retention,
 ) -> io::Result<Option<usize>> {
     let mut keep = checkpoints.len();
@@ -88,9 +86,7 @@ fn oldest_kept(
     for (position, (lsn, path)) in checkpoints.iter().enumerate().rev() {
         bytes += disk.open(path)?.byte_len()?;
         // A segment is needed if it has an Lsn after this checkpoint: if the next one begins after it.
-        let needed = |next: Option<&(syncline_protocol::Lsn, u64)>| {
-            next.is_none_or(|(first, _)| first.0 > lsn.0)
-        };
+        let needed = |next: Option<&(Lsn, u64)>| next.is_none_or(|(first, _)| first.0 > lsn.0);
         let log = segments.iter().enumerate();
         let log = log.filter(|(index, _)| needed(segments.get(index + 1)));
         let log: u64 = log.map(|(_, (_, len))| len).sum();

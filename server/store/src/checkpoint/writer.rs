@@ -12,7 +12,6 @@ use super::{CHECKPOINTS_FOLDER, checkpoint_path};
 use crate::database::Database;
 use crate::disk::{Disk, DiskFile, NEW, create_dir_all, is_full, remove_if_there};
 use crate::log::handover::Handover;
-use crate::log::module_files::ModuleUse;
 use crate::log::record::RowSum;
 use crate::log::{LogAppender, varint};
 use crate::pages::RowRef;
@@ -37,7 +36,7 @@ pub struct CheckpointWriter {
     epochs: Arc<[(Epoch, Lsn)]>,
     /// `None` if there is no log that must be durable first.
     handover: Option<Arc<Handover>>,
-    pub(super) retention: Option<(Retention, Arc<ModuleUse>)>,
+    pub(super) retention: Option<Retention>,
     file: Option<Box<dyn DiskFile>>,
     written: u64,
     unsynced: u64,
@@ -134,11 +133,10 @@ pub fn begin(log: &mut LogAppender, database: &Database) -> CheckpointWriter {
     let mut writer =
         CheckpointWriter::new(log.disk(), &origin.folder, view, header, &origin.epochs);
     writer.handover = Some(log.handover());
-    let retention = Retention {
+    writer.retention = Some(Retention {
         checkpoints: log.options().checkpoints_min,
         history_bytes: log.options().history_bytes,
-    };
-    writer.retention = Some((retention, log.module_use()));
+    });
     writer
 }
 
@@ -218,10 +216,13 @@ impl CheckpointWriter {
             }
             Step::Retire => {
                 let mut report = self.report();
-                if let Some((retention, module_use)) = &self.retention {
-                    let retired =
-                        retention::retire(&*self.disk, &self.folder, retention, module_use);
-                    report.retired = retired.map_err(CheckpointError::io(&self.folder))?;
+                if let Some(retention) = &self.retention {
+                    let done = retention::retire(&*self.disk, &self.folder, retention);
+                    let (retired, kept) = done.map_err(CheckpointError::io(&self.folder))?;
+                    report.retired = retired;
+                    if let (Some(handover), Some(kept)) = (&self.handover, kept) {
+                        handover.set_kept(kept);
+                    }
                 }
                 self.step = Step::Done;
                 return Ok(CheckpointProgress::Done(report));

@@ -34,7 +34,7 @@ pub struct LogAppender {
     /// Bytes of records since the last checkpoint was begun.
     unchecked_bytes: u64,
     is_checkpoint_wanted: bool,
-    module_use: Arc<ModuleUse>,
+    module_use: ModuleUse,
     options: super::Options,
 }
 
@@ -70,7 +70,7 @@ impl LogAppender {
             last_time,
             unchecked_bytes: 0,
             is_checkpoint_wanted: false,
-            module_use: Arc::new(ModuleUse::new(last, module)),
+            module_use: ModuleUse::new(last, module),
             options: *options,
         }
     }
@@ -142,8 +142,9 @@ impl LogAppender {
         lsn
     }
 
-    /// Stores the wasm of a module under its SHA-256, durably: before the publish that names it.
-    pub fn put_module(&self, hash: &[u8; 32], wasm: &[u8]) -> Result<(), LogError> {
+    /// Stores the wasm of a module under its SHA-256, durably: before the publish that names it. Those that
+    /// nothing kept names any more go.
+    pub fn put_module(&mut self, hash: &[u8; 32], wasm: &[u8]) -> Result<(), LogError> {
         self.handover.check_poison()?;
         self.module_use.expect(hash);
         super::module_files::put(&*self.disk, &self.modules, hash, wasm).map_err(|error| {
@@ -152,7 +153,17 @@ impl LogAppender {
             }
             self.handover
                 .poison(&format!("a module could not be stored: {error}"))
-        })
+        })?;
+        // A file too many is no reason to refuse a publish; the next one tries again.
+        let _ = self.remove_unused_modules();
+        Ok(())
+    }
+
+    /// Removes the modules that nothing from the oldest checkpoint on names, since this side alone stores them.
+    pub(crate) fn remove_unused_modules(&mut self) -> std::io::Result<()> {
+        let kept = self.handover.kept();
+        self.module_use
+            .remove_unused(&*self.disk, &self.modules, kept)
     }
 
     /// Asks before a transaction begins whether the log takes it. `bytes` is what is known of its size: of
@@ -236,10 +247,6 @@ impl LogAppender {
 
     pub(crate) fn options(&self) -> &super::Options {
         &self.options
-    }
-
-    pub(crate) fn module_use(&self) -> Arc<ModuleUse> {
-        Arc::clone(&self.module_use)
     }
 
     pub(crate) fn handover(&self) -> Arc<Handover> {

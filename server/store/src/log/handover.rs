@@ -77,6 +77,8 @@ pub(crate) struct Handover {
     is_poisoned: AtomicBool,
     /// Of the last checkpoint.
     checkpoint_bytes: AtomicU64,
+    /// Lsn of the oldest checkpoint that is kept; 0 while that is not known.
+    kept: AtomicU64,
     /// Ends when both sides are gone.
     _lock: Box<dyn DiskLock>,
 }
@@ -108,6 +110,7 @@ impl Handover {
             is_full: AtomicBool::new(false),
             is_poisoned: AtomicBool::new(false),
             checkpoint_bytes: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
             _lock: lock,
         }
     }
@@ -175,6 +178,15 @@ impl Handover {
 
     pub(crate) fn set_checkpoint_bytes(&self, bytes: u64) {
         self.checkpoint_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Lsn from which on the past is kept, as far as is known.
+    pub(crate) fn kept(&self) -> Lsn {
+        Lsn(self.kept.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_kept(&self, lsn: Lsn) {
+        self.kept.store(lsn.0, Ordering::Release);
     }
 
     pub(crate) fn is_poisoned(&self) -> bool {

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use syncline_protocol::Lsn;
 
@@ -27,7 +26,7 @@ pub(crate) struct ModuleUse {
     /// The Lsn from which on it is complete.
     since: Lsn,
     /// By the Lsn of its publish; of one that is still to come, or never came, the greatest.
-    uses: Mutex<Vec<(Lsn, [u8; 32])>>,
+    uses: Vec<(Lsn, [u8; 32])>,
 }
 
 const NOT_YET: Lsn = Lsn(u64::MAX);
@@ -37,57 +36,56 @@ impl ModuleUse {
     pub(crate) fn new(since: Lsn, hash: Option<[u8; 32]>) -> Self {
         Self {
             since,
-            uses: Mutex::new(hash.map(|hash| (since, hash)).into_iter().collect()),
+            uses: hash.map(|hash| (since, hash)).into_iter().collect(),
         }
     }
 
     /// A module is about to be stored: its file stays from now on.
-    pub(crate) fn expect(&self, hash: &[u8; 32]) {
-        let mut uses = self.uses.lock();
+    pub(crate) fn expect(&mut self, hash: &[u8; 32]) {
         // Failed publishes of one module are one.
-        if !uses.contains(&(NOT_YET, *hash)) {
-            uses.push((NOT_YET, *hash));
+        if !self.uses.contains(&(NOT_YET, *hash)) {
+            self.uses.push((NOT_YET, *hash));
         }
     }
 
     /// It was published.
-    pub(crate) fn publish(&self, lsn: Lsn, hash: &[u8; 32]) {
-        let mut uses = self.uses.lock();
+    pub(crate) fn publish(&mut self, lsn: Lsn, hash: &[u8; 32]) {
         let own = |(at, other): &&mut (Lsn, [u8; 32])| *at == NOT_YET && other == hash;
-        match uses.iter_mut().rfind(own) {
+        match self.uses.iter_mut().rfind(own) {
             Some(expected) => expected.0 = lsn,
-            None => uses.push((lsn, *hash)),
+            None => self.uses.push((lsn, *hash)),
         }
     }
 
-    /// Removes the files of modules that nothing from this Lsn on names; how many.
+    /// Removes the files of modules that nothing from this Lsn on names.
     pub(crate) fn remove_unused(
-        &self,
+        &mut self,
         disk: &dyn Disk,
         folder: &Path,
         kept: Lsn,
-    ) -> io::Result<usize> {
-        // Held to the end: a file that is to be stored now is looked for after it.
-        let mut uses = self.uses.lock();
-        if kept < self.since || !disk.exists(folder)? {
-            return Ok(0);
+    ) -> io::Result<()> {
+        if kept < self.since {
+            return Ok(());
         }
-        if let Some(first) = uses.iter().rposition(|(lsn, _)| *lsn <= kept) {
-            uses.drain(..first);
+        if let Some(first) = self.uses.iter().rposition(|(lsn, _)| *lsn <= kept) {
+            self.uses.drain(..first);
         }
-        let needed: Vec<PathBuf> = uses.iter().map(|(_, hash)| path_of(folder, hash)).collect();
-        let mut count = 0;
+        let needed = |path: &PathBuf| {
+            let mut paths = self.uses.iter().map(|(_, hash)| path_of(folder, hash));
+            paths.any(|own| own == *path)
+        };
+        let mut is_any = false;
         for name in disk.list(folder)? {
             let path = folder.join(name);
-            if path.extension().is_some_and(|e| e == "wasm") && !needed.contains(&path) {
+            if path.extension().is_some_and(|e| e == "wasm") && !needed(&path) {
                 disk.remove(&path)?;
-                count += 1;
+                is_any = true;
             }
         }
-        if count > 0 {
+        if is_any {
             disk.sync_dir(folder)?;
         }
-        Ok(count)
+        Ok(())
     }
 }
 

@@ -184,7 +184,11 @@ pub fn compact(
         error => OpenError::io(folder)(io::Error::other(error)),
     };
     match done.map_err(failed)? {
-        CheckpointProgress::Done(report) => Ok(report),
+        CheckpointProgress::Done(report) => {
+            let removed = opened.log.remove_unused_modules();
+            removed.map_err(OpenError::io(folder))?;
+            Ok(report)
+        }
         // Nothing was appended, so all there is is durable.
         progress => Err(OpenError::io(folder)(io::Error::other(format!(
             "{progress:?}"

@@ -163,7 +163,7 @@ fn a_module_that_is_missing_or_another_is_named() {
 
 #[test]
 fn a_module_is_refused_under_a_hash_that_is_not_its_own() {
-    let (_, session) = with_history(1);
+    let (_, mut session) = with_history(1);
     session.log.put_module(&[1; 32], b"wasm").unwrap_err();
 }
 
