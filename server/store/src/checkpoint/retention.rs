@@ -33,8 +33,8 @@ pub struct Retired {
 /// Removes the checkpoints and segments that are over what is to be kept. Without a checkpoint nothing is.
 ///
 /// Only what a newer, durable file makes superfluous goes: a power cut in the middle leaves some of it, and the
-/// next open does not need it. Also returns the Lsn of the checkpoint that what is left begins with, if it does
-/// with one.
+/// next open does not need it. Also returns the Lsn of the checkpoint that what is left
+/// begins with, if it does not begin with the log.
 pub(crate) fn retire(
     disk: &dyn Disk,
     folder: &Path,
@@ -71,7 +71,10 @@ pub(crate) fn retire(
     if retired.segments > 0 {
         disk.sync_dir(&folder.join(LOG_FOLDER))?;
     }
-    Ok((retired, Some(kept_lsn)))
+    // A log that still has its beginning is read from there, and needs no checkpoint.
+    let first = segments.used().nth(retired.segments);
+    let has_beginning = first.is_some_and(|(header, _)| header.first.0 <= 1);
+    Ok((retired, (!has_beginning).then_some(kept_lsn)))
 }
 
 /// Position of the oldest checkpoint to keep.

@@ -159,7 +159,7 @@ impl LogAppender {
         Ok(())
     }
 
-    /// Removes the modules that nothing from the oldest checkpoint on names, since this side alone stores them.
+    /// Removes the modules that nothing names which is kept. Here, since this side alone stores them.
     pub(crate) fn remove_unused_modules(&mut self) -> std::io::Result<()> {
         let kept = self.handover.kept();
         self.module_use

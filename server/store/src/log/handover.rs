@@ -77,7 +77,7 @@ pub(crate) struct Handover {
     is_poisoned: AtomicBool,
     /// Of the last checkpoint.
     checkpoint_bytes: AtomicU64,
-    /// Lsn of the oldest checkpoint that is kept; 0 while that is not known.
+    /// Lsn after which the log and the checkpoints are kept; 0 while that is not known.
     kept: AtomicU64,
     /// Ends when both sides are gone.
     _lock: Box<dyn DiskLock>,
@@ -180,7 +180,7 @@ impl Handover {
         self.checkpoint_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// Lsn from which on the past is kept, as far as is known.
+    /// Lsn after which the past is kept, as far as is known.
     pub(crate) fn kept(&self) -> Lsn {
         Lsn(self.kept.load(Ordering::Acquire))
     }

@@ -42,22 +42,22 @@ impl ModuleUse {
 
     /// A module is about to be stored: its file stays from now on.
     pub(crate) fn expect(&mut self, hash: &[u8; 32]) {
-        // Failed publishes of one module are one.
-        if !self.uses.contains(&(NOT_YET, *hash)) {
-            self.uses.push((NOT_YET, *hash));
-        }
+        self.add(NOT_YET, hash);
     }
 
     /// It was published.
     pub(crate) fn publish(&mut self, lsn: Lsn, hash: &[u8; 32]) {
-        let own = |(at, other): &&mut (Lsn, [u8; 32])| *at == NOT_YET && other == hash;
-        match self.uses.iter_mut().rfind(own) {
-            Some(expected) => expected.0 = lsn,
-            None => self.uses.push((lsn, *hash)),
-        }
+        self.add(lsn, hash);
     }
 
-    /// Removes the files of modules that nothing from this Lsn on names.
+    /// Adds a use at the end, so that the published ones are in order. An earlier publish of the same module
+    /// that failed is forgotten.
+    fn add(&mut self, lsn: Lsn, hash: &[u8; 32]) {
+        self.uses.retain(|own| *own != (NOT_YET, *hash));
+        self.uses.push((lsn, *hash));
+    }
+
+    /// Removes the files of modules that nothing names: not the database at this Lsn, and no publish after it.
     pub(crate) fn remove_unused(
         &mut self,
         disk: &dyn Disk,

@@ -483,6 +483,50 @@ fn modules_of_a_past_that_is_given_up_go_with_the_next_publish() {
     assert!(session.wasm.is_some());
 }
 
+/// Publishes that failed, before and after others that did not, of modules that come again.
+#[test]
+fn the_module_that_is_in_force_stays_whatever_failed_before() {
+    let stored = |version: u8| {
+        let wasm = vec![version; 700];
+        let hash: [u8; 32] = <sha2::Sha256 as sha2::Digest>::digest(&wasm).into();
+        (hash, wasm)
+    };
+    for seed in 0..200 {
+        let mut random = Random(seed);
+        let disk = MemoryDisk::new();
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let options = Options {
+            checkpoints_min: 1,
+            history_bytes: 0,
+            ..SMALL
+        };
+        let mut session = Session::open(&shared, options).unwrap();
+        session.publish(0, false).unwrap();
+        session.settle();
+        for _ in 0..12 {
+            let version = random.next(4) as u8;
+            match random.next(4) {
+                0 => {
+                    let (hash, wasm) = stored(version);
+                    session.log.put_module(&hash, &wasm).unwrap();
+                }
+                1 => {
+                    session.publish(version, true).unwrap();
+                    session.settle();
+                }
+                2 => work(&mut session, &mut random, 2),
+                _ => drop(take(&mut session)),
+            }
+        }
+        session.settle();
+        let contents = session.contents();
+        drop(session);
+        let session = opened(&disk).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        assert_eq!(session.contents(), contents, "seed {seed}");
+        assert!(session.wasm.is_some(), "seed {seed}");
+    }
+}
+
 const KEEPING_ALL: Options = Options {
     history_bytes: u64::MAX,
     ..SMALL
