@@ -19,7 +19,7 @@ pub(super) enum Accumulator {
     Float(i64, Box<FloatSum>),
     Decimal(i64, Box<DecimalSum>),
     /// Values without their option.
-    Extreme(Values),
+    Extreme(Box<Values>),
     /// TRUE and FALSE values.
     Truth(i64, i64),
     /// Each value once.
@@ -27,13 +27,40 @@ pub(super) enum Accumulator {
 }
 
 /// Values by memcomparable key: packed, and how often.
-type Values = BTreeMap<Box<[u8]>, (Box<[u8]>, i64)>;
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    counts: BTreeMap<Box<[u8]>, (Box<[u8]>, i64)>,
+    /// Of the keys and the values.
+    bytes: usize,
+}
+
+/// What a value costs in the tree beside its own bytes.
+const VALUE_BYTES: usize = 48;
+
+impl Values {
+    fn add(&mut self, ordered: Box<[u8]>, packed: &[u8], weight: i64) {
+        let bytes = ordered.len() + packed.len() + VALUE_BYTES;
+        if weight > 0 {
+            let (_, count) = self.counts.entry(ordered).or_insert_with(|| {
+                self.bytes += bytes;
+                (packed.into(), 0)
+            });
+            *count += weight;
+        } else if let Some((_, count)) = self.counts.get_mut(&ordered) {
+            *count += weight;
+            if *count <= 0 {
+                self.counts.remove(&ordered);
+                self.bytes -= bytes;
+            }
+        }
+    }
+}
 
 impl Accumulator {
     pub(super) fn new(call: &AggregateCall) -> Self {
         let plain = match call.function {
             Aggregate::Count => Self::Count(0),
-            Aggregate::Min | Aggregate::Max => Self::Extreme(BTreeMap::new()),
+            Aggregate::Min | Aggregate::Max => Self::Extreme(Box::default()),
             Aggregate::All | Aggregate::Any => Self::Truth(0, 0),
             Aggregate::Sum | Aggregate::Average => match call.arg_ty.non_null() {
                 Type::F32 | Type::F64 => Self::Float(0, Box::default()),
@@ -97,15 +124,7 @@ impl Accumulator {
                     &mut ordered,
                 )
                 .expect("it was packed by the plan");
-                let ordered = ordered.into_boxed_slice();
-                if weight > 0 {
-                    values.entry(ordered).or_insert_with(|| (value.into(), 0)).1 += weight;
-                } else if let Some((_, count)) = values.get_mut(&ordered) {
-                    *count += weight;
-                    if *count <= 0 {
-                        values.remove(&ordered);
-                    }
-                }
+                values.add(ordered.into_boxed_slice(), value, weight);
             }
             Self::Truth(yes, no) => {
                 if value == [1] {
@@ -142,8 +161,8 @@ impl Accumulator {
             Self::Decimal(_, sum) => or_failed(sum.value().map(Scalar::Decimal)),
             Self::Extreme(values) => {
                 let best = match call.function {
-                    Aggregate::Min => values.first_key_value(),
-                    _ => values.last_key_value(),
+                    Aggregate::Min => values.counts.first_key_value(),
+                    _ => values.counts.last_key_value(),
                 };
                 best.map_or(Scalar::Null, |(_, (packed, _))| {
                     Scalar::read(Kind::of(&call.arg_ty), false, packed)
@@ -160,9 +179,7 @@ impl Accumulator {
     /// Bytes of memory beside its own, roughly.
     pub(super) fn byte_len(&self) -> usize {
         match self {
-            Self::Extreme(values) => values.iter().next().map_or(0, |(key, (value, _))| {
-                values.len() * (key.len() + value.len() + 48)
-            }),
+            Self::Extreme(values) => size_of::<Values>() + values.bytes,
             Self::Float(..) => size_of::<FloatSum>() + 32,
             Self::Decimal(..) => size_of::<DecimalSum>(),
             Self::Distinct(inner) => {

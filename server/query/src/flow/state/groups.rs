@@ -7,7 +7,6 @@ use std::iter::Peekable;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use hashbrown::hash_table::OccupiedEntry;
 use smallvec::SmallVec;
 use syncline_protocol::{RowLayout, Type};
 
@@ -43,7 +42,8 @@ struct Call {
 #[derive(Debug)]
 pub(crate) struct Groups {
     store: Store,
-    key_bytes: usize,
+    /// What the groups have beside themselves: long keys, and what their accumulators keep.
+    beside_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -130,7 +130,7 @@ impl Groups {
     pub(crate) fn new(plan: &GroupPlan) -> Self {
         let mut groups = Self {
             store: Store::Few(Vec::new()),
-            key_bytes: 0,
+            beside_bytes: 0,
         };
         if !plan.has_keys() {
             groups.find(plan, &[]);
@@ -150,16 +150,20 @@ impl Groups {
             }
             self.store = Store::Many(table);
         }
-        let beside = key.len().saturating_sub(KEY_BYTES_INSIDE);
+        let beside_bytes = &mut self.beside_bytes;
+        let mut new_group = || {
+            let group = plan.new_group(key);
+            *beside_bytes += group.beside_bytes();
+            group
+        };
         match &mut self.store {
             Store::Few(few) => {
                 let at = position(few, key).unwrap_or_else(|| {
-                    self.key_bytes += beside;
                     // A handful of groups is all that most instances ever have.
                     few.reserve_exact(
                         usize::from(few.len() == few.capacity()) * (1 + few.len() / 2),
                     );
-                    few.push(plan.new_group(key));
+                    few.push(new_group());
                     few.len() - 1
                 });
                 &mut few[at]
@@ -170,10 +174,7 @@ impl Groups {
                     |group| *group.key == *key,
                     |group| hash(&group.key),
                 )
-                .or_insert_with(|| {
-                    self.key_bytes += beside;
-                    plan.new_group(key)
-                })
+                .or_insert_with(new_group)
                 .into_mut(),
         }
     }
@@ -210,7 +211,10 @@ impl Groups {
     pub(crate) fn add(&mut self, plan: &GroupPlan, row: &[u8], weight: i64) {
         let key = first_columns(&plan.input, row, plan.key_count);
         let group = self.find(plan, key);
+        let before = group.beside_bytes();
         group.add(plan, row, weight);
+        let after = group.beside_bytes();
+        self.beside_bytes = self.beside_bytes + after - before;
     }
 
     /// Adds rows with weights, in the order of their bytes; `emit` gets the row of each group that this changes, as
@@ -241,7 +245,7 @@ impl Groups {
         old.clear();
         new.clear();
         let group = self.find(plan, key);
-        let did_show = plan.shows(group);
+        let (did_show, before) = (plan.shows(group), group.beside_bytes());
         if did_show {
             plan.write_row(group, old);
         }
@@ -252,7 +256,10 @@ impl Groups {
         let shows = plan.shows(group) || Mutant::EmptyGroup.is_on();
         if shows {
             plan.write_row(group, new);
-        } else {
+        }
+        let after = group.beside_bytes();
+        self.beside_bytes = self.beside_bytes + after - before;
+        if !shows {
             self.remove(key);
         }
         if did_show != shows || old != new {
@@ -266,35 +273,35 @@ impl Groups {
     }
 
     fn remove(&mut self, key: &[u8]) {
-        let is_removed = match &mut self.store {
-            Store::Few(few) => position(few, key).map(|at| few.swap_remove(at)).is_some(),
+        let removed = match &mut self.store {
+            Store::Few(few) => position(few, key).map(|at| few.swap_remove(at)),
             Store::Many(table) => table
                 .find_entry(hash(key), |group| *group.key == *key)
-                .map(OccupiedEntry::remove)
-                .is_ok(),
+                .ok()
+                .map(|entry| entry.remove().0),
         };
-        if is_removed {
-            self.key_bytes -= key.len().saturating_sub(KEY_BYTES_INSIDE);
-        }
+        self.beside_bytes -= removed.map_or(0, |group| group.beside_bytes());
     }
 
     pub(crate) fn byte_len(&self) -> usize {
-        let (len, capacity) = match &self.store {
-            Store::Few(few) => (few.len(), few.capacity()),
-            Store::Many(table) => (table.len(), table.capacity()),
+        let capacity = match &self.store {
+            Store::Few(few) => few.capacity(),
+            Store::Many(table) => table.capacity(),
         };
-        let groups = capacity * (size_of::<Group>() + 1) + self.key_bytes;
-        let inner = |group: &Group| -> usize {
-            let lens = group.accumulators.iter().map(Accumulator::byte_len);
-            let spilled = usize::from(group.accumulators.spilled());
-            lens.sum::<usize>() + spilled * group.accumulators.capacity() * size_of::<Accumulator>()
-        };
-        // All groups have the same calls: one of them tells.
-        groups + self.iter().next().map_or(0, inner) * len
+        capacity * (size_of::<Group>() + 1) + self.beside_bytes
     }
 }
 
 impl Group {
+    /// Bytes of memory beside its own, roughly.
+    fn beside_bytes(&self) -> usize {
+        let spilled = usize::from(self.accumulators.spilled());
+        let lens = self.accumulators.iter().map(Accumulator::byte_len);
+        self.key.len().saturating_sub(KEY_BYTES_INSIDE)
+            + lens.sum::<usize>()
+            + spilled * self.accumulators.capacity() * size_of::<Accumulator>()
+    }
+
     /// Adds a row, its key included.
     fn add(&mut self, plan: &GroupPlan, row: &[u8], weight: i64) {
         self.row_count += weight;

@@ -97,3 +97,35 @@ fn changes_add_up_to_the_groups_that_there_are() {
         }
     }
 }
+
+/// One group with many values and many with one: what is counted is what is there, whichever group is looked at.
+#[test]
+fn bytes_are_those_of_each_group() {
+    let mut plan = plan();
+    plan.calls[2].call = AggregateCall {
+        function: Aggregate::Max,
+        ty: Type::U64,
+        ..plan.calls[2].call.clone()
+    };
+    let (mut groups, mut scratch) = (Groups::new(&plan), GroupScratch::default());
+    let mut step = |groups: &mut Groups, key: u64, value: u64, weight: i32| {
+        let row = pack(key, value);
+        let rows = std::iter::once((weight, row.as_slice()));
+        groups.step(&plan, rows, &mut scratch, |_, _| ());
+    };
+    let empty = groups.byte_len();
+    for number in 0..10_000u64 {
+        step(&mut groups, 0, number, 1);
+        step(&mut groups, 1 + number % 100, 0, 1);
+    }
+    // 10 000 values of 8 bytes with keys of 8, and a hundred more.
+    let values = 10_100 * (8 + 8 + 48);
+    let counted = groups.byte_len();
+    assert!((values..values + 200_000).contains(&counted), "{counted}");
+    for number in 0..10_000u64 {
+        step(&mut groups, 1 + number % 100, 0, -1);
+        step(&mut groups, 0, number, -1);
+    }
+    assert_eq!(groups.beside_bytes, 0);
+    assert!(groups.byte_len() < empty + 100_000);
+}
