@@ -68,7 +68,7 @@ pub(crate) struct Scene<'r, 'c> {
 
 /// Answers sub-queries from a scene.
 #[derive(Debug)]
-struct Answers<'r, 'c>(Scene<'r, 'c>);
+pub(super) struct Answers<'r, 'c>(pub(super) Scene<'r, 'c>);
 
 pub(super) type Visit<'v, 'r, 'c> =
     &'v mut dyn FnMut(&Scene<'r, 'c>, &mut Tuple<'r>) -> ControlFlow<()>;
@@ -421,80 +421,4 @@ impl SubQueries for NoAnswers {
     }
 
     fn scalar(&self, _: &SubQuery, _: &[u8], _: &mut Vec<u8>) {}
-}
-
-impl<'c> Answers<'_, 'c> {
-    fn rows(
-        &self,
-        sub_query: &SubQuery,
-        outer: &[u8],
-        is_first: bool,
-        visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-    ) {
-        let Some(rel) = self.0.subs.get(sub_query) else {
-            debug_assert!(false, "every sub-query of a flow is planned");
-            return;
-        };
-        let base: Scene<'_, 'c> = self.0;
-        let scene = Scene {
-            own: &[],
-            outer: Params {
-                layout: &rel.outer,
-                packed: outer,
-            },
-            ..base
-        };
-        // Read the same for every combination, it is evaluated once.
-        if let (true, Some(side), Some(person)) =
-            (sub_query.outer.is_empty(), base.side, base.person)
-        {
-            let place = std::ptr::from_ref(sub_query).addr();
-            let question = (place, person.instance, side, is_first);
-            let rows = base
-                .overlay
-                .memo
-                .rows(question, || scene.kept(rel, is_first));
-            let _ = rows.iter().try_for_each(|row| visit(row));
-            return;
-        }
-        let _ = scene.rows(rel, visit);
-    }
-}
-
-impl SubQueries for Answers<'_, '_> {
-    fn exists(&self, sub_query: &SubQuery, outer: &[u8]) -> bool {
-        let mut is_found = false;
-        self.rows(sub_query, outer, true, &mut |_| {
-            is_found = true;
-            ControlFlow::Break(())
-        });
-        is_found
-    }
-
-    fn contains(&self, sub_query: &SubQuery, outer: &[u8], value: &Scalar<'_>) -> Option<bool> {
-        let layout = sub_query.query.layout();
-        let slot = crate::plan::expr::Slot::new(0, &sub_query.query.outputs[0].ty);
-        let mut found = Some(false);
-        self.rows(sub_query, outer, false, &mut |row| {
-            let other = Scalar::read(slot.kind, slot.nullable, layout.column(row, 0));
-            match value.compare(&other) {
-                Some(order) if order.is_eq() => {
-                    found = Some(true);
-                    return ControlFlow::Break(());
-                }
-                Some(_) => {}
-                None => found = None,
-            }
-            ControlFlow::Continue(())
-        });
-        found
-    }
-
-    fn scalar(&self, sub_query: &SubQuery, outer: &[u8], out: &mut Vec<u8>) {
-        let layout = sub_query.query.layout();
-        self.rows(sub_query, outer, true, &mut |row| {
-            out.extend_from_slice(layout.column(row, 0));
-            ControlFlow::Break(())
-        });
-    }
 }

@@ -58,6 +58,13 @@ impl Gate {
         Ok(Self { value })
     }
 
+    /// Whether what it gives is the same for all instances.
+    pub(super) fn is_for_all(&self) -> bool {
+        self.value
+            .as_ref()
+            .is_some_and(|(rel, ..)| !rel.reads_params)
+    }
+
     /// Whether the sub-query gives something else than it did.
     pub(super) fn has_moved(&self, scene: &Scene<'_, '_>) -> bool {
         let Some((rel, what, layout)) = &self.value else {

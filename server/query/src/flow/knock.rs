@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use smallvec::SmallVec;
+
 use super::eval::{People, Scene};
 use super::overlay::Side;
 use super::relation::SelectPlan;
@@ -58,12 +60,23 @@ impl<'r> Runner<'r> {
         let runner: Runner<'x> = *self;
         knocks.sort_unstable();
         knocks.dedup();
+        // Of gates that are the same for all: whether they have moved.
+        let mut known: SmallVec<[(u16, bool); 2]> = SmallVec::new();
         for own in knocks.chunk_by(|one, other| one.0 == other.0) {
             let instance = own[0].0;
             let scene = runner.scene(people, people.person(instance));
-            let gates = &runner.flow.gates;
-            let mut moved = own.iter().map(|(_, gate)| &gates[usize::from(*gate)]);
-            if !moved.any(|gate| gate.has_moved(&scene)) {
+            let mut has_moved = |number: u16| {
+                let gate = &runner.flow.gates[usize::from(number)];
+                if let Some((_, has_moved)) = known.iter().find(|(known, _)| *known == number) {
+                    return *has_moved;
+                }
+                let has_moved = gate.has_moved(&scene);
+                if gate.is_for_all() {
+                    known.push((number, has_moved));
+                }
+                has_moved
+            };
+            if !own.iter().any(|(_, gate)| has_moved(*gate)) {
                 continue;
             }
             let before = Scene {

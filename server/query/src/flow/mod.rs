@@ -7,6 +7,7 @@
 //! order) is its state, one for each live instance, and only where mathematics demands it. Changes
 //! between nodes are sets of rows with weights ([`zset`]).
 
+mod answers;
 mod eval;
 mod first;
 mod frame;
@@ -18,6 +19,7 @@ mod mutant;
 mod outputs;
 mod overlay;
 mod reach;
+mod reads;
 mod relation;
 mod rows;
 mod sites;
@@ -25,11 +27,11 @@ mod state;
 mod step;
 mod zset;
 
-use syncline_protocol::{RowLayout, TableId};
+use syncline_protocol::RowLayout;
 use syncline_store::Database;
 
 use crate::error::QueryError;
-use crate::plan::expr::{ColumnSet, Expr};
+use crate::plan::expr::ColumnSet;
 use crate::plan::{Body, Query, Relation};
 use crate::router::{Route, site_routes};
 pub(crate) use eval::{Arrangement, People, Person};
@@ -38,6 +40,7 @@ pub(crate) use hops::{From, Hop, Way};
 pub(crate) use mutant::Mutant;
 pub(crate) use overlay::Overlay;
 pub(crate) use reach::Reach;
+pub(crate) use reads::tables_of;
 use relation::{Planner, SelectPlan, SubPlans, window_of};
 pub(crate) use sites::Site;
 use sites::{Feed, Finder};
@@ -219,47 +222,5 @@ impl Compiler<'_> {
             sets: Vec::new(),
         });
         Ok(self.nodes.len() as u16 - 1)
-    }
-}
-
-/// All tables of a query, those of its sub-queries too.
-pub(crate) fn tables_of(query: &Query) -> Vec<TableId> {
-    let mut tables = Vec::new();
-    add_tables(query, &mut tables);
-    tables.sort_unstable();
-    tables.dedup();
-    tables
-}
-
-fn add_tables(query: &Query, out: &mut Vec<TableId>) {
-    let select = match &query.body {
-        Body::Union { branches, .. } => {
-            for branch in branches {
-                add_tables(branch, out);
-            }
-            return;
-        }
-        Body::Select(select) => select,
-    };
-    let mut exprs: Vec<&Expr> = select.exprs.iter().chain(&select.filter).collect();
-    for source in &select.sources {
-        exprs.extend(&source.left_on);
-        match &source.relation {
-            Relation::Table(id) => out.push(*id),
-            Relation::Derived(inner) => add_tables(inner, out),
-        }
-    }
-    if let Some(grouping) = &select.grouping {
-        exprs.extend(grouping.keys.iter().map(|(key, _)| key));
-        exprs.extend(grouping.calls.iter().filter_map(|call| call.arg.as_ref()));
-        exprs.extend(&grouping.having);
-    }
-    for expr in exprs {
-        expr.any(&mut |part| {
-            if let Some(sub_query) = part.sub_query() {
-                add_tables(&sub_query.query, out);
-            }
-            false
-        });
     }
 }

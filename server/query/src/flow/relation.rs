@@ -9,6 +9,7 @@ use syncline_store::{Database, Table};
 use super::hops::{Cond, From, Hop, Map, NoWay, Stop, Way, Wish, refs_of};
 use super::outputs::Outputs;
 use super::overlay::Side;
+use super::reads::reads_params;
 use super::state::{GroupPlan, WindowPlan};
 use crate::error::QueryError;
 use crate::plan::expr::Expr;
@@ -25,6 +26,8 @@ pub(crate) struct Rel {
     pub(crate) offset: u64,
     /// Of the outer tuple, if it is a sub-query.
     pub(crate) outer: RowLayout,
+    /// Whether it gives something else to each who asks.
+    pub(crate) reads_params: bool,
 }
 
 /// A branch of a union; a query without one is its only branch.
@@ -217,6 +220,7 @@ impl<'t> Planner<'t> {
             limit: query.limit,
             offset: query.offset,
             outer: RowLayout::new(Vec::new()),
+            reads_params: reads_params(query),
         })
     }
 

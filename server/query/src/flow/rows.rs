@@ -111,20 +111,6 @@ impl<'r, 'c> Scene<'r, 'c> {
         ordered.rows().skip(skip).take(take).try_for_each(visit)
     }
 
-    /// The rows of a query, or the first of them.
-    pub(super) fn kept(&self, rel: &Rel, is_first: bool) -> Vec<Vec<u8>> {
-        let mut rows = Vec::new();
-        let _ = self.rows(rel, &mut |row| {
-            rows.push(row.to_vec());
-            if is_first {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        });
-        rows
-    }
-
     fn arms(&self, rel: &Rel, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> ControlFlow<()> {
         let mut counter = Counter::default();
         for arm in &rel.arms {

@@ -16,6 +16,7 @@ use super::gate::{Gate, What, all_columns, gate_map, place_of};
 use super::hops::{Cond, From, Map, Stop, Way, Wish};
 use super::mutant::Mutant;
 use super::overlay::Side;
+use super::reads::{table_places, tables_of};
 use super::relation::{Planner, split_filter, unsupported};
 use crate::error::QueryError;
 use crate::plan::expr::{ColumnSet, Expr};
@@ -385,9 +386,8 @@ impl Finder<'_, '_> {
         let gate = Gate::new(sub_query, what, |query| self.planner.rel(query))?;
         let number = self.gates.len() as u16;
         self.gates.push(gate);
-        let mut all = Vec::new();
-        super::add_tables(query, &mut all);
-        for table in super::tables_of(query) {
+        let all = table_places(query);
+        for table in tables_of(query) {
             let Some(layout) = self.planner.db.table(table).map(|t| t.layout().clone()) else {
                 continue;
             };

@@ -26,10 +26,13 @@ pub(super) enum Accumulator {
     Distinct(Box<(Counter, Accumulator)>),
 }
 
-/// Values by memcomparable key: packed, and how often.
+/// A value, packed, and how often it is there.
+type Counted = (Box<[u8]>, i64);
+
+/// Values by memcomparable key.
 #[derive(Debug, Default)]
 pub(super) struct Values {
-    counts: BTreeMap<Box<[u8]>, (Box<[u8]>, i64)>,
+    counts: BTreeMap<Box<[u8]>, Counted>,
     /// Of the keys and the values.
     bytes: usize,
 }
