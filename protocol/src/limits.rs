@@ -76,6 +76,10 @@ pub const QUERY_SOURCES_MAX: usize = 64;
 pub const WINDOW_ROWS_MAX: u64 = 1000;
 /// Rows of a live query whose difference is told when its parameters change; of more the new rows are.
 pub const MOVED_ROWS_MAX: usize = 10_000;
+/// Rows that are looked at between two places of a bound to tell that difference.
+pub const MOVED_WALK_ROWS_MAX: usize = 100_000;
+/// Bytes of rows that such differences add to a result before it is measured again.
+pub const MOVED_UNCHECKED_BYTES_MAX: usize = 1 << 20;
 /// Rows that a first answer or one-off query may return.
 pub const QUERY_ROWS_MAX: usize = 1_000_000;
 /// Bytes that a first answer or one-off query may return.
@@ -104,7 +108,7 @@ pub const LIVE_IDLE_BYTES_MAX: usize = 4 << 20;
 pub const IDENTITY_SUBSCRIPTIONS_MAX: usize = 65_536;
 /// Live instances of an identity that must look at every change of a table.
 pub const IDENTITY_SCANNED_MAX: usize = 64;
-/// Bytes that what an identity subscribes to remembered when it did.
+/// Bytes that what an identity subscribes to took when it did.
 pub const IDENTITY_STATE_BYTES_MAX: usize = 256 << 20;
 /// A first answer that is kept for who asks the same before it changes.
 pub const FIRST_ANSWER_BYTES_MAX: usize = 4 << 20;

@@ -3,7 +3,7 @@
 use syncline_protocol::message::{Moved, ServerMessage, Snapshot};
 use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, WireError};
-use syncline_query::{Caller as QueryCaller, How};
+use syncline_query::{Caller as QueryCaller, How, Load, NewRows};
 
 use crate::command::{ConnKey, Origin};
 use crate::engine::Engine;
@@ -56,9 +56,11 @@ impl Engine {
             .as_ref()
             .expect("no transaction is open between two commands");
         let before = known.handle;
+        let (quotas, charge) = (&self.quotas, known.charge);
+        let mut allow = |load: &Load| quotas.check_move(caller.identity, charge, before, load);
         let moved = self
             .live
-            .set_params(database, before, statement, params, &caller)
+            .set_params_if(database, before, statement, (params, &caller), &mut allow)
             .map_err(|error| error.to_wire())?;
         if moved.handle == before {
             return Ok(());
@@ -67,16 +69,15 @@ impl Engine {
         let shared = connection.is_subscribed(moved.handle);
         let known = &mut connection.subscriptions[at];
         known.handle = moved.handle;
-        let handles = (before, moved.handle);
-        self.quotas.move_to(caller.identity, known.charge, handles);
+        let charge = &mut known.charge;
+        self.quotas
+            .move_to(caller.identity, charge, before, &moved.load);
         self.subscribers.add(moved.handle, connection, shared);
         match moved.how {
-            How::Delta(ops) => {
-                self.tell_moved(conn, subscription, moved.handle, ops);
-                Ok(())
-            }
-            How::Anew => self.tell_rows(conn, subscription, moved.handle),
+            How::Delta(ops) => self.tell_moved(conn, subscription, moved.handle, ops),
+            How::Anew(rows) => self.tell_rows(conn, subscription, moved.handle, &rows),
         }
+        Ok(())
     }
 
     fn tell_moved(&mut self, conn: ConnKey, id: u32, handle: u64, ops: Vec<u8>) {
@@ -100,27 +101,15 @@ impl Engine {
         });
     }
 
-    /// The rows of an instance as a Snapshot, complete or not at all.
-    fn tell_rows(&mut self, conn: ConnKey, id: u32, handle: u64) -> Result<(), WireError> {
+    /// The rows of an instance as a Snapshot.
+    fn tell_rows(&mut self, conn: ConnKey, id: u32, handle: u64, rows: &NewRows) {
         let lsn = self.log.last();
-        let (mut rows, mut ends) = (Vec::new(), Vec::new());
-        let result = self.live.rows(self.database(), handle, &mut |row| {
-            rows.extend_from_slice(row);
-            ends.push(rows.len());
-        });
-        if let Err(error) = result {
-            // It was evaluated a moment ago; what fails now has no rows to go on from.
-            self.end_subscription(conn, id);
-            let error = error.to_wire();
-            self.reply(Origin::Connection { conn, id }, None, Err(error.clone()));
-            return Err(error);
-        }
         let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else {
-            return Ok(());
+            return;
         };
         let described = self.live.description(handle).cloned().unwrap_or_default();
         let Some(queue) = self.queue(conn) else {
-            return Ok(());
+            return;
         };
         let mut chunks = Chunks::new(&described, |description, rows, row_count, last| {
             let snapshot = ServerMessage::Snapshot(Snapshot {
@@ -136,12 +125,7 @@ impl Engine {
                 reply::put_rows(encoding, &snapshot, &described, out);
             });
         });
-        let mut start = 0;
-        for end in ends {
-            chunks.push(&rows[start..end]);
-            start = end;
-        }
+        rows.iter().for_each(|row| chunks.push(row));
         chunks.finish();
-        Ok(())
     }
 }

@@ -86,8 +86,8 @@ pub use error::QueryError;
 pub use execute::{RowSink, query_once};
 pub use failures::count as failures_of_thread;
 pub use live::{
-    Budgets, CostClass, Counters, Deltas, How, LiveQueries, Moved, Settled, Statement, Stats,
-    Subscribed,
+    Budgets, CostClass, Counters, Deltas, How, LiveQueries, Load, Moved, NewRows, Settled,
+    Statement, Stats, Subscribed,
 };
 pub use syntax::Position;
 

@@ -373,7 +373,7 @@ impl<'c> World<'c> {
                 }
                 self.tally.count("move");
             }
-            How::Anew => {
+            How::Anew(_) => {
                 self.snapshot(&mut one)?;
                 self.tally.count("move, anew");
             }

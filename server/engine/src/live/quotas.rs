@@ -5,8 +5,8 @@ use hashbrown::HashMap;
 use syncline_protocol::limits::{
     IDENTITY_SCANNED_MAX, IDENTITY_STATE_BYTES_MAX, IDENTITY_SUBSCRIPTIONS_MAX,
 };
-use syncline_protocol::{ErrorCode, Identity, WireError};
-use syncline_query::{CostClass, Subscribed};
+use syncline_protocol::{ErrorCode, Identity};
+use syncline_query::{Load, QueryError};
 
 /// What identities that are connected take.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ struct Quota {
 /// What a subscription was charged with.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Charge {
-    /// What its instance remembered when it was subscribed to, in KiB.
-    kilobytes: u32,
+    /// What its instance took when it was subscribed to.
+    bytes: u32,
     is_scanned: bool,
     /// The admin is not charged.
     is_counted: bool,
@@ -43,7 +43,7 @@ impl Default for Quotas {
 
 impl Quotas {
     /// Whether an identity may have one more subscription.
-    pub(crate) fn check(&self, identity: Identity, admin: bool) -> Result<(), WireError> {
+    pub(crate) fn check(&self, identity: Identity, admin: bool) -> Result<(), QueryError> {
         let count = self
             .by_identity
             .get(&identity)
@@ -60,53 +60,67 @@ impl Quotas {
         &mut self,
         identity: Identity,
         admin: bool,
-        subscribed: &Subscribed,
-    ) -> Result<Charge, WireError> {
+        load: &Load,
+    ) -> Result<Charge, QueryError> {
         if admin {
             return Ok(Charge::default());
         }
-        let charge = Charge {
-            kilobytes: u32::try_from(subscribed.byte_len >> 10).unwrap_or(u32::MAX),
-            is_scanned: subscribed.cost == CostClass::Scanned,
-            is_counted: true,
-        };
         let quota = self.by_identity.entry(identity).or_default();
-        let bytes = quota.bytes + charge.byte_len();
-        let is_known = quota
-            .scanned
-            .iter()
-            .any(|(own, _)| *own == subscribed.handle);
-        let result = if bytes > IDENTITY_STATE_BYTES_MAX && charge.kilobytes > 0 {
-            let message = "what you subscribe to would remember over";
-            Err(refuse(format!(
-                "{message} {IDENTITY_STATE_BYTES_MAX} bytes"
-            )))
-        } else if charge.is_scanned && !is_known && quota.scanned.len() >= IDENTITY_SCANNED_MAX {
-            let message = "you have live queries that must look at every change:";
-            Err(refuse(format!(
-                "{message} {IDENTITY_SCANNED_MAX} are too many"
-            )))
-        } else {
-            quota.subscriptions += 1;
-            quota.bytes = bytes;
-            if charge.is_scanned {
-                quota.enter(subscribed.handle);
-            }
-            Ok(charge)
-        };
-        if result.is_err() {
-            self.forget_empty(identity);
+        let result = quota.check(load, None);
+        match result {
+            Ok(()) => quota.subscriptions += 1,
+            Err(_) => self.forget_empty(identity),
         }
-        result
+        result.map(|()| self.take(identity, load))
+    }
+
+    /// Whether an identity's subscription may move from an instance to another one.
+    pub(crate) fn check_move(
+        &self,
+        identity: Identity,
+        charge: Charge,
+        from: u64,
+        to: &Load,
+    ) -> Result<(), QueryError> {
+        let quota = self.by_identity.get(&identity);
+        let quota = quota.filter(|_| charge.is_counted);
+        quota.map_or(Ok(()), |quota| quota.check(to, Some((charge, from))))
     }
 
     /// A subscription has moved to another instance.
-    pub(crate) fn move_to(&mut self, identity: Identity, charge: Charge, (from, to): (u64, u64)) {
-        if charge.is_scanned
-            && let Some(quota) = self.by_identity.get_mut(&identity)
-        {
-            quota.leave(from);
-            quota.enter(to);
+    pub(crate) fn move_to(
+        &mut self,
+        identity: Identity,
+        charge: &mut Charge,
+        from: u64,
+        to: &Load,
+    ) {
+        if charge.is_counted {
+            self.give_back(identity, *charge, from);
+            *charge = self.take(identity, to);
+        }
+    }
+
+    fn take(&mut self, identity: Identity, load: &Load) -> Charge {
+        let quota = self.by_identity.entry(identity).or_default();
+        let charge = Charge {
+            bytes: u32::try_from(load.byte_len).unwrap_or(u32::MAX),
+            is_scanned: load.is_scanned,
+            is_counted: true,
+        };
+        quota.bytes += charge.bytes as usize;
+        if charge.is_scanned {
+            quota.enter(load.handle);
+        }
+        charge
+    }
+
+    fn give_back(&mut self, identity: Identity, charge: Charge, handle: u64) {
+        if let Some(quota) = self.by_identity.get_mut(&identity) {
+            quota.bytes -= charge.bytes as usize;
+            if charge.is_scanned {
+                quota.leave(handle);
+            }
         }
     }
 
@@ -119,10 +133,7 @@ impl Quotas {
             return;
         };
         quota.subscriptions -= 1;
-        quota.bytes -= charge.byte_len();
-        if charge.is_scanned {
-            quota.leave(handle);
-        }
+        self.give_back(identity, charge, handle);
         self.forget_empty(identity);
     }
 
@@ -135,6 +146,29 @@ impl Quotas {
 }
 
 impl Quota {
+    /// Whether there is room for so much more, and without what a subscription to an instance is charged with.
+    fn check(&self, load: &Load, without: Option<(Charge, u64)>) -> Result<(), QueryError> {
+        let (charge, from) = without.unwrap_or_default();
+        let own = charge.bytes as usize;
+        if load.byte_len > own && self.bytes - own + load.byte_len > IDENTITY_STATE_BYTES_MAX {
+            let message = "what you subscribe to would take over";
+            return Err(refuse(format!(
+                "{message} {IDENTITY_STATE_BYTES_MAX} bytes"
+            )));
+        }
+        let mut scanned = self.scanned.iter();
+        let is_known = scanned.any(|(handle, _)| *handle == load.handle);
+        let leaves = charge.is_scanned && self.scanned.contains(&(from, 1));
+        let count = self.scanned.len() - usize::from(leaves);
+        if load.is_scanned && !is_known && count >= IDENTITY_SCANNED_MAX {
+            let message = "you have live queries that must look at every change:";
+            return Err(refuse(format!(
+                "{message} {IDENTITY_SCANNED_MAX} are too many"
+            )));
+        }
+        Ok(())
+    }
+
     fn enter(&mut self, handle: u64) {
         match self.scanned.iter_mut().find(|(own, _)| *own == handle) {
             Some((_, count)) => *count += 1,
@@ -152,13 +186,10 @@ impl Quota {
     }
 }
 
-impl Charge {
-    fn byte_len(self) -> usize {
-        (self.kilobytes as usize) << 10
-    }
-}
-
-fn refuse(message: String) -> WireError {
-    WireError::new(ErrorCode::LiveLimit, message)
+fn refuse(message: String) -> QueryError {
+    QueryError::new(ErrorCode::LiveLimit, message)
         .hint("end subscriptions that are not shown, or compare a column with a parameter in WHERE")
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,7 +121,9 @@ impl Engine {
             identity: connection.identity,
             admin: connection.admin,
         };
-        self.quotas.check(caller.identity, caller.admin)?;
+        self.quotas
+            .check(caller.identity, caller.admin)
+            .map_err(|error| error.to_wire())?;
         let database = self
             .database
             .as_ref()
@@ -133,8 +135,10 @@ impl Engine {
         let handle = subscribed.handle;
         let charged = self
             .quotas
-            .charge(caller.identity, caller.admin, &subscribed);
-        let charge = charged.inspect_err(|_| self.live.cancel(handle))?;
+            .charge(caller.identity, caller.admin, &subscribed.load);
+        let charge = charged
+            .inspect_err(|_| self.live.cancel(handle))
+            .map_err(|error| error.to_wire())?;
         let Some(connection) = self.connections.get_mut(conn) else {
             return Ok(None);
         };

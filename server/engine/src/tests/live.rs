@@ -43,7 +43,11 @@ fn chat(budgets: Budgets) -> Bench {
         sql: "SELECT id FROM message ORDER BY id DESC LIMIT 10".into(),
     };
     let schema = Schema {
-        tables: vec![table("message", &columns, 1), table("member", &columns, 1)],
+        tables: vec![
+            table("message", &columns, 1),
+            table("member", &columns, 1),
+            table("note", &[("id", Type::U32), ("text", Type::String)], 0),
+        ],
         reducers: vec![],
         views: vec![view],
         ..Schema::default()
@@ -312,6 +316,78 @@ fn one_identity_leaves_room_for_others() {
     bench.step([join(3, 1, false, Encoding::MessagePack)]);
     bench.step(many(3, 1).chain(many(3, 1 + half)));
     assert!(bench.errors().is_empty());
+}
+
+fn set_params(index: u32, id: u32, subscription: u32, name: &str, value: Param) -> Command {
+    Command::SetParams {
+        conn: conn(index),
+        id,
+        subscription,
+        params: vec![(name.to_owned(), value)],
+    }
+}
+
+#[test]
+fn other_parameters_are_within_the_quotas() {
+    let scan = "SELECT * FROM message WHERE id + 0 > :n";
+    let mut bench = chat(Budgets::default());
+    bench.step([join(0, 1, false, Encoding::MessagePack)]);
+    let most = IDENTITY_SCANNED_MAX as u32;
+    bench.step((1..=most).map(|id| subscribe(0, id, scan, &[("n", id.into())])));
+    // A second one of the same instance costs nothing, until it moves to one of its own.
+    bench.step([subscribe(0, 200, scan, &[("n", 1)])]);
+    assert!(bench.errors().is_empty());
+    bench.sent.clear();
+    bench.step([set_params(0, 300, 200, "n", Param::Int(999))]);
+    let limit = "LIVE_LIMIT".to_owned();
+    assert_eq!(bench.errors(), BTreeMap::from([((0, 300), limit)]));
+    bench.sent.clear();
+    write(&mut bench, "message", [(600, 1)].into_iter());
+    let [(_, ServerMessage::Commit(commit))] = bench.sent.as_slice() else {
+        panic!("{:?}", bench.sent)
+    };
+    assert_eq!(commit.deltas.len(), most as usize, "all go on as they were");
+    // Who leaves its instance alone takes its place along, and others are known.
+    bench.sent.clear();
+    bench.step([
+        set_params(0, 301, 5, "n", Param::Int(999)),
+        set_params(0, 302, 200, "n", Param::Int(999)),
+        set_params(0, 303, 200, "n", Param::Int(7)),
+    ]);
+    assert!(bench.errors().is_empty(), "{:?}", bench.errors());
+    bench.step([set_params(0, 304, 200, "n", Param::Int(5))]);
+    assert_eq!(bench.errors().len(), 1);
+    bench.step([Command::Disconnect(conn(0))]);
+    assert_eq!(bench.engine.live.stats().instances, 0);
+}
+
+/// By what it compares a subscription is found, and by what with it is not.
+#[test]
+fn values_that_leave_nothing_out_count_as_well() {
+    let sql = "SELECT id FROM note WHERE text LIKE :t";
+    let mut bench = chat(Budgets::default());
+    bench.step([join(0, 1, false, Encoding::MessagePack)]);
+    let ask = |id: u32, text: String| {
+        let query = QueryText {
+            form: OwnedQueryForm::Sql(sql.into()),
+            params: vec![("t".to_owned(), Param::Text(text))],
+        };
+        let query = Box::new(query);
+        let conn = conn(0);
+        Command::Subscribe { conn, id, query }
+    };
+    let most = IDENTITY_SCANNED_MAX as u32;
+    bench.step((1..=most).map(|id| ask(id, format!("%{id}"))));
+    bench.step([ask(500, "a%".into())]);
+    assert!(bench.errors().is_empty());
+    bench.step([
+        ask(501, "%x".into()),
+        set_params(0, 502, 500, "t", Param::Text("%y".into())),
+        set_params(0, 503, 500, "t", Param::Text("b%".into())),
+    ]);
+    let limit = "LIVE_LIMIT".to_owned();
+    let expected = [((0, 501), limit.clone()), ((0, 502), limit)];
+    assert_eq!(bench.errors(), BTreeMap::from(expected));
 }
 
 #[test]

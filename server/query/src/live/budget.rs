@@ -12,14 +12,17 @@ use syncline_protocol::ErrorCode;
 use syncline_protocol::limits;
 use syncline_store::Database;
 
-use super::LiveQueries;
 use super::explain::Usage;
 use super::instance::{Instance, Memory};
+use super::members::routes;
 use super::rank::Place;
 use super::template::{Form, Template};
 use super::window::Window;
+use super::{LiveQueries, Load};
 use crate::error::QueryError;
 use crate::flow::NodeState;
+use crate::plan::expr::Params;
+use crate::router::is_scanned;
 
 /// Budgets of all live queries of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,9 +161,61 @@ impl Template {
         };
         size_of::<Instance>() + INDEX_BYTES + params.len() + routes * ROUTE_BYTES
     }
+
+    /// Whether every change of a table looks at an instance of these parameters.
+    pub(super) fn is_scanned(
+        &self,
+        packed: &[u8],
+        limit: Option<u64>,
+        hasher: &FixedState,
+    ) -> bool {
+        let params = Params {
+            layout: &self.param_layout,
+            packed,
+        };
+        match &self.form {
+            Form::Plain(plain) => is_scanned(routes(plain, limit), params, hasher),
+            Form::Rank(rank) => is_scanned(Some(&rank.cover), params, hasher),
+            Form::Flow(flow) => {
+                let mut routes = flow.routes.iter().flatten();
+                let has_params = !self.param_layout.types().is_empty();
+                (flow.asks_everyone && has_params)
+                    || routes.any(|routes| is_scanned(Some(routes), params, hasher))
+            }
+        }
+    }
 }
 
 impl LiveQueries {
+    /// What an instance takes now.
+    pub(super) fn load(&self, number: u32) -> Load {
+        let own = self.instances.get(number);
+        Load {
+            handle: own.handle,
+            byte_len: self.bytes_of(own),
+            is_scanned: self.templates.get(own.template).is_scanned(
+                &own.params,
+                own.limit(),
+                &self.hasher,
+            ),
+        }
+    }
+
+    /// What the next new instance would take that is of a template and remembers nothing.
+    pub(super) fn load_of_next(&self, template: u32, params: &[u8]) -> Load {
+        let template = self.templates.get(template);
+        Load {
+            handle: self.last_handle + 1,
+            byte_len: template.listening_bytes(params),
+            is_scanned: template.is_scanned(params, None, &self.hasher),
+        }
+    }
+
+    pub(super) fn bytes_of(&self, instance: &Instance) -> usize {
+        let template = self.templates.get(instance.template);
+        template.listening_bytes(&instance.params) + memory_bytes(&instance.memory)
+    }
+
     /// Sets the budgets. What there is stays.
     pub fn set_budgets(&mut self, budgets: Budgets) {
         self.budgets = budgets;
@@ -217,9 +272,7 @@ impl LiveQueries {
     pub(super) fn count_bytes(&mut self) {
         self.usage.iter_mut().for_each(|usage| usage.bytes = 0);
         for (_, instance) in self.instances.iter() {
-            let template = self.templates.get(instance.template);
-            self.usage[instance.template as usize].bytes +=
-                template.listening_bytes(&instance.params) + memory_bytes(&instance.memory);
+            self.usage[instance.template as usize].bytes += self.bytes_of(instance);
         }
         self.byte_len = self.usage.iter().map(|usage| usage.bytes).sum();
     }
@@ -319,13 +372,14 @@ impl LiveQueries {
         // Rare: all instances are looked at.
         let mut by_size: Vec<(usize, u32)> = Vec::new();
         for (number, instance) in self.instances.iter() {
-            by_size.push((memory_bytes(&instance.memory), number));
+            by_size.push((self.bytes_of(instance), number));
         }
         by_size.sort_unstable_by_key(|(bytes, number)| (std::cmp::Reverse(*bytes), *number));
         let mut own_bytes: Vec<usize> = self.usage.iter().map(|usage| usage.bytes).collect();
         for (bytes, number) in by_size {
-            let own = &mut own_bytes[self.instances.get(number).template as usize];
-            let error = if bytes > budgets.instance_bytes {
+            let instance = self.instances.get(number);
+            let own = &mut own_bytes[instance.template as usize];
+            let error = if memory_bytes(&instance.memory) > budgets.instance_bytes {
                 too_large("the live result", budgets.instance_bytes)
             } else if *own > budgets.template_bytes {
                 too_large("live queries of this form", budgets.template_bytes)

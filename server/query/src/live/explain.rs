@@ -130,7 +130,13 @@ impl LiveQueries {
         // The seed of the other hashes is a secret.
         let hash = FixedState::default().hash_one(draft.identity.as_slice());
         report.add("template", "id", format!("{hash:016x}"));
-        let (class, reason) = template.cost();
+        let (mut class, mut reason) = template.cost();
+        if class != CostClass::Scanned
+            && template.is_scanned(&draft.params, draft.limit, &self.hasher)
+        {
+            class = CostClass::Scanned;
+            reason = "what it compares leaves out no row with these values";
+        }
         let letter = match class {
             CostClass::Indexed => "A",
             CostClass::Stateful => "B",

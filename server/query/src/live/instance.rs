@@ -19,6 +19,8 @@ pub(super) struct Instance {
     pub(super) hit: u64,
     /// Its place among the instances that this step affects.
     pub(super) slot: u32,
+    /// Bytes of rows that moves have added to the result since it was evaluated.
+    pub(super) grown: u32,
     pub(super) memory: Memory,
 }
 

@@ -122,6 +122,7 @@ impl LiveQueries {
             seen: 0,
             hit: 0,
             slot: 0,
+            grown: 0,
             memory,
         });
         if let Err(error) = self.listen(number, instance) {

@@ -35,20 +35,20 @@ use crate::asked::QueryRef;
 use crate::bind::{Mode, asks_view, bind};
 use crate::declared::Declared;
 use crate::error::QueryError;
-use crate::execute::{self, RowSink};
+use crate::execute::RowSink;
 use crate::plan::Query;
 use crate::plan::expr::Params;
 use crate::router::TableRouter;
 use crate::slab::Slab;
 use crate::syntax;
 use budget::Idle;
+use budget::adhoc_is_off;
 pub use budget::{Budgets, Settled};
-use budget::{adhoc_is_off, memory_bytes};
 pub use deltas::Deltas;
 pub use explain::CostClass;
 use explain::Usage;
 use instance::Instance;
-pub use moves::{How, Moved, Statement};
+pub use moves::{How, Moved, NewRows, Statement};
 use rank::Watchers;
 use step::{Scratch, Step};
 use template::{Draft, Template};
@@ -93,10 +93,21 @@ pub struct Subscribed {
     pub is_new: bool,
     /// What it costs to keep it current.
     pub cost: CostClass,
-    /// What it remembers now, in bytes.
-    pub byte_len: usize,
+    /// What it takes now.
+    pub load: Load,
     /// For [`LiveQueries::set_params`].
     pub statement: Statement,
+}
+
+/// What an instance takes of what its subscribers have together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Its name.
+    pub handle: u64,
+    /// What it remembers and what it takes to find it, in bytes.
+    pub byte_len: usize,
+    /// Whether every change of a table looks at it, which may be for the values of its parameters.
+    pub is_scanned: bool,
 }
 
 /// What happened since the start.
@@ -210,14 +221,18 @@ impl LiveQueries {
         }
         let plan = bind(db, &declared, select, params, caller, Mode::Live)?;
         let (number, is_new) = self.subscribe_plan(db, plan)?;
-        let instance = self.instances.get(number);
-        let template = self.templates.get(instance.template);
+        let template = self.templates.get(self.instances.get(number).template);
+        let load = self.load(number);
         Ok(Subscribed {
-            handle: instance.handle,
+            handle: load.handle,
             description: Arc::clone(&template.description),
             is_new,
-            cost: template.cost().0,
-            byte_len: memory_bytes(&instance.memory),
+            cost: if load.is_scanned {
+                CostClass::Scanned
+            } else {
+                template.cost().0
+            },
+            load,
             statement: Statement(Arc::clone(select)),
         })
     }
@@ -268,13 +283,7 @@ impl LiveQueries {
             layout: &template.param_layout,
             packed: &instance.params,
         };
-        if let Some(rank) = template.rank() {
-            rank.answer(db, params, sink);
-            return Ok(());
-        }
-        let query = &template.plan;
-        let wanted = (instance.limit().or(query.limit), query.outputs.len());
-        execute::run(db, query, wanted, params, sink)
+        template.evaluate(db, (params, instance.limit()), sink)
     }
 
     /// Takes one subscription away. The instance goes with its last one, at once or after the ticks of

@@ -12,18 +12,18 @@ use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use syncline_protocol::limits::MOVED_ROWS_MAX;
+use syncline_protocol::limits::{MOVED_ROWS_MAX, MOVED_UNCHECKED_BYTES_MAX, QUERY_BYTES_MAX};
 use syncline_protocol::message::{DeltaOp, DeltaWriter, ResultDescription};
 use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, RowLayout};
 use syncline_store::Database;
 
-use super::LiveQueries;
 use super::members::{instance_hash, routes};
 use super::plain::Plain;
 use super::recipe::{RECIPES_MAX, Recipe};
 use super::regions::{Difference, Move};
 use super::template::{Draft, Template};
+use super::{LiveQueries, Load};
 use crate::Caller;
 use crate::bind::{Mode, bind_uses};
 use crate::error::QueryError;
@@ -43,6 +43,8 @@ pub struct Statement(pub(super) Arc<Query>);
 pub struct Moved {
     /// The instance that it now is of; it may be the same.
     pub handle: u64,
+    /// What that takes.
+    pub load: Load,
     /// How its rows became those of now.
     pub how: How,
 }
@@ -52,9 +54,41 @@ pub struct Moved {
 pub enum How {
     /// Operations on the rows of before; maybe none.
     Delta(Vec<u8>),
-    /// The rows of now: [`LiveQueries::rows`].
-    Anew,
+    /// The rows of now.
+    Anew(NewRows),
 }
+
+impl Moved {
+    fn new(load: Load, how: How) -> Self {
+        let handle = load.handle;
+        Self { handle, load, how }
+    }
+}
+
+/// A whole result, packed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewRows {
+    bytes: Vec<u8>,
+    /// Where each row ends.
+    ends: Vec<usize>,
+}
+
+impl NewRows {
+    fn push(&mut self, row: &[u8]) {
+        self.bytes.extend_from_slice(row);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Each row, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        let places = starts.zip(&self.ends);
+        places.map(|(start, end)| &self.bytes[start..*end])
+    }
+}
+
+/// Says whether who moves may have an instance that takes so much.
+type Allow<'a> = dyn FnMut(&Load) -> Result<(), QueryError> + 'a;
 
 impl LiveQueries {
     /// Takes a subscription of instance `handle`, made with `statement`, to other parameters. If that
@@ -67,9 +101,21 @@ impl LiveQueries {
         params: &[(String, Param)],
         caller: &Caller,
     ) -> Result<Moved, QueryError> {
+        self.set_params_if(db, handle, statement, (params, caller), &mut |_| Ok(()))
+    }
+
+    /// Like [`Self::set_params`], if `allow` lets who asked have the instance that it comes to.
+    pub fn set_params_if(
+        &mut self,
+        db: &Database,
+        handle: u64,
+        statement: &Statement,
+        (params, caller): (&[(String, Param)], &Caller),
+        allow: &mut Allow<'_>,
+    ) -> Result<Moved, QueryError> {
         let number = self.find(handle);
         if let Some(number) = number
-            && let Some(moved) = self.move_by_recipe(db, number, statement, params)?
+            && let Some(moved) = self.move_by_recipe(db, number, (statement, params), allow)?
         {
             return Ok(moved);
         }
@@ -88,32 +134,33 @@ impl LiveQueries {
                 recipes.remove(0);
             }
             recipes.extend(recipe);
-            if let Some(moved) = self.move_plain(db, number, &draft.params)? {
+            if let Some(moved) = self.move_plain(db, number, &draft.params, allow)? {
                 return Ok(moved);
             }
-            let how = self.tell_plain(db, number, &draft.params);
+            allow(&self.load_of_next(template, &draft.params))?;
+            let (how, grown) = self.tell_plain(db, number, &draft.params)?;
             let next = self.find_room(db, template, &draft)?;
-            self.instances.get_mut(next).subscription_count += 1;
-            let next = self.instances.get(next).handle;
+            let own = self.instances.get_mut(next);
+            own.subscription_count += 1;
+            own.grown = grown;
             self.cancel(handle);
-            return Ok(Moved { handle: next, how });
+            return Ok(Moved::new(self.load(next), how));
         }
-        let (next, _) = self.subscribe_draft(db, &draft)?;
-        let next = self.instances.get(next).handle;
-        if next == handle {
+        let (number, _) = self.subscribe_draft(db, &draft)?;
+        let load = self.load(number);
+        if load.handle == handle {
             // It is counted twice now.
             self.unsubscribe(handle);
-            let how = How::Delta(Vec::new());
-            return Ok(Moved { handle, how });
+            return Ok(Moved::new(load, How::Delta(Vec::new())));
         }
-        match self.compare(db, handle, next) {
+        match allow(&load).and_then(|()| self.compare(db, handle, load.handle)) {
             Ok(how) => {
                 // Nobody is waited for where a map has moved on.
                 self.cancel(handle);
-                Ok(Moved { handle: next, how })
+                Ok(Moved::new(load, how))
             }
             Err(error) => {
-                self.cancel(next);
+                self.cancel(load.handle);
                 Err(error)
             }
         }
@@ -132,8 +179,8 @@ impl LiveQueries {
         &mut self,
         db: &Database,
         number: u32,
-        statement: &Statement,
-        params: &[(String, Param)],
+        (statement, params): (&Statement, &[(String, Param)]),
+        allow: &mut Allow<'_>,
     ) -> Result<Option<Moved>, QueryError> {
         let own = self.instances.get(number);
         let template = self.templates.get(own.template);
@@ -142,7 +189,7 @@ impl LiveQueries {
             return Ok(None);
         };
         match recipe.pack(&template.param_layout, &own.params, params) {
-            Some(packed) => self.move_plain(db, number, &packed),
+            Some(packed) => self.move_plain(db, number, &packed, allow),
             None => Ok(None),
         }
     }
@@ -154,42 +201,63 @@ impl LiveQueries {
         db: &Database,
         number: u32,
         packed: &[u8],
+        allow: &mut Allow<'_>,
     ) -> Result<Option<Moved>, QueryError> {
         let own = self.instances.get(number);
         let (handle, is_alone) = (own.handle, own.subscription_count == 1);
         if *own.params == *packed {
-            let how = How::Delta(Vec::new());
-            return Ok(Some(Moved { handle, how }));
+            let load = self.load(number);
+            return Ok(Some(Moved::new(load, How::Delta(Vec::new()))));
         }
         match self.find_instance(own.template, packed, None) {
             None if is_alone => {
-                let how = self.tell_plain(db, number, packed);
-                let handle = self.rename(number, packed)?;
-                Ok(Some(Moved { handle, how }))
+                let (load, now) = (self.load_of_next(own.template, packed), self.bytes_of(own));
+                if let Some(more) = load.byte_len.checked_sub(now).filter(|more| *more > 0) {
+                    self.check_room(own.template, more)?;
+                }
+                allow(&load)?;
+                let (how, grown) = self.tell_plain(db, number, packed)?;
+                self.rename(number, packed)?;
+                let own = self.instances.get_mut(number);
+                own.grown = grown;
+                debug_assert_eq!(own.handle, load.handle, "it was the next one");
+                Ok(Some(Moved::new(load, how)))
             }
             None => Ok(None),
             Some(next) => {
-                let how = self.tell_plain(db, number, packed);
+                let load = self.load(next);
+                allow(&load)?;
+                let (how, _) = self.tell_plain(db, number, packed)?;
                 self.idle.forget(next);
-                let next = self.instances.get_mut(next);
-                next.subscription_count += 1;
-                let next = next.handle;
+                self.instances.get_mut(next).subscription_count += 1;
                 self.cancel(handle);
-                Ok(Some(Moved { handle: next, how }))
+                Ok(Some(Moved::new(load, how)))
             }
         }
     }
 
-    /// What other parameters change in the rows of an instance of a plain template.
-    fn tell_plain(&self, db: &Database, number: u32, packed: &[u8]) -> How {
+    /// What other parameters change in the rows of an instance of a plain template, and by how many bytes the
+    /// result may have grown since it was last evaluated. One that is larger than who subscribes to it gets is
+    /// refused: as long as it has grown by little that is not looked for.
+    fn tell_plain(
+        &self,
+        db: &Database,
+        number: u32,
+        packed: &[u8],
+    ) -> Result<(How, u32), QueryError> {
         let own = self.instances.get(number);
         let template = self.templates.get(own.template);
-        let (Some(plain), Some(table)) = (template.plain(), template.table(db)) else {
-            return How::Anew;
-        };
         let params = |packed| Params {
             layout: &template.param_layout,
             packed,
+        };
+        let anew = || {
+            let mut rows = NewRows::default();
+            template.evaluate(db, (params(packed), None), &mut |row| rows.push(row))?;
+            Ok((How::Anew(rows), 0))
+        };
+        let (Some(plain), Some(table)) = (template.plain(), template.table(db)) else {
+            return anew();
         };
         let way = Move {
             table,
@@ -197,15 +265,23 @@ impl LiveQueries {
             from: params(&own.params),
             to: params(packed),
         };
-        let difference = plain.edges.difference(way);
-        difference.map_or(How::Anew, |found| {
-            How::Delta(write((template, plain), way, found))
-        })
+        let Some(found) = plain.edges.difference(way) else {
+            return anew();
+        };
+        let Some((ops, more)) = write((template, plain), way, found) else {
+            return anew();
+        };
+        let mut grown = (own.grown as usize).saturating_add(more);
+        if grown > MOVED_UNCHECKED_BYTES_MAX {
+            template.evaluate(db, (way.to, None), &mut |_| {})?;
+            grown = 0;
+        }
+        Ok((How::Delta(ops), grown as u32))
     }
 
     /// Gives an instance of a plain template other parameters, which no instance has, and with them another
     /// handle.
-    fn rename(&mut self, number: u32, packed: &[u8]) -> Result<u64, QueryError> {
+    fn rename(&mut self, number: u32, packed: &[u8]) -> Result<(), QueryError> {
         let own = self.instances.get(number);
         let template = self.templates.get(own.template);
         let params = |packed| Params {
@@ -249,7 +325,7 @@ impl LiveQueries {
             .insert_unique(hasher.hash_one(handle), number, |other| {
                 hasher.hash_one(instances.get(*other).handle)
             });
-        Ok(handle)
+        Ok(())
     }
 
     /// How the rows of one instance become those of another.
@@ -261,11 +337,13 @@ impl LiveQueries {
                 .hint("subscribe to the query anew, or cast the parameter: CAST(:p AS text)"));
         };
         let layout = RowLayout::new(description.types().cloned().collect());
-        let Some(new) = self.few_rows(db, after, &description, &layout)? else {
-            return Ok(How::Anew);
-        };
-        let Some(mut old) = self.few_rows(db, before, &description, &layout)? else {
-            return Ok(How::Anew);
+        let new = self.few_rows(db, after, &description, &layout)?;
+        // What has grown so much that it is answered no longer is left behind.
+        let old = self.few_rows(db, before, &description, &layout);
+        let (Some(new), Ok(Some(mut old))) = (new, old) else {
+            let mut rows = NewRows::default();
+            self.rows(db, after, &mut |row| rows.push(row))?;
+            return Ok(How::Anew(rows));
         };
         let mut ops = Vec::new();
         for (key, row) in &new {
@@ -313,8 +391,13 @@ impl LiveQueries {
     }
 }
 
-/// The operations that make the rows of before those of after.
-fn write((template, plain): (&Template, &Plain), way: Move<'_>, found: Difference<'_>) -> Vec<u8> {
+/// The operations that make the rows of before those of after, and how many bytes may be new; `None` if they
+/// are more than a result may have.
+fn write(
+    (template, plain): (&Template, &Plain),
+    way: Move<'_>,
+    found: Difference<'_>,
+) -> Option<(Vec<u8>, usize)> {
     let (layout, key) = (way.table.layout(), &way.table.def().primary_key);
     let by_key = |one: &&[u8], other: &&[u8]| compare_columns(layout, key, one, other);
     let (mut ops, mut was, mut is) = (Vec::new(), Vec::new(), Vec::new());
@@ -329,6 +412,9 @@ fn write((template, plain): (&Template, &Plain), way: Move<'_>, found: Differenc
         .collect();
     now.sort_unstable_by(|(one, _), (other, _)| by_key(one, other));
     for (row, is_new) in now {
+        if ops.len() > QUERY_BYTES_MAX {
+            return None;
+        }
         let after = plain
             .projection
             .apply(&Input::one(layout, row, way.to), &mut is);
@@ -350,11 +436,12 @@ fn write((template, plain): (&Template, &Plain), way: Move<'_>, found: Differenc
             ops.truncate(start);
         }
     }
+    let more = ops.len();
     let mut left = found.left;
     left.sort_unstable_by(by_key);
     for row in left {
         put_key(row, &mut packed_key);
         DeltaWriter::new(&mut ops).push(DeltaOp::Delete { key: &packed_key });
     }
-    ops
+    Some((ops, more))
 }

@@ -8,7 +8,7 @@
 use std::ops::{Bound, ControlFlow};
 
 use smallvec::SmallVec;
-use syncline_protocol::limits::MOVED_ROWS_MAX;
+use syncline_protocol::limits::{MOVED_ROWS_MAX, MOVED_WALK_ROWS_MAX, QUERY_SCAN_ROWS_MAX};
 use syncline_protocol::packed::Reader;
 use syncline_protocol::{Type, key};
 use syncline_store::{IndexId, Table};
@@ -42,6 +42,13 @@ pub(super) struct Edges {
 
 /// Rows of a table.
 pub(super) type Rows<'t> = SmallVec<[&'t [u8]; 16]>;
+
+/// Rows that a result gains.
+struct Gain<'t> {
+    rows: Rows<'t>,
+    /// Whether there were too many to look at.
+    is_cut: bool,
+}
 
 /// How a result becomes another one.
 #[derive(Debug, Default)]
@@ -99,25 +106,30 @@ impl Edges {
 
     /// What other parameters change; `None` if that is too much to tell.
     pub(super) fn difference<'a>(&self, way: Move<'a>) -> Option<Difference<'a>> {
-        let mut difference = Difference::default();
-        if !way.moves(&self.others)
+        let difference = if !way.moves(&self.others)
             && let Some(entered) = self.gain(way)
             && let Some(left) = self.gain(way.reversed())
         {
-            difference.entered = entered;
-            difference.left = left;
+            if entered.is_cut || left.is_cut {
+                return None;
+            }
+            Difference {
+                entered: entered.rows,
+                left: left.rows,
+                stayed: Rows::new(),
+            }
         } else {
-            let is_shown = way.moves(&self.shown);
-            difference = way.walk(is_shown)?;
-        }
+            way.walk(way.moves(&self.shown))?
+        };
         let count = difference.entered.len() + difference.left.len();
         (count <= MOVED_ROWS_MAX).then_some(difference)
     }
 
     /// The rows that pass with the new parameters and did not with the old ones; `None` if no index leads to
     /// them.
-    fn gain<'a>(&self, way: Move<'a>) -> Option<Rows<'a>> {
+    fn gain<'a>(&self, way: Move<'a>) -> Option<Gain<'a>> {
         let mut rows = Rows::new();
+        let mut walked = 0;
         let mut moved: SmallVec<[&Edge; 4]> = SmallVec::new();
         for edge in &self.bounds {
             if edge.constant.constant(way.from) == edge.constant.constant(way.to) {
@@ -159,13 +171,18 @@ impl Edges {
             );
             let (_, earlier) = moved.split_last()?;
             for row in way.table.range(*index, bounds.0, bounds.1, false) {
+                walked += 1;
+                if walked > MOVED_WALK_ROWS_MAX || rows.len() > MOVED_ROWS_MAX {
+                    return Some(Gain { rows, is_cut: true });
+                }
                 let failed = |edge: &&Edge| !way.passes(Some(&edge.condition), row, way.from);
                 if way.passes(way.filter, row, way.to) && !earlier.iter().any(failed) {
                     rows.push(row);
                 }
             }
         }
-        Some(rows)
+        let is_cut = false;
+        Some(Gain { rows, is_cut })
     }
 }
 
@@ -227,9 +244,14 @@ impl<'a> Move<'a> {
     fn walk(self, is_shown: bool) -> Option<Difference<'a>> {
         let mut difference = Difference::default();
         let access = choose(self.table, self.filter);
-        let go = |params, visit: &mut dyn FnMut(&'a [u8])| {
+        let mut walked = 0;
+        let mut go = |params, visit: &mut dyn FnMut(&'a [u8])| {
             let mut count = 0;
             let flow = access.walk(self.table, params, |row| {
+                walked += 1;
+                if walked > QUERY_SCAN_ROWS_MAX {
+                    return ControlFlow::Break(());
+                }
                 if self.passes(self.filter, row, params) {
                     count += 1;
                     if count > MOVED_ROWS_MAX {

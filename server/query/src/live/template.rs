@@ -11,9 +11,10 @@ use super::plain::{Plain, plain_table};
 use super::rank::Rank;
 use super::recipe::Recipe;
 use crate::error::QueryError;
-use crate::execute::result_columns;
+use crate::execute::{self, RowSink, result_columns};
 use crate::flow::{Flow, tables_of};
 use crate::plan::Query;
+use crate::plan::expr::Params;
 
 /// A plan whose literals are parameters. Instances of one template differ in those alone, and in the
 /// size of a plain window.
@@ -225,6 +226,22 @@ impl Template {
             Form::Rank(rank) => Some(rank),
             Form::Plain(_) | Form::Flow(_) => None,
         }
+    }
+
+    /// Calls `sink` with each row of an instance, in order. `limit` is that of a plain window.
+    pub(super) fn evaluate(
+        &self,
+        db: &Database,
+        (params, limit): (Params<'_>, Option<u64>),
+        sink: &mut RowSink<'_>,
+    ) -> Result<(), QueryError> {
+        if let Some(rank) = self.rank() {
+            rank.answer(db, params, sink);
+            return Ok(());
+        }
+        let query = &self.plan;
+        let wanted = (limit.or(query.limit), query.outputs.len());
+        execute::run(db, query, wanted, params, sink)
     }
 
     /// The table of a plain one.

@@ -11,7 +11,7 @@ mod tests;
 pub(crate) use cover::{Route, cover};
 #[cfg(test)]
 pub(crate) use table::SIGNATURES_MAX;
-pub(crate) use table::{Group, TableRouter, Target};
+pub(crate) use table::{Group, TableRouter, Target, is_scanned};
 
 use crate::plan::expr::Expr;
 

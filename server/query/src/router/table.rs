@@ -81,6 +81,12 @@ pub(crate) struct RouterCounts {
     pub(crate) scanned: usize,
 }
 
+/// Whether a cover with these parameters leads to no place, so that every change is looked at: a bound or
+/// the beginning of a text may be one that leaves nothing out.
+pub(crate) fn is_scanned(cover: Option<&[Route]>, params: Params<'_>, hasher: &FixedState) -> bool {
+    cover.is_none_or(|routes| matches!(Places::of(routes, params, hasher), Places::Everywhere))
+}
+
 impl TableRouter {
     /// Makes an instance listen. A cover without routes listens to nothing.
     pub(crate) fn insert(

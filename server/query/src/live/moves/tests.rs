@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use syncline_protocol::ErrorCode;
-use syncline_protocol::limits::MOVED_ROWS_MAX;
+use syncline_protocol::limits::{MOVED_ROWS_MAX, MOVED_WALK_ROWS_MAX};
 use syncline_protocol::message::{DeltaOp, DeltaReader};
 
 use super::How;
@@ -108,7 +108,101 @@ fn many_rows_come_anew() {
     assert!(ops.is_empty());
     let given = params(bounds(5, 50, -1));
     let moved = live.set_params(db, moved.unwrap().handle, &moving.statement, &given, &me());
-    assert_eq!(moved.unwrap().how, How::Anew);
+    let How::Anew(rows) = moved.unwrap().how else {
+        panic!("so many are told anew");
+    };
+    assert!(rows.iter().count() > MOVED_ROWS_MAX);
+    assert_eq!(live.stats().instances, 1);
+}
+
+/// Between the places of a bound there may be more rows than a transaction may wait for.
+#[test]
+fn many_rows_between_two_places_are_not_looked_at() {
+    let mut fixture = points();
+    let rows: Vec<Json> = (100..101 + MOVED_WALK_ROWS_MAX)
+        .map(|id| json!([id, 50, null, ""]))
+        .collect();
+    fixture.insert("points", &rows);
+    let (moving, _) = fixture.watch(SQL_OF_X, json!({"x": 49}));
+    let (db, live) = fixture.parts();
+    let given = params(json!({"x": 50}));
+    let moved = live.set_params(db, moving.handle, &moving.statement, &given, &me());
+    assert!(matches!(moved.unwrap().how, How::Anew(_)));
+}
+
+const SQL_OF_X: &str = "SELECT name FROM points WHERE x <= :x AND y >= 0";
+
+/// Rows of a megabyte each.
+fn heavy() -> Fixture {
+    let mut fixture = Fixture::new(vec![ordered(
+        table("heavy", "id u32, x i32, text string", 1),
+        "x",
+    )]);
+    let text = "x".repeat((1 << 20) - 64);
+    let rows: Vec<Json> = (0..55).map(|id| json!([id, id, text])).collect();
+    fixture.insert("heavy", &rows);
+    fixture
+}
+
+/// By one step or by many: nobody comes to a result that is larger than a first answer may be, and who is
+/// refused goes on from where it was.
+#[test]
+fn a_result_that_is_too_large_is_not_moved_to() {
+    let sql = "SELECT * FROM heavy WHERE x BETWEEN :a AND :b";
+    for step in [49, 7, 1] {
+        let mut fixture = heavy();
+        let (moving, _) = fixture.watch(sql, json!({"a": 0, "b": 0}));
+        let mut handle = moving.handle;
+        let mut end = 0;
+        let refused = loop {
+            let given = params(json!({"a": 0, "b": end + step}));
+            let (db, live) = fixture.parts();
+            match live.set_params(db, handle, &moving.statement, &given, &me()) {
+                Ok(moved) => handle = moved.handle,
+                Err(error) => break error,
+            }
+            end += step;
+            assert!(end < 60, "no step is refused");
+        };
+        assert_eq!(refused.code, ErrorCode::QueryLimit);
+        fixture.commit(&[crate::tests::Write::Update("heavy", json!([0, 0, "short"]))]);
+        let told: Vec<u64> = fixture.deltas.iter().map(|(own, _)| own).collect();
+        assert_eq!(told, [handle]);
+        assert_eq!(fixture.live.stats().instances, 1);
+    }
+}
+
+/// Parameters take memory wherever they go.
+#[test]
+fn a_move_is_within_the_budget() {
+    let mut fixture = points();
+    let sql = "SELECT id FROM points WHERE name = :n";
+    let (moving, _) = fixture.watch(sql, json!({"n": "p1"}));
+    let before = fixture.live.byte_len();
+    fixture.live.set_budgets(crate::Budgets {
+        bytes: before + 100,
+        ..crate::Budgets::default()
+    });
+    let (db, live) = fixture.parts();
+    let given = params(json!({"n": "p".repeat(200)}));
+    let error = live
+        .set_params(db, moving.handle, &moving.statement, &given, &me())
+        .unwrap_err();
+    assert_eq!(error.code, ErrorCode::LiveLimit);
+    assert_eq!(live.byte_len(), before);
+    let given = params(json!({"n": "p".repeat(90)}));
+    let moved = live.set_params(db, moving.handle, &moving.statement, &given, &me());
+    let moved = moved.unwrap();
+    assert_eq!(moved.load.byte_len, live.byte_len());
+    assert!(moved.load.byte_len > before);
+    // Who asked may refuse what it would take.
+    let given = params(json!({"n": "p2"}));
+    let refuse = || crate::QueryError::new(ErrorCode::LiveLimit, "no");
+    let asked = (given.as_slice(), &me());
+    let moved = live.set_params_if(db, moved.handle, &moving.statement, asked, &mut |_| {
+        Err(refuse())
+    });
+    assert_eq!(moved.unwrap_err().message, "no");
     assert_eq!(live.stats().instances, 1);
 }
 

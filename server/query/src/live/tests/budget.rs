@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use syncline_protocol::limits::{LIVE_RESETS_MAX, SCANNED_INSTANCES_MAX};
 use syncline_protocol::{ErrorCode, IndexKind};
 
-use crate::tests::{Fixture, Write, ordered, table, with_index};
+use crate::tests::{Fixture, Write, me, ordered, params, table, with_index};
 use crate::{Budgets, CostClass};
 
 const GROUPS: &str = "SELECT room, COUNT(*) AS n FROM message GROUP BY room";
@@ -28,8 +28,8 @@ fn messages(ids: std::ops::Range<u64>, room: impl Fn(u64) -> u64) -> Vec<Json> {
 fn bytes_are_counted_and_given_back() {
     let mut fixture = chat();
     let small = fixture.subscribe(JOIN, json!({"u": "ann"})).unwrap();
-    assert_eq!((small.cost, small.byte_len), (CostClass::Indexed, 0));
     let one = fixture.live.byte_len();
+    assert_eq!((small.cost, small.load.byte_len), (CostClass::Indexed, one));
     assert!((100..400).contains(&one), "{one}");
     let groups = fixture.subscribe(GROUPS, json!({})).unwrap();
     assert_eq!(groups.cost, CostClass::Stateful);
@@ -116,6 +116,47 @@ fn what_grows_over_a_budget_ends_the_largest_first() {
         fixture.ops_json(&by_text),
         json!([["update", ["hello"], {"n": "1001"}]])
     );
+}
+
+/// What nothing but parameters take is given back too when instances end, so that not all of them do.
+#[test]
+fn as_few_as_it_takes_end() {
+    let mut fixture = chat();
+    let groups = fixture.subscribe(GROUPS, json!({})).unwrap();
+    let sql = "SELECT id FROM message WHERE text = :t";
+    for number in 0..40 {
+        let text = format!("{number}{}", "x".repeat(1000));
+        fixture.subscribe(sql, json!({"t": text})).unwrap();
+    }
+    let all = fixture.live.byte_len();
+    fixture.live.set_budgets(Budgets {
+        bytes: all - 5000,
+        ..Budgets::default()
+    });
+    fixture.insert("message", &messages(0..1, |id| id));
+    let (db, live) = fixture.parts();
+    let settled = live.settle(db);
+    assert!((4..=6).contains(&settled.ended.len()), "{settled:?}");
+    assert!(settled.ended.iter().all(|(own, _)| *own != groups.handle));
+    assert!(live.byte_len() <= all - 5000);
+}
+
+#[test]
+fn values_that_leave_nothing_out_are_looked_at_always() {
+    let mut fixture = chat();
+    let sql = "SELECT id FROM message WHERE text LIKE :t";
+    let some = fixture.subscribe(sql, json!({"t": "a%"})).unwrap();
+    assert_eq!(
+        (some.cost, some.load.is_scanned),
+        (CostClass::Indexed, false)
+    );
+    let all = fixture.subscribe(sql, json!({"t": "%a"})).unwrap();
+    assert_eq!((all.cost, all.load.is_scanned), (CostClass::Scanned, true));
+    assert_eq!(fixture.live.stats().scanned_instances, 1);
+    let (db, live) = fixture.parts();
+    let given = params(json!({"t": "%b"}));
+    let moved = live.set_params(db, some.handle, &some.statement, &given, &me());
+    assert!(moved.unwrap().load.is_scanned);
 }
 
 #[test]
