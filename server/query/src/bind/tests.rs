@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod limits;
+
 use serde_json::json;
 use syncline_protocol::ErrorCode;
 use syncline_protocol::ErrorCode::{

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use syncline_protocol::{RowLayout, Type};
 
 use crate::bind::keys::sources_of;
-use crate::plan::expr::{CastTo, Expr, Input, NumberClass, Slot};
+use crate::plan::expr::{CastTo, Expr, Function, Input, NumberClass, Slot};
 use crate::scalar::{Kind, Scalar, int_fits, is_nullable};
 use crate::syntax::CompareOp;
 
@@ -99,7 +99,9 @@ fn kind_of(expr: &Expr) -> Option<Kind> {
         },
         Expr::Cast(_, CastTo::Int(kind)) => *kind,
         Expr::Cast(_, CastTo::Decimal) => Kind::Decimal,
-        Expr::Cast(_, CastTo::Text | CastTo::Json) | Expr::Concat(..) => Kind::Sized,
+        Expr::Cast(_, CastTo::Text | CastTo::Json)
+        | Expr::Concat(..)
+        | Expr::Call(Function::Concat, _) => Kind::Sized,
         Expr::Scalar(sub_query) => Kind::of(&sub_query.query.outputs.first()?.ty),
         _ => return None,
     })

@@ -1,6 +1,6 @@
 //! Functions of texts.
 
-use syncline_protocol::{Type, packed};
+use syncline_protocol::Type;
 
 use super::strict;
 use crate::bind::binder::Binder;
@@ -67,21 +67,15 @@ impl<'a> Binder<'a> {
         Ok(strict(function, vec![(arg, ty)], Type::I64))
     }
 
-    /// All arguments as text, one behind the other; NULL is none.
+    /// All arguments as text, one behind the other; NULL is none. One node however many they are: whatever
+    /// walks over expressions does so in as many frames as they are deep.
     fn concat(&mut self, args: &'a [Node], at: Position) -> Result<(Expr, Type), QueryError> {
-        let mut joined: Option<Expr> = None;
+        let mut texts = Vec::with_capacity(args.len());
         for arg in args {
             let operand = self.operand(arg)?;
-            let (text, _) = cast(operand, &Type::String, at)?.settle()?;
-            let mut empty = Vec::new();
-            packed::put_sized(b"", &mut empty);
-            let text = Expr::Coalesce(vec![text, Expr::literal(Type::String, empty)]);
-            joined = Some(match joined {
-                None => text,
-                Some(before) => Expr::Concat(Box::new(before), Box::new(text)),
-            });
+            texts.push(cast(operand, &Type::String, at)?.settle()?.0);
         }
-        let joined = joined.unwrap_or_else(|| Expr::Coalesce(Vec::new()));
+        let joined = Expr::Call(Function::Concat, texts);
         Ok((joined, nullable(&Type::String)))
     }
 

@@ -153,6 +153,8 @@ const VALUES: &[(&str, &str)] = &[
     ("replace('aXbX', 'X', 'yy')", r#""ayybyy""#),
     ("replace('ab', '', 'c')", r#""ab""#),
     ("concat('a', word, n, price, true)", r#""a712.5true""#),
+    ("concat(word)", r#""""#),
+    ("concat(word, 'a', word, name)", r#""a  Grün ""#),
     ("instr('grün', 'n')", r#""4""#),
     ("strpos('grün', 'x')", r#""0""#),
     ("position('ü' IN 'grün')", r#""3""#),

@@ -1,4 +1,4 @@
-//! Functions of values. Most are NULL if an argument is.
+//! Functions of values. All but `concat` are NULL if an argument is.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -14,6 +14,9 @@ fn int<'a>(value: usize) -> Scalar<'a> {
 
 pub(super) fn call<'a>(function: Function, args: &'a [Expr], input: &Input<'a>) -> Scalar<'a> {
     let mut values = args.iter().map(|arg| arg.eval(input));
+    if function == Function::Concat {
+        return or_failed(text::concat_all(values));
+    }
     // Places and counts beyond every text.
     let far = |value| match value {
         Scalar::Huge(_) => Scalar::Int(i128::MAX),

@@ -35,6 +35,8 @@ pub(crate) enum Function {
         end: bool,
     },
     Replace,
+    /// All texts, one behind the other; NULL is none.
+    Concat,
     /// Where a text stands in another one, from 1; 0 if nowhere.
     Position,
     Reverse,
@@ -120,6 +122,7 @@ impl Function {
             Self::JsonText => [26, 0],
             Self::JsonType => [27, 0],
             Self::JsonLength => [28, 0],
+            Self::Concat => [29, 0],
         }
     }
 }

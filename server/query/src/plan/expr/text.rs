@@ -107,6 +107,22 @@ pub(super) fn concat<'a>(left: Cow<'a, [u8]>, right: &[u8]) -> Option<Scalar<'a>
     Some(Scalar::Bytes(Cow::Owned(joined)))
 }
 
+/// All texts, one behind the other, if a row can hold that; NULL is none.
+pub(super) fn concat_all<'a>(texts: impl Iterator<Item = Scalar<'a>>) -> Option<Scalar<'a>> {
+    let mut joined = Cow::Borrowed(&[][..]);
+    for text in texts {
+        match text {
+            Scalar::Bytes(text) if joined.is_empty() => joined = text,
+            Scalar::Bytes(text) => match concat(joined, &text)? {
+                Scalar::Bytes(longer) => joined = longer,
+                _ => return None,
+            },
+            _ => {}
+        }
+    }
+    Some(Scalar::Bytes(joined))
+}
+
 /// With `to` in each place of `from`, if a row can hold that.
 pub(super) fn replace<'a>(text: &[u8], from: &[u8], to: &[u8]) -> Option<Scalar<'a>> {
     let mut out = Vec::with_capacity(text.len());
