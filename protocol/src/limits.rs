@@ -68,6 +68,9 @@ pub const LOGICAL_NESTING_MAX: usize = 96;
 pub const SQL_PARAMS_MAX: usize = 1024;
 /// Nesting of a SQL expression.
 pub const SQL_DEPTH_MAX: usize = 32;
+/// Parts of the expressions of a query once names, views and policies are put in: an operand that an operator
+/// repeats counts each time, a literal once more for each KiB of it.
+pub const QUERY_PARTS_MAX: usize = 64 << 10;
 /// Tables and sub-queries that one FROM joins.
 pub const SELECT_SOURCES_MAX: usize = 8;
 /// Those of all SELECTs of a query, a WITH counted at each use.

@@ -1,6 +1,6 @@
 //! What is known while a query is bound: who asks, what the parameters are, which names are in sight.
 
-use syncline_protocol::limits::PARAMS_MAX;
+use syncline_protocol::limits::{PARAMS_MAX, QUERY_PARTS_MAX};
 use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, Type};
 use syncline_store::Database;
@@ -37,6 +37,8 @@ pub(super) struct Binder<'a> {
     pub(super) with: Vec<(&'a Name, &'a Query, bool)>,
     /// Sources bound so far, those of every use of a WITH among them.
     pub(super) source_count: usize,
+    /// Parts of expressions made so far, copies among them.
+    parts: usize,
 }
 
 impl<'a> Binder<'a> {
@@ -74,7 +76,31 @@ impl<'a> Binder<'a> {
             frames: Vec::new(),
             with: Vec::new(),
             source_count: 0,
+            parts: 0,
         })
+    }
+
+    /// Counts parts of expressions before they are made. Copies of copies are as many as the levels of them are
+    /// to a power, so the text being short bounds nothing.
+    pub(super) fn count_parts(&mut self, count: usize, at: Position) -> Result<(), QueryError> {
+        self.parts = self.parts.saturating_add(count);
+        if self.parts <= QUERY_PARTS_MAX {
+            return Ok(());
+        }
+        let message = format!("the expressions of the query have over {QUERY_PARTS_MAX} parts");
+        Err(QueryError::new(ErrorCode::QueryLimit, message)
+            .at(at)
+            .hint("nullif, BETWEEN, CASE x WHEN and RANK repeat their operands: compute these in a query in FROM"))
+    }
+
+    /// What `bind` gives, and how many parts it has made: a copy of it has no more.
+    pub(super) fn sized<T>(
+        &mut self,
+        bind: impl FnOnce(&mut Self) -> Result<T, QueryError>,
+    ) -> Result<(T, usize), QueryError> {
+        let before = self.parts;
+        let bound = bind(self)?;
+        Ok((bound, self.parts - before))
     }
 
     /// Which parameters were used, one after the other. Fails if one was given that the query does not have.
@@ -99,7 +125,11 @@ impl<'a> Binder<'a> {
         if let Some(local) = &self.local {
             let found = local.iter().find(|(other, ..)| *other == name);
             if let Some((_, expr, ty)) = found {
-                return Ok(Operand::Typed(expr.clone(), ty.clone()));
+                let bound = Operand::Typed(expr.clone(), ty.clone());
+                if let Expr::Literal(literal) = expr {
+                    self.count_parts(literal.packed.len() >> 10, at)?;
+                }
+                return Ok(bound);
             }
             let message = format!("the parameter :{name} is not declared");
             return Err(QueryError::new(ErrorCode::SqlParameter, message)
@@ -108,7 +138,9 @@ impl<'a> Binder<'a> {
         }
         if let Some(position) = self.params.iter().position(|(other, _)| other == name) {
             self.used[position] = true;
-            let value = self.params[position].1.clone();
+            let given = &self.params[position].1;
+            self.count_parts(extra_parts(given), at)?;
+            let value = given.clone();
             self.uses.push(position as u16);
             // Of more uses than there are numbers the last ones have none.
             let origin = u16::try_from(self.uses.len()).unwrap_or(0);
@@ -127,5 +159,15 @@ impl<'a> Binder<'a> {
             Some(hint) => error.hint(hint),
             None => error.hint("give it with the query, without the colon"),
         })
+    }
+}
+
+/// What a value counts for beside the one part that it is: for its length.
+pub(super) fn extra_parts(value: &Param) -> usize {
+    match value {
+        Param::Text(text) => text.len() >> 10,
+        Param::Bytes(bytes) => bytes.len() >> 10,
+        Param::List(items) => items.iter().map(|item| 1 + extra_parts(item)).sum(),
+        _ => 0,
     }
 }

@@ -3,7 +3,7 @@
 use syncline_protocol::param::Param;
 use syncline_protocol::{ErrorCode, Type};
 
-use super::binder::Binder;
+use super::binder::{Binder, extra_parts};
 use super::operand::{Free, Operand, is_number, is_ordered, null_of, nullable};
 use super::types::{arithmetic, cast, class_of, comparable, type_error, unify};
 use crate::error::QueryError;
@@ -40,8 +40,12 @@ impl<'a> Binder<'a> {
 
     pub(super) fn operand(&mut self, node: &'a Node) -> Result<Operand, QueryError> {
         let at = node.at;
+        self.count_parts(1, at)?;
         Ok(match &node.kind {
-            NodeKind::Literal(value) => Operand::Free(Free::new(value.clone(), None, at)),
+            NodeKind::Literal(value) => {
+                self.count_parts(extra_parts(value), at)?;
+                Operand::Free(Free::new(value.clone(), None, at))
+            }
             NodeKind::Digits(value) => Operand::Free(Free {
                 exact: Some(*value),
                 ..Free::new(Param::Float(value.to_f64()), None, at)
@@ -118,8 +122,9 @@ impl<'a> Binder<'a> {
             NodeKind::InQuery(operand, query) => (self.in_query(operand, query)?, true),
             NodeKind::In(operand, items) => self.in_list(operand, items, at)?,
             NodeKind::Between { operand, low, high } => {
-                let operand = self.operand(operand)?;
+                let (operand, size) = self.sized(|this| this.operand(operand))?;
                 let (low, high) = (self.operand(low)?, self.operand(high)?);
+                self.count_parts(size, at)?;
                 let low = compare(CompareOp::GreaterOrEqual, operand.clone(), low, at)?;
                 let high = compare(CompareOp::LessOrEqual, operand, high, at)?;
                 (Expr::And(vec![low.0, high.0]), low.1 || high.1)
@@ -208,7 +213,8 @@ impl<'a> Binder<'a> {
         let mut is_null = is_nullable(&ty);
         let mut bound = Vec::with_capacity(list.len());
         for item in list {
-            let left = Operand::Typed(operand.clone(), ty.clone());
+            // Of the operand only the type matters to an item: it is not copied for each.
+            let left = Operand::Typed(Expr::Coalesce(Vec::new()), ty.clone());
             let (_, (item, item_ty)) = comparable(left, item, at)?;
             is_null |= is_nullable(&item_ty);
             bound.push(item);
@@ -223,14 +229,16 @@ impl<'a> Binder<'a> {
         otherwise: Option<&'a Node>,
         at: Position,
     ) -> Result<Operand, QueryError> {
-        let operand = operand.map(|operand| self.operand(operand)).transpose()?;
+        let operand = operand.map(|operand| self.sized(|this| this.operand(operand)));
+        let operand = operand.transpose()?;
         let mut conditions = Vec::with_capacity(arms.len());
         let mut results = Vec::with_capacity(arms.len() + 1);
         for (condition, result) in arms {
             conditions.push(match &operand {
                 None => self.condition(condition)?,
-                Some(operand) => {
+                Some((operand, size)) => {
                     let other = self.operand(condition)?;
+                    self.count_parts(*size, at)?;
                     compare(CompareOp::Equal, operand.clone(), other, condition.at)?.0
                 }
             });

@@ -10,7 +10,7 @@ use super::outputs::{Draft, ordinal};
 use crate::error::QueryError;
 use crate::plan::expr::Expr;
 use crate::scalar::is_nullable;
-use crate::syntax::{CompareOp, NodeKind, OrderItem, Query};
+use crate::syntax::{CompareOp, NodeKind, OrderItem, Position, Query};
 
 /// A key of ORDER BY before it is an output.
 #[derive(Clone, Debug)]
@@ -18,10 +18,12 @@ pub(super) struct Wanted {
     pub(super) expr: Expr,
     pub(super) ty: Type,
     pub(super) descending: bool,
+    /// Parts that the expression has at most.
+    pub(super) size: usize,
 }
 
 impl Wanted {
-    fn new((expr, ty): (Expr, Type), item: &OrderItem) -> Result<Self, QueryError> {
+    fn new((expr, ty): (Expr, Type), size: usize, item: &OrderItem) -> Result<Self, QueryError> {
         if !is_ordered(&ty) {
             let message = format!("values of type {} have no order", ty.non_null());
             return Err(QueryError::new(ErrorCode::SqlType, message).at(item.node.at));
@@ -31,6 +33,7 @@ impl Wanted {
             expr,
             ty,
             descending,
+            size,
         })
     }
 }
@@ -53,8 +56,9 @@ impl<'a> Binder<'a> {
             };
             keys.push(match alias {
                 Some(draft) => {
+                    self.count_parts(draft.size, item.node.at)?;
                     let bound = (draft.expr.clone(), draft.column.ty.clone());
-                    Wanted::new(bound, item)?
+                    Wanted::new(bound, draft.size, item)?
                 }
                 None => self.wanted(item)?,
             });
@@ -64,8 +68,15 @@ impl<'a> Binder<'a> {
 
     /// A key of an order over the sources.
     pub(super) fn wanted(&mut self, item: &'a OrderItem) -> Result<Wanted, QueryError> {
-        let bound = self.value(&item.node)?;
-        Wanted::new(bound, item)
+        let (bound, size) = self.sized(|this| this.value(&item.node))?;
+        Wanted::new(bound, size, item)
+    }
+
+    /// Counts the copies of keys that their comparison takes: each way to come behind others has the keys before
+    /// it too.
+    pub(super) fn count_keys(&mut self, keys: &[Wanted], at: Position) -> Result<(), QueryError> {
+        let size: usize = keys.iter().map(|key| key.size).sum();
+        self.count_parts(size.saturating_mul(keys.len() + 3), at)
     }
 
     /// `AFTER (v, ..)`: the condition that a row comes behind the values.
@@ -86,6 +97,7 @@ impl<'a> Binder<'a> {
             }
             values.push(value);
         }
+        self.count_keys(keys, query.at)?;
         let mut ways = Vec::with_capacity(keys.len());
         for (position, (key, value)) in keys.iter().zip(&values).enumerate() {
             let before = keys[..position].iter().zip(&values);

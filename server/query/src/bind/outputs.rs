@@ -16,6 +16,8 @@ use crate::syntax::{Item, Node, NodeKind, Position, Select};
 pub(super) struct Draft {
     pub(super) column: Column,
     pub(super) expr: Expr,
+    /// Parts that it has at most.
+    pub(super) size: usize,
     pub(super) is_alias: bool,
     pub(super) at: Position,
 }
@@ -29,6 +31,7 @@ impl Draft {
                 hidden: false,
             },
             expr,
+            size: 1,
             is_alias: false,
             at,
         }
@@ -65,7 +68,7 @@ impl<'a> Binder<'a> {
                     }));
                 }
                 Item::One(node, alias) => {
-                    let bound = self.value(node)?;
+                    let (bound, size) = self.sized(|this| this.value(node))?;
                     let name = match (alias, &node.kind, &bound.0) {
                         (Some(alias), ..) => alias.text.clone(),
                         (None, _, Expr::Column(slot)) => self.scope().name_of(*slot).to_owned(),
@@ -83,6 +86,7 @@ impl<'a> Binder<'a> {
                     };
                     let is_alias = alias.is_some();
                     drafts.push(Draft {
+                        size,
                         is_alias,
                         ..Draft::new(name, bound, node.at)
                     });

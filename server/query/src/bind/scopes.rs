@@ -34,6 +34,8 @@ pub(super) struct Scope {
     pub(super) aggregates_allowed: bool,
     /// What a rank counts in: known once FROM and WHERE are bound.
     pub(super) rows: Option<(Vec<Source>, Option<Expr>)>,
+    /// Parts of these.
+    pub(super) rows_size: usize,
 }
 
 /// A source under its name.

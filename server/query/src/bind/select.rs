@@ -21,13 +21,17 @@ impl<'a> Binder<'a> {
         query: &'a syntax::Query,
     ) -> Result<Query, QueryError> {
         self.frames.push(Frame::Select(Scope::default()));
-        let (sources, mut conditions) = self.sources(&select.from)?;
-        if let Some(node) = &select.filter {
-            conditions.push(self.condition(node)?);
-        }
+        let ((sources, conditions), size) = self.sized(|this| {
+            let (sources, mut conditions) = this.sources(&select.from)?;
+            if let Some(node) = &select.filter {
+                conditions.push(this.condition(node)?);
+            }
+            Ok((sources, conditions))
+        })?;
         let filter = conjunction(conditions);
         let scope = self.scope();
         scope.rows = Some((sources.clone(), filter.clone()));
+        scope.rows_size = size;
         scope.aggregates_allowed = true;
         let mut drafts = self.outputs(select)?;
         let mut order = self.order_keys(query, &drafts)?;
@@ -161,7 +165,10 @@ impl<'a> Binder<'a> {
                     let message = "a group cannot be made by an aggregate";
                     return Err(QueryError::new(ErrorCode::SqlUnsupported, message).at(node.at));
                 }
-                Some(draft) => (draft.expr.clone(), draft.column.ty.clone()),
+                Some(draft) => {
+                    self.count_parts(draft.size, node.at)?;
+                    (draft.expr.clone(), draft.column.ty.clone())
+                }
                 None => self.value(node)?,
             };
             if !keys.contains(&key) {

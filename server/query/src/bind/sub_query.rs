@@ -140,6 +140,8 @@ impl<'a> Binder<'a> {
                 .hint("rank in a sub-query in FROM, and do the rest around it"))
         };
         check_key_count(partition.len() + order.len(), "OVER")?;
+        let size = self.scope().rows_size;
+        self.count_parts(size, at)?;
         let Some((sources, filter)) = self.scope().rows.clone() else {
             return refuse("a rank stands in the select list or in ORDER BY");
         };
@@ -167,22 +169,27 @@ impl<'a> Binder<'a> {
                 expr,
                 ty,
                 descending,
+                size: 1,
             }));
         }
         let mut parts = Vec::with_capacity(partition.len());
         for node in partition {
-            let (expr, ty) = self.value(node)?;
+            let ((expr, ty), size) = self.sized(|this| this.value(node))?;
             let descending = false;
             parts.push(Wanted {
                 expr,
                 ty,
                 descending,
+                size,
             });
         }
-        let all = wanted.iter().chain(&parts);
-        if all.clone().any(|key| key.expr.any(&mut is_aggregate)) {
+        let mut all = wanted.iter().chain(&parts);
+        if all.any(|key| key.expr.any(&mut is_aggregate)) {
             return refuse("a rank of groups");
         }
+        self.count_keys(&wanted, at)?;
+        self.count_keys(&parts, at)?;
+        let all = wanted.iter().chain(&parts);
         let outer: Vec<(Expr, Type)> = all.map(|k| (k.expr.clone(), k.ty.clone())).collect();
         conditions_of_rank(&mut select, filter, &wanted, &parts);
         let count = count_of(select, outer);

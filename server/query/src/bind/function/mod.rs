@@ -67,8 +67,10 @@ impl<'a> Binder<'a> {
                 (Expr::Coalesce(args), with_null(ty, is_null))
             }
             ("nullif", [left, right]) => {
-                let (left, right) = (self.operand(left)?, self.operand(right)?);
+                let (left, size) = self.sized(|this| this.operand(left))?;
+                let right = self.operand(right)?;
                 let (left, right) = comparable(left, right, at)?;
+                self.count_parts(size, at)?;
                 let value = Box::new(left.0.clone());
                 let same = Expr::Compare(CompareOp::Equal, Box::new(left.0), Box::new(right.0));
                 let (null, ty) = null_of(&left.1);
