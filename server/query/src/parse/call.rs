@@ -105,10 +105,10 @@ pub(super) fn convert_spoken(
     depth: usize,
 ) -> Result<NodeKind, QueryError> {
     let (name, args) = match expr {
-        ast::Expr::Ceil { expr, field } | ast::Expr::Floor { expr, field }
+        ast::Expr::Ceil { field, .. } | ast::Expr::Floor { field, .. }
             if field != ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime) =>
         {
-            return Err(unsupported(&format!("this form of rounding {expr}"), at));
+            return Err(unsupported("rounding to a part of a date", at));
         }
         ast::Expr::Ceil { expr, .. } => ("ceil", vec![*expr]),
         ast::Expr::Floor { expr, .. } => ("floor", vec![*expr]),

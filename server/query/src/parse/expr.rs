@@ -1,7 +1,7 @@
 //! Expressions.
 
 use sqlparser::ast;
-use sqlparser::ast::{BinaryOperator, Spanned, UnaryOperator};
+use sqlparser::ast::{BinaryOperator, UnaryOperator};
 use syncline_protocol::limits::SQL_DEPTH_MAX;
 use syncline_protocol::param::Param;
 use syncline_protocol::{Decimal, ErrorCode};
@@ -10,7 +10,7 @@ use super::call::{convert_function, convert_spoken};
 use super::name::convert_ident;
 use super::query;
 use super::types::convert_type;
-use super::{position, too_deep, unsupported};
+use super::{start, too_deep, unsupported};
 use crate::error::QueryError;
 use crate::syntax::{ArithmeticOp, CompareOp, Node, NodeKind, Position};
 
@@ -31,7 +31,7 @@ pub(super) fn convert_at(expr: ast::Expr, depth: usize) -> Result<Node, QueryErr
     if depth > SQL_DEPTH_MAX {
         return Err(too_deep());
     }
-    let at = position(start_of(&expr));
+    let at = start::of_expr(&expr);
     let deeper = depth + 1;
     let kind = match expr {
         ast::Expr::Nested(inner) => return convert_at(*inner, deeper),
@@ -92,20 +92,6 @@ pub(super) fn convert_at(expr: ast::Expr, depth: usize) -> Result<Node, QueryErr
         other => return convert_rarer(other, at, deeper),
     };
     Ok(Node { kind, at })
-}
-
-/// The start of an expression without walking all of it, where that is at hand.
-fn start_of(expr: &ast::Expr) -> sqlparser::tokenizer::Location {
-    match expr {
-        ast::Expr::BinaryOp { left, .. } => {
-            let mut first = left;
-            while let ast::Expr::BinaryOp { left, .. } = first.as_ref() {
-                first = left;
-            }
-            first.span().start
-        }
-        other => other.span().start,
-    }
 }
 
 fn convert_rarer(expr: ast::Expr, at: Position, deeper: usize) -> Result<Node, QueryError> {

@@ -1,11 +1,10 @@
 //! FROM: sources and joins.
 
 use sqlparser::ast;
-use sqlparser::ast::Spanned;
 
 use super::name::convert_name;
 use super::query::{convert, convert_alias, refuse_any};
-use super::{expr, position, unsupported};
+use super::{expr, start, unsupported};
 use crate::error::QueryError;
 use crate::syntax::{Name, Node, On, Position, Relation, Source};
 
@@ -36,7 +35,7 @@ fn convert_join(
     depth: usize,
 ) -> Result<(), QueryError> {
     use ast::JoinOperator as Op;
-    let at = position(join.span().start);
+    let at = start::of_relation(&join.relation);
     refuse_any(at, &[(join.global, "GLOBAL JOIN")])?;
     let mut source = convert_source(join.relation, depth)?;
     let (constraint, kind) = match join.join_operator {
@@ -90,7 +89,7 @@ fn convert_join(
 }
 
 fn convert_source(relation: ast::TableFactor, depth: usize) -> Result<Source, QueryError> {
-    let at = position(relation.span().start);
+    let at = start::of_relation(&relation);
     let (relation, alias) = match relation {
         ast::TableFactor::Table { .. } => convert_table(relation, at, depth)?,
         ast::TableFactor::Derived {

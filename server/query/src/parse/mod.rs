@@ -7,6 +7,7 @@ mod expr;
 mod from;
 mod name;
 mod query;
+mod start;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -1,11 +1,10 @@
 //! The clauses of a query.
 
 use sqlparser::ast;
-use sqlparser::ast::Spanned;
 
 use super::from::convert_from;
 use super::name::{convert_ident, convert_name};
-use super::{expr, position, too_deep, unsupported};
+use super::{expr, position, start, too_deep, unsupported};
 use crate::error::QueryError;
 use crate::syntax::{Body, Item, Name, OrderItem, Position, Query, Select};
 use syncline_protocol::limits::SQL_DEPTH_MAX;
@@ -15,7 +14,7 @@ pub(super) fn convert(query: ast::Query, depth: usize) -> Result<Query, QueryErr
     if depth > SQL_DEPTH_MAX {
         return Err(too_deep());
     }
-    let at = position(query.span().start);
+    let at = start::of_query(&query);
     let ast::Query {
         with,
         body,
@@ -155,7 +154,7 @@ fn convert_body(body: ast::SetExpr, at: Position, depth: usize) -> Result<Body, 
             };
             let mut branches = Vec::new();
             for side in [*left, *right] {
-                let at = position(side.span().start);
+                let at = start::of_body(&side);
                 match convert_body(side, at, depth + 1)? {
                     // (a UNION b) UNION c is one union; so is (q), a query with clauses of its own.
                     Body::Union {
@@ -249,7 +248,7 @@ fn convert_select(select: ast::Select, at: Position, depth: usize) -> Result<Sel
 }
 
 fn convert_item(item: ast::SelectItem, depth: usize) -> Result<Item, QueryError> {
-    let at = position(item.span().start);
+    let at = start::of_item(&item);
     match item {
         ast::SelectItem::UnnamedExpr(node) => Ok(Item::One(expr::convert_at(node, depth)?, None)),
         ast::SelectItem::ExprWithAlias { expr: node, alias } => {
@@ -316,7 +315,7 @@ pub(super) fn convert_order_item(
     item: ast::OrderByExpr,
     depth: usize,
 ) -> Result<OrderItem, QueryError> {
-    let at = position(item.expr.span().start);
+    let at = start::of_expr(&item.expr);
     refuse_any(at, &[(item.with_fill.is_some(), "WITH FILL")])?;
     let descending = match item.options.sort {
         None | Some(ast::OrderBySort::Asc) => false,
