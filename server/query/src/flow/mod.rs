@@ -33,7 +33,7 @@ use syncline_store::Database;
 use crate::error::QueryError;
 use crate::plan::expr::ColumnSet;
 use crate::plan::{Body, Query, Relation};
-use crate::router::{Route, site_routes};
+use crate::router::{Routes, site_routes};
 pub(crate) use eval::{Arrangement, People, Person};
 pub(crate) use hops::{From, Hop, Way};
 #[cfg(test)]
@@ -58,7 +58,7 @@ pub(crate) struct Flow {
     /// Sub-queries that all combinations go through.
     gates: Vec<gate::Gate>,
     /// What each site is routed by; `None` if it is not.
-    pub(crate) routes: Vec<Option<Vec<Route>>>,
+    pub(crate) routes: Vec<Option<Routes>>,
     /// The columns of each site's table that decide where its ways lead: what keeps them leads as it did.
     steers: Vec<ColumnSet>,
     /// Of the outer tuple of what is no sub-query: nothing.
@@ -123,7 +123,7 @@ impl Flow {
             let mut hops = ways.flat_map(|way| &way.hops);
             hops.any(|hop| matches!(hop, Hop::Everyone { .. }))
         });
-        let routes: Vec<Option<Vec<Route>>> = routes.collect();
+        let routes: Vec<Option<Routes>> = routes.collect();
         let steering = |site: &Site| {
             let mut steers = ColumnSet::default();
             for way in site.direct.iter().chain(&site.free) {

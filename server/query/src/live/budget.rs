@@ -156,7 +156,7 @@ impl Template {
             Form::Rank(rank) => rank.cover.len(),
             Form::Flow(flow) => {
                 let routes = flow.routes.iter().flatten();
-                routes.map(Vec::len).sum::<usize>() + usize::from(flow.asks_everyone)
+                routes.map(|routes| routes.len()).sum::<usize>() + usize::from(flow.asks_everyone)
             }
         };
         size_of::<Instance>() + INDEX_BYTES + params.len() + routes * ROUTE_BYTES

@@ -47,7 +47,7 @@ impl<'c> People<'c> for Crowd<'c> {
 
     fn route(&self, site: u16, row: &[u8], visit: &mut dyn FnMut(Person<'c>)) {
         let table = self.flow.sites[usize::from(site)].table;
-        let routes = self.flow.routes[usize::from(site)].as_deref();
+        let routes = self.flow.routes[usize::from(site)].as_ref();
         let (Some(routes), Some(router), Some(table)) =
             (routes, self.routers.get(&table), self.db.table(table))
         else {
@@ -64,7 +64,7 @@ impl<'c> People<'c> for Crowd<'c> {
 
     fn route_all(&self, site: u16, rows: &[&[u8]], visit: &mut dyn FnMut(usize, Person<'c>)) {
         let table = self.flow.sites[usize::from(site)].table;
-        let routes = self.flow.routes[usize::from(site)].as_deref();
+        let routes = self.flow.routes[usize::from(site)].as_ref();
         let (Some(routes), Some(router), Some(table)) =
             (routes, self.routers.get(&table), self.db.table(table))
         else {

@@ -33,6 +33,40 @@ pub(crate) struct Route {
     pub(super) spans: SmallVec<[Span; 2]>,
 }
 
+/// The routes of a site.
+#[derive(Clone, Debug)]
+pub(crate) struct Routes {
+    all: Vec<Route>,
+    /// The first one of each kind: of those that are like each other.
+    kinds: SmallVec<[usize; 2]>,
+}
+
+impl Routes {
+    pub(super) fn new(all: Vec<Route>) -> Self {
+        let mut kinds: SmallVec<[usize; 2]> = SmallVec::new();
+        for (at, route) in all.iter().enumerate() {
+            let mut known = kinds.iter().map(|kind| &all[*kind]);
+            if !known.any(|other| other.is_like(route)) {
+                kinds.push(at);
+            }
+        }
+        Self { all, kinds }
+    }
+
+    /// A route of each kind: there is a look-up for each of them and not for each route.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &Route> {
+        self.kinds.iter().map(|kind| &self.all[*kind])
+    }
+}
+
+impl std::ops::Deref for Routes {
+    type Target = [Route];
+
+    fn deref(&self) -> &[Route] {
+        &self.all
+    }
+}
+
 /// What a route is looked up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -150,6 +184,25 @@ impl Route {
             .iter()
             .map(move |span| (span.axis.column, how(span)));
         self.atoms.iter().map(|atom| (atom.column, "")).chain(spans)
+    }
+
+    /// Whether another one compares the same columns in the same ways.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let atoms = |one: &Atom, other: &Atom| one.column == other.column;
+        let spans = |one: &Span, other: &Span| one.axis == other.axis;
+        self.shape() == other.shape()
+            && self.atoms.len() == other.atoms.len()
+            && self
+                .atoms
+                .iter()
+                .zip(&other.atoms)
+                .all(|(one, other)| atoms(one, other))
+            && self.spans.len() == other.spans.len()
+            && self
+                .spans
+                .iter()
+                .zip(&other.spans)
+                .all(|(one, other)| spans(one, other))
     }
 
     /// What it is looked up by.

@@ -8,7 +8,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cover::{Route, cover};
+pub(crate) use cover::{Route, Routes, cover};
 #[cfg(test)]
 pub(crate) use table::SIGNATURES_MAX;
 pub(crate) use table::{Group, TableRouter, Target, is_scanned};
@@ -17,11 +17,11 @@ use crate::plan::expr::Expr;
 
 /// The routes of a source of several: `conds` are conditions on its row alone. What one key has in common is
 /// followed once for all who listen to it, so equalities do not go with bounds here.
-pub(crate) fn site_routes(conds: &[Expr]) -> Option<Vec<Route>> {
+pub(crate) fn site_routes(conds: &[Expr]) -> Option<Routes> {
     let all = Expr::And(conds.to_vec());
     let mut routes = cover(Some(&all)).filter(|routes| !routes.iter().any(Route::is_weak))?;
     routes.iter_mut().for_each(Route::prefer_equality);
-    Some(routes)
+    Some(Routes::new(routes))
 }
 
 /// Whether these conditions lead to instances by order alone: a way that compares for equality is better.

@@ -101,13 +101,13 @@ impl<const D: usize> Default for Space<D> {
 }
 
 impl<const D: usize> Space<D> {
-    /// Adds an entry; `false` if it is the one that was added last.
+    /// Adds an entry; `false` if it is known to be there. Of equal ones that were added each is there by itself.
     pub(super) fn insert(&mut self, entry: Entry<D>, hasher: &FixedState) -> bool {
         let list = match self {
             Self::List(list) => list,
             Self::Grid(grid) => return grid.insert(entry, hasher),
         };
-        if list.last() == Some(&entry) {
+        if list.contains(&entry) {
             return false;
         }
         list.push(entry);
@@ -296,10 +296,12 @@ impl<const D: usize> Grid<D> {
             let entries = self.drain();
             self.fill(entries, hasher);
         }
-        self.place(entry, hasher)
+        self.place(entry, hasher);
+        true
     }
 
-    fn place(&mut self, entry: Entry<D>, hasher: &FixedState) -> bool {
+    /// Adds an entry that is no ray to its cell.
+    fn place(&mut self, entry: Entry<D>, hasher: &FixedState) {
         let own = entry.shifts();
         let at = self.level(own);
         let shifts = self.levels[at].shifts;
@@ -311,15 +313,10 @@ impl<const D: usize> Grid<D> {
                 hash,
                 entries: SmallVec::new(),
             });
-        let entries = &mut cell.into_mut().entries;
-        if entries.last() == Some(&entry) {
-            return false;
-        }
-        entries.push(entry);
+        cell.into_mut().entries.push(entry);
         self.levels[at].count += 1;
         self.len += 1;
         self.misplaced += usize::from(shifts != own);
-        true
     }
 
     /// The level for entries of a width: the one for it if there may be one more, else a wider one.

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use syncline_protocol::limits::SCANNED_INSTANCES_MAX;
 use syncline_protocol::{Changed, ErrorCode, RowLayout};
 
-use super::cover::{Route, Shape};
+use super::cover::{Route, Routes, Shape};
 use super::signature::{Place, Signature};
 use crate::error::QueryError;
 use crate::plan::expr::Params;
@@ -56,7 +56,11 @@ enum Places<'r> {
 }
 
 impl<'r> Places<'r> {
-    fn of(routes: &'r [Route], params: Params<'_>, hasher: &FixedState) -> Self {
+    /// What has no cover listens to every row. A route that no row can agree with has no place.
+    fn of(cover: Option<&'r [Route]>, params: Params<'_>, hasher: &FixedState) -> Self {
+        let Some(routes) = cover else {
+            return Self::Everywhere;
+        };
         let places = routes
             .iter()
             .filter_map(|route| Some((route, Place::of(route, params, hasher)?)));
@@ -84,7 +88,7 @@ pub(crate) struct RouterCounts {
 /// Whether a cover with these parameters leads to no place, so that every change is looked at: a bound or
 /// the beginning of a text may be one that leaves nothing out.
 pub(crate) fn is_scanned(cover: Option<&[Route]>, params: Params<'_>, hasher: &FixedState) -> bool {
-    cover.is_none_or(|routes| matches!(Places::of(routes, params, hasher), Places::Everywhere))
+    matches!(Places::of(cover, params, hasher), Places::Everywhere)
 }
 
 impl TableRouter {
@@ -97,22 +101,9 @@ impl TableRouter {
         hasher: &FixedState,
     ) -> Result<(), QueryError> {
         debug_assert!(instance < GROUP, "memory ends before that many");
-        let places = cover.map(|routes| Places::of(routes, params, hasher));
-        let Some(Places::Some(places)) = places else {
-            return self.scan(instance);
-        };
-        self.make_room(cover.unwrap_or_default())?;
-        for (route, place) in places {
-            self.signature(route).insert(&place, instance, hasher);
-        }
-        Ok(())
-    }
-
-    fn scan(&mut self, number: u32) -> Result<(), QueryError> {
-        if self.scanned.len() >= SCANNED_INSTANCES_MAX {
-            return Err(too_many_scanned());
-        }
-        self.scanned.push(number);
+        let places = Places::of(cover, params, hasher);
+        self.make_room(&places)?;
+        self.put(&places, instance, hasher);
         Ok(())
     }
 
@@ -124,16 +115,7 @@ impl TableRouter {
         instance: u32,
         hasher: &FixedState,
     ) {
-        let places = cover.map(|routes| Places::of(routes, params, hasher));
-        let Some(Places::Some(places)) = places else {
-            self.scanned.retain(|other| *other != instance);
-            return;
-        };
-        for (route, place) in places {
-            if let Some(at) = self.position(route) {
-                self.signatures[at].remove(&place, instance, hasher);
-            }
-        }
+        self.take(&Places::of(cover, params, hasher), instance, hasher);
     }
 
     /// Makes an instance that listens with parameters do so with others. If that fails it listens to what
@@ -146,23 +128,47 @@ impl TableRouter {
         hasher: &FixedState,
     ) -> Result<(), QueryError> {
         let Some(routes) = cover else { return Ok(()) };
-        if let [route] = routes
+        let before = Places::of(cover, from, hasher);
+        let after = Places::of(cover, to, hasher);
+        if let ([route], Places::Some(before), Places::Some(after)) = (routes, &before, &after)
+            && let ([(_, before)], [(_, after)]) = (before.as_slice(), after.as_slice())
             && let Some(at) = self.position(route)
-            && let Some(before) = Place::of(route, from, hasher)
-            && let Some(after) = Place::of(route, to, hasher)
-            && !before.is_everywhere()
-            && !after.is_everywhere()
         {
-            self.signatures[at].replace((&before, &after), instance, hasher);
+            self.signatures[at].replace((before, after), instance, hasher);
             return Ok(());
         }
-        self.remove(cover, from, instance, hasher);
-        if let Err(error) = self.insert(cover, to, instance, hasher) {
-            self.insert(cover, from, instance, hasher)
-                .expect("it has just made room for itself");
-            return Err(error);
+        self.take(&before, instance, hasher);
+        let room = self.make_room(&after);
+        // What it had it can have again: nobody else came in between.
+        let places = if room.is_ok() { &after } else { &before };
+        self.put(places, instance, hasher);
+        room
+    }
+
+    /// Makes a number listen where there is room for it.
+    fn put(&mut self, places: &Places<'_>, number: u32, hasher: &FixedState) {
+        match places {
+            Places::Everywhere => self.scanned.push(number),
+            Places::Some(places) => {
+                for (route, place) in places {
+                    self.signature(route).insert(place, number, hasher);
+                }
+            }
         }
-        Ok(())
+    }
+
+    /// Undoes [`Self::put`].
+    fn take(&mut self, places: &Places<'_>, number: u32, hasher: &FixedState) {
+        match places {
+            Places::Everywhere => self.scanned.retain(|other| *other != number),
+            Places::Some(places) => {
+                for (route, place) in places {
+                    if let Some(at) = self.position(route) {
+                        self.signatures[at].remove(place, number, hasher);
+                    }
+                }
+            }
+        }
     }
 
     /// Makes an instance of a template listen with one of its sites.
@@ -178,15 +184,13 @@ impl TableRouter {
             site,
             members,
         };
-        let Places::Some(places) = Places::of(routes, params, hasher) else {
-            let number = self
-                .groups
-                .insert(new_group(SmallVec::from_iter([instance])));
-            return self.scan(number | GROUP).inspect_err(|_| {
-                self.groups.remove(number);
-            });
+        let places = Places::of(Some(routes), params, hasher);
+        self.make_room(&places)?;
+        let Places::Some(places) = places else {
+            let group = new_group(SmallVec::from_iter([instance]));
+            self.scanned.push(self.groups.insert(group) | GROUP);
+            return Ok(());
         };
-        self.make_room(routes)?;
         for (route, place) in places {
             let mut groups = std::mem::take(&mut self.groups);
             let signature = self.signature(route);
@@ -223,7 +227,7 @@ impl TableRouter {
             is_group(groups, number, (template, site))
                 && groups.get(number ^ GROUP).members.contains(&instance)
         };
-        let Places::Some(places) = Places::of(routes, params, hasher) else {
+        let Places::Some(places) = Places::of(Some(routes), params, hasher) else {
             if let Some(at) = self.scanned.iter().position(|number| is_own(*number)) {
                 let number = self.scanned.swap_remove(at);
                 self.groups.remove(number ^ GROUP);
@@ -266,7 +270,7 @@ impl TableRouter {
         &self,
         layout: &RowLayout,
         row: &[u8],
-        routes: &[Route],
+        routes: &Routes,
         (template, site): (u32, u16),
         hasher: &FixedState,
         out: &mut SmallVec<[u32; 8]>,
@@ -276,12 +280,9 @@ impl TableRouter {
                 out.extend_from_slice(&self.groups.get(number ^ GROUP).members);
             }
         };
-        for (position, signature) in self.signatures.iter().enumerate() {
-            if routes
-                .iter()
-                .any(|route| self.position(route) == Some(position))
-            {
-                signature.visit(layout, row, hasher, &mut add);
+        for kind in routes.kinds() {
+            if let Some(at) = self.position(kind) {
+                self.signatures[at].visit(layout, row, hasher, &mut add);
             }
         }
         self.scanned.iter().for_each(|number| add(*number));
@@ -296,12 +297,12 @@ impl TableRouter {
         &self,
         layout: &RowLayout,
         rows: &[&[u8]],
-        routes: &[Route],
+        routes: &Routes,
         target: (u32, u16),
         hasher: &FixedState,
     ) -> SmallVec<[(u32, u32); 64]> {
         let mut out = SmallVec::new();
-        let signature = match routes {
+        let signature = match &**routes {
             [route] if route.shape() == Shape::Equality => {
                 self.position(route).map(|at| &self.signatures[at])
             }
@@ -342,27 +343,43 @@ impl TableRouter {
         &mut self.signatures[position]
     }
 
-    /// Sees to it that the signatures of the routes are not too many.
-    fn make_room(&mut self, routes: &[Route]) -> Result<(), QueryError> {
-        let mut new: SmallVec<[&Route; 4]> = SmallVec::new();
-        for route in routes {
-            let is_known = self.position(route).is_some()
-                || new.iter().any(|other| Signature::of(other).is_of(route));
-            if !is_known {
-                new.push(route);
-            }
-        }
-        if self.signatures.len() + new.len() > SIGNATURES_MAX {
+    /// Sees to it that [`Self::put`] makes neither too many signatures nor too many that are looked at on
+    /// every change.
+    fn make_room(&mut self, places: &Places<'_>) -> Result<(), QueryError> {
+        let Places::Some(places) = places else {
+            return if self.scanned.len() < SCANNED_INSTANCES_MAX {
+                Ok(())
+            } else {
+                Err(too_many_scanned())
+            };
+        };
+        if self.signatures.len() + self.new_count(places) > SIGNATURES_MAX {
             self.signatures
                 .retain(|signature| signature.entry_count > 0);
         }
-        if self.signatures.len() + new.len() > SIGNATURES_MAX {
+        // Counted anew: one that is wanted may have been among the empty ones.
+        if self.signatures.len() + self.new_count(places) > SIGNATURES_MAX {
             let message =
                 format!("live queries compare over {SIGNATURES_MAX} sets of columns of the table");
             return Err(QueryError::new(ErrorCode::LiveLimit, message)
                 .hint("compare the same columns in more of them"));
         }
         Ok(())
+    }
+
+    /// How many signatures these need that there are not; of too many the first ones.
+    fn new_count(&self, places: &[(&Route, Place)]) -> usize {
+        let mut new: SmallVec<[&Route; 4]> = SmallVec::new();
+        for (route, _) in places {
+            let is_known = new.iter().any(|other| other.is_like(route));
+            if !is_known && self.position(route).is_none() {
+                new.push(route);
+            }
+            if new.len() > SIGNATURES_MAX {
+                break;
+            }
+        }
+        new.len()
     }
 
     fn position(&self, route: &Route) -> Option<usize> {

@@ -330,3 +330,159 @@ proptest! {
         assert_eq!((counts.entries, counts.scanned), (0, 0));
     }
 }
+
+/// The cover of an OR of these, over columns of [`types`] that compare with parameters by the same numbers.
+fn cover_of(any: &[Vec<Expr>]) -> Vec<super::Route> {
+    let any = any.iter().map(|all| Expr::And(all.clone()));
+    cover(Some(&Expr::Or(any.collect()))).unwrap()
+}
+
+fn equal(types: &[Type], column: usize) -> Expr {
+    let slot = Slot::new(column, &types[column]);
+    let (own, param) = (Expr::Column(slot), Expr::Param(slot));
+    Expr::Compare(CompareOp::Equal, Box::new(own), Box::new(param))
+}
+
+/// Whom a row with these values concerns.
+fn found(router: &TableRouter, layout: &RowLayout, row: &[u8], hasher: &FixedState) -> Vec<u32> {
+    let (old, new) = (None, Some(row));
+    let table = TableId::FIRST_USER;
+    let mut found = Vec::new();
+    let change = Changed { table, old, new };
+    router.route(layout, change, hasher, &mut 0, |target| match target {
+        Target::Instance(number) => found.push(number),
+        Target::Group(_) => panic!("there are no sites"),
+    });
+    found
+}
+
+/// What does not fit with other parameters stays as it was, whatever had to be tidied away for it.
+#[test]
+fn a_router_that_is_full_takes_back_what_it_had() {
+    let types = vec![Type::option(Type::I64); 12];
+    let layout = RowLayout::new(types.clone());
+    let hasher = FixedState::with_seed(1);
+    let all_of = |bits: u32, value: u8| {
+        let mut packed = Vec::new();
+        for column in 0..types.len() {
+            if bits >> column & 1 == 1 {
+                packed.push(0);
+                packed.extend_from_slice(&i64::from(value).to_le_bytes());
+            } else {
+                packed.push(1);
+            }
+        }
+        packed
+    };
+    let given = |packed| Params {
+        layout: &layout,
+        packed,
+    };
+    let mut router = TableRouter::default();
+    // Each pair of the columns from the third on is a signature; there are as many as there may be.
+    let pairs = (3..12).flat_map(|a| (a + 1..12).map(move |b| vec![a, b]));
+    let triples = (3..12).flat_map(|a| (a + 1..11).map(move |b| vec![a, b, 11]));
+    let sets = pairs.chain(triples.filter(|set| set[1] < 11));
+    let sets: Vec<Vec<usize>> = sets.take(super::SIGNATURES_MAX - 1).collect();
+    assert_eq!(sets.len(), super::SIGNATURES_MAX - 1);
+    let everything = all_of(u32::MAX, 7);
+    for (number, set) in (1..).zip(&sets) {
+        let items = set.iter().map(|column| equal(&types, *column)).collect();
+        let cover = cover_of(&[items]);
+        let params = given(&everything);
+        router
+            .insert(Some(&cover), params, number, &hasher)
+            .unwrap();
+    }
+    // The others compare with NULL at first: no row is there.
+    let cover = cover_of(&[0, 1, 2].map(|column| vec![equal(&types, column)]));
+    let (one, two, three) = (all_of(1, 3), all_of(3, 3), all_of(7, 3));
+    router
+        .insert(Some(&cover), given(&one), 0, &hasher)
+        .unwrap();
+    let counts = router.counts();
+    assert_eq!(counts.signatures, super::SIGNATURES_MAX);
+    for wider in [&two, &three] {
+        let way = (given(&one), given(wider));
+        let error = router.replace(Some(&cover), way, 0, &hasher).unwrap_err();
+        assert_eq!(error.code, syncline_protocol::ErrorCode::LiveLimit);
+        assert_eq!(router.counts(), counts);
+        assert_eq!(found(&router, &layout, &one, &hasher), [0]);
+        assert!(found(&router, &layout, &all_of(6, 3), &hasher).is_empty());
+    }
+    // Elsewhere there is room.
+    let other = all_of(1, 4);
+    let way = (given(&one), given(&other));
+    router.replace(Some(&cover), way, 0, &hasher).unwrap();
+    assert!(found(&router, &layout, &one, &hasher).is_empty());
+    assert_eq!(found(&router, &layout, &other, &hasher), [0]);
+    router.remove(Some(&cover), given(&other), 0, &hasher);
+    // What nobody needs makes room.
+    let cover = cover_of(&[vec![equal(&types, 2)]]);
+    router
+        .insert(Some(&cover), given(&three), 0, &hasher)
+        .unwrap();
+    assert_eq!(router.counts(), counts);
+}
+
+/// Bounds that an instance gives twice are gone with it, in lists and in grids.
+#[test]
+fn equal_bounds_of_one_instance_are_taken_back() {
+    let types = vec![Type::I64];
+    let layout = RowLayout::new(types.clone());
+    let params = RowLayout::new(vec![Type::I64; 6]);
+    let hasher = FixedState::with_seed(1);
+    let slot = |at| Expr::Param(Slot::new(at, &Type::I64));
+    let column = || Box::new(Expr::Column(Slot::new(0, &Type::I64)));
+    let between = |at| {
+        let low = Expr::Compare(CompareOp::GreaterOrEqual, column(), Box::new(slot(at)));
+        let high = Expr::Compare(CompareOp::LessOrEqual, column(), Box::new(slot(at + 1)));
+        vec![low, high]
+    };
+    let cover = cover_of(&[between(0), between(2), between(4)]);
+    let pack = |number: i64| {
+        let bounds = [number, number + 5, 900, 1000, number, number + 5];
+        bounds.map(i64::to_le_bytes).concat()
+    };
+    let mut router = TableRouter::default();
+    for round in 0..2 {
+        for number in 0..400 {
+            let packed = pack(i64::from(number) % 90);
+            let given = Params {
+                layout: &params,
+                packed: &packed,
+            };
+            router.insert(Some(&cover), given, number, &hasher).unwrap();
+        }
+        let at = 903_i64.to_le_bytes();
+        let mut all = found(&router, &layout, &at, &hasher);
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 400);
+        for number in 0..400 {
+            let packed = pack(i64::from(number) % 90);
+            let given = Params {
+                layout: &params,
+                packed: &packed,
+            };
+            router.remove(Some(&cover), given, number, &hasher);
+        }
+        let counts = router.counts();
+        assert_eq!((counts.entries, counts.signatures), (0, 0), "{round}");
+        assert!(found(&router, &layout, &at, &hasher).is_empty());
+    }
+}
+
+/// A changed row is looked up once for each kind of route, not once for each route.
+#[test]
+fn a_long_list_is_one_look_up() {
+    let types = types();
+    let items = (0..1000).map(|_| Expr::Param(Slot::new(0, &types[0])));
+    let column = Expr::Column(Slot::new(0, &types[0]));
+    let list = Expr::In(Box::new(column), items.collect());
+    let routes = super::site_routes(&[list]).unwrap();
+    assert_eq!((routes.len(), routes.kinds().count()), (1000, 1));
+    let all = [0, 1, 0, 1, 0].map(|column| equal(&types, column));
+    let routes = super::site_routes(&[Expr::Or(all.to_vec())]).unwrap();
+    assert_eq!((routes.len(), routes.kinds().count()), (5, 2));
+}
