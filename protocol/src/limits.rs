@@ -99,8 +99,14 @@ pub const LIVE_TEMPLATE_BYTES_MAX: usize = 512 << 20;
 pub const LIVE_BYTES_MAX: usize = 1 << 30;
 /// Rows that one transaction may make a template look at; beyond it its instances are evaluated anew.
 pub const LIVE_STEP_ROWS_MAX: u64 = 4_000_000;
-/// Instances of a template that are then evaluated anew; of more all end.
+/// Rows that a live query may look at to begin.
+pub const LIVE_FIRST_ROWS_MAX: u64 = 4_000_000;
+/// Instances that a transaction makes be evaluated anew; of a template that has more all end.
 pub const LIVE_RESETS_MAX: usize = 64;
+/// Rows that all of those look at together.
+pub const LIVE_RESET_ROWS_MAX: u64 = 8_000_000;
+/// Bytes of the rows that they tell.
+pub const LIVE_RESET_BYTES_MAX: usize = 128 << 20;
 /// Time that an instance is kept current after its last subscription has ended.
 pub const LIVE_IDLE_MS: u64 = 10_000;
 /// Instances that are kept so.

@@ -13,6 +13,9 @@ use syncline_query::Deltas;
 /// Bytes of an answer beside its own.
 const ENTRY_BYTES: usize = 128;
 
+/// Places in the order whose answers are gone, beside as many as there are answers.
+const STALE_MAX: usize = 64;
+
 /// Encoded Snapshots of one instance without their beginnings, a chunk each.
 pub(crate) type Chunks = Arc<[Box<[u8]>]>;
 
@@ -93,6 +96,14 @@ impl FirstAnswers {
         while self.byte_len > FIRST_ANSWERS_BYTES_MAX {
             self.drop_oldest();
         }
+        // What changes all the time leaves one behind each time that it is asked for.
+        if self.order.len() > 2 * self.kept.len() + STALE_MAX {
+            let kept = &self.kept;
+            self.order.retain(|(handle, encoding, number)| {
+                let own = kept.get(&(*handle, *encoding));
+                own.is_some_and(|own| own.number == *number)
+            });
+        }
     }
 
     /// Tells how far the clock is.
@@ -157,3 +168,6 @@ pub(crate) fn begin(encoding: Encoding, (id, handle, lsn): (u32, u64, Lsn), out:
         Encoding::Json => text::snapshot_begin(id, handle, lsn, out),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,11 @@
 //! Live queries of connections: they begin, and end.
 
-use syncline_protocol::limits::SUBSCRIPTIONS_PER_CONNECTION_MAX;
+use syncline_protocol::limits::{LIVE_RESET_BYTES_MAX, SUBSCRIPTIONS_PER_CONNECTION_MAX};
 use syncline_protocol::message::{
     Delivery, Encoding, Reset, ResultDescription, ServerMessage, Snapshot,
 };
 use syncline_protocol::{ErrorCode, Lsn, WireError};
-use syncline_query::{Caller as QueryCaller, QueryError};
+use syncline_query::{Caller as QueryCaller, LiveQueries, QueryError};
 
 use super::Chunks;
 use crate::command::{ConnKey, Origin, QueryText};
@@ -23,8 +23,8 @@ impl Engine {
             let Some(handle) = handle else { return Ok(()) };
             self.counters.snapshots += 1;
             self.tell_first(conn, id, handle).map_err(|error| {
-                // Chunks that were sent are invisible, since the last one never comes.
-                self.end_subscription(conn, id);
+                // Chunks that were sent are invisible, since the last one never comes. Who comes back gets no more.
+                self.end_subscription(conn, id, LiveQueries::cancel);
                 error.to_wire()
             })
         });
@@ -154,8 +154,13 @@ impl Engine {
         Ok(Some(handle))
     }
 
-    /// Ends one subscription; false if there is none of this id.
-    pub(crate) fn end_subscription(&mut self, conn: ConnKey, subscription: u32) -> bool {
+    /// Ends one subscription, which `leave` takes off its instance; false if there is none of this id.
+    fn end_subscription(
+        &mut self,
+        conn: ConnKey,
+        subscription: u32,
+        leave: fn(&mut LiveQueries, u64),
+    ) -> bool {
         let Some(connection) = self.connections.get_mut(conn) else {
             return false;
         };
@@ -167,7 +172,7 @@ impl Engine {
         let Subscription { handle, charge, .. } = connection.subscriptions.swap_remove(at);
         self.quotas.release(connection.identity, charge, handle);
         self.subscribers.remove(handle, conn);
-        self.live.unsubscribe(handle);
+        leave(&mut self.live, handle);
         self.counters.subscriptions -= 1;
         true
     }
@@ -195,7 +200,7 @@ impl Engine {
     }
 
     pub(crate) fn unsubscribe(&mut self, conn: ConnKey, id: u32, subscription: u32) {
-        let outcome = if self.end_subscription(conn, subscription) {
+        let outcome = if self.end_subscription(conn, subscription, LiveQueries::unsubscribe) {
             Ok(())
         } else {
             Err(no_subscription(subscription))
@@ -213,35 +218,54 @@ impl Engine {
         for (handle, error) in settled.ended {
             self.end_instance(handle, &error.to_wire());
         }
-        for handle in settled.resets {
-            self.tell_anew(handle, lsn);
+        self.tell_all_anew(&settled.resets, settled.rows_left, lsn);
+    }
+
+    /// Sends the rows of instances to all their subscribers. Those that would take too long after the others, or
+    /// too much memory, end.
+    pub(crate) fn tell_all_anew(&mut self, handles: &[u64], mut rows_left: u64, lsn: Lsn) {
+        let mut bytes_left = LIVE_RESET_BYTES_MAX;
+        for handle in handles {
+            self.first_answers.forget(*handle);
+            let told = self.tell_anew((*handle, lsn), &mut rows_left, &mut bytes_left);
+            if let Err(error) = told {
+                self.live.end(*handle);
+                let error = WireError {
+                    code: ErrorCode::LiveLimit.as_str().into(),
+                    ..error.to_wire()
+                };
+                self.end_instance(*handle, &error);
+            }
         }
     }
 
-    /// Sends the rows of an instance to all its subscribers in place of a delta. If they are too many the
-    /// instance ends.
-    fn tell_anew(&mut self, handle: u64, lsn: Lsn) {
-        self.first_answers.forget(handle);
-        self.counters.resets += 1;
+    /// Sends the rows of an instance to all its subscribers in place of a delta.
+    fn tell_anew(
+        &mut self,
+        (handle, lsn): (u64, Lsn),
+        rows_left: &mut u64,
+        bytes_left: &mut usize,
+    ) -> Result<(), QueryError> {
         let Some(described) = self.live.description(handle).cloned() else {
-            return;
+            return Ok(());
         };
         let (mut rows, mut ends) = (Vec::new(), Vec::new());
-        let result = self.live.rows(self.database(), handle, &mut |row| {
-            rows.extend_from_slice(row);
-            ends.push(rows.len());
-        });
-        if let Err(error) = result {
-            self.live.end(handle);
-            let error = WireError {
-                code: ErrorCode::LiveLimit.as_str().into(),
-                ..error.to_wire()
-            };
-            return self.end_instance(handle, &error);
-        }
+        let most = *bytes_left;
+        let mut byte_len = 0;
+        self.live
+            .rows_within(self.database(), handle, rows_left, &mut |row| {
+                byte_len += row.len();
+                if byte_len <= most {
+                    rows.extend_from_slice(row);
+                    ends.push(rows.len());
+                }
+            })?;
+        *bytes_left = most.checked_sub(byte_len).ok_or_else(too_many_resets)?;
+        self.counters.resets += 1;
         for encoding in Encoding::ALL {
             self.send_reset((handle, lsn), encoding, &described, (&rows, &ends));
         }
+        Ok(())
     }
 
     /// Sends a Reset to the subscribers with one encoding, each chunk encoded once.
@@ -288,4 +312,11 @@ impl Engine {
         }
         chunks.finish();
     }
+}
+
+fn too_many_resets() -> QueryError {
+    let message = format!(
+        "a transaction makes live queries be told anew that have over {LIVE_RESET_BYTES_MAX} bytes"
+    );
+    QueryError::new(ErrorCode::LiveLimit, message).hint("subscribe again")
 }

@@ -251,6 +251,54 @@ fn a_runaway_step_sends_a_reset() {
 }
 
 #[test]
+fn what_would_be_told_anew_after_too_much_else_ends() {
+    let mut bench = chat(Budgets::default());
+    bench.step([join(0, 1, false, Encoding::MessagePack)]);
+    bench.step([1, 2].map(|id| {
+        subscribe(
+            0,
+            id,
+            "SELECT id FROM message WHERE room = :r",
+            &[("r", id.into())],
+        )
+    }));
+    let handles: Vec<u64> = bench.snapshots().iter().map(|one| one.handle).collect();
+    write(&mut bench, "message", (0..30).map(|id| (id, 1 + id % 2)));
+    bench.sent.clear();
+    let lsn = bench.engine.log.last();
+    bench.engine.tell_all_anew(&handles, 10, lsn);
+    bench.step([]);
+    let [(_, ServerMessage::Reset(reset)), _] = bench.sent.as_slice() else {
+        panic!("{:?}", bench.sent)
+    };
+    assert_eq!((reset.handle, reset.row_count), (handles[0], 15));
+    assert_eq!(
+        bench.errors(),
+        BTreeMap::from([((0, 2), "LIVE_LIMIT".to_owned())])
+    );
+    assert_eq!(bench.engine.live.stats().instances, 1);
+}
+
+/// What had no first answer is not kept for who comes back.
+#[test]
+fn without_a_first_answer_nothing_stays() {
+    let mut bench = chat(Budgets {
+        idle_ticks: u64::MAX,
+        ..Budgets::default()
+    });
+    write(&mut bench, "message", (0..1100).map(|id| (id, 1)));
+    bench.step([join(0, 1, false, Encoding::MessagePack)]);
+    let sql = "SELECT a.id, b.id AS other FROM message a JOIN message b ON a.room = b.room";
+    bench.step([subscribe(0, 1, sql, &[])]);
+    assert_eq!(
+        bench.errors(),
+        BTreeMap::from([((0, 1), "QUERY_LIMIT".to_owned())])
+    );
+    assert_eq!(bench.engine.live.stats().instances, 0);
+    assert_eq!(bench.engine.counters().subscriptions, 0);
+}
+
+#[test]
 fn what_grows_over_the_budget_ends_with_an_error() {
     let mut bench = chat(Budgets {
         bytes: 10_000,

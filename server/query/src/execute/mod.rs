@@ -80,13 +80,14 @@ fn answer(
 }
 
 /// Calls `sink` with each result row, in the query's order. `columns` is how many of the outputs are wanted.
+/// Returns how many rows were looked at.
 pub(crate) fn run(
     db: &Database,
     query: &Query,
     (limit, columns): (Option<u64>, usize),
     params: Params<'_>,
     sink: &mut RowSink<'_>,
-) -> Result<(), QueryError> {
+) -> Result<u64, QueryError> {
     let runner = Runner::new(db, query, params);
     let nothing = Params {
         layout: &RowLayout::new(Vec::new()),
@@ -103,7 +104,8 @@ pub(crate) fn run(
         };
         sink(&row[..end]);
         Flow::Continue(())
-    }))
+    }))?;
+    Ok(runner.looked_at())
 }
 
 fn over_limit(what: &str) -> QueryError {

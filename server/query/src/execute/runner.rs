@@ -102,6 +102,10 @@ impl<'a> Runner<'a> {
         Flow::Continue(())
     }
 
+    pub(super) fn looked_at(&self) -> u64 {
+        self.looked_at.get() as u64
+    }
+
     /// Counts bytes that are kept until the end.
     pub(super) fn hold(&self, bytes: usize) -> Flow {
         let held = self.held.get() + bytes;

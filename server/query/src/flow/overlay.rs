@@ -101,6 +101,11 @@ impl<'a> Overlay<'a> {
         self.left.set(rows);
     }
 
+    /// Rows that may still be looked at.
+    pub(crate) fn left(&self) -> u64 {
+        self.left.get()
+    }
+
     /// Whether a walk was ended for want of rows.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.left.get() == 0

@@ -32,9 +32,21 @@ pub(super) struct Usage {
     pub(super) bytes: usize,
     /// What one of them remembered after a step in which it grew over its budget; else 0.
     pub(super) largest: usize,
+    /// Rows that its windows have looked at in a step.
+    looked_at: u64,
+    /// The number of that step.
+    step: u64,
 }
 
 impl Usage {
+    /// Rows that its windows have looked at in this step.
+    pub(super) fn looked_at(&mut self, step: u64) -> &mut u64 {
+        if self.step != step {
+            (self.step, self.looked_at) = (step, 0);
+        }
+        &mut self.looked_at
+    }
+
     /// Notes that a state has other bytes than before. One over `most` is noted as the largest.
     pub(super) fn grow(&mut self, before: usize, after: usize, most: usize) {
         self.bytes = self.bytes + after - before;

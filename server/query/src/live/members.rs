@@ -15,7 +15,7 @@ use super::instance::{Instance, Memory};
 use super::plain::Plain;
 use super::rank::RANK;
 use super::template::{Draft, Form, Template};
-use super::window::{View, Window};
+use super::window::{Allowance, View, Window};
 use crate::error::QueryError;
 use crate::flow::{FlowScratch, Overlay, Runner};
 use crate::plan::expr::Params;
@@ -80,11 +80,7 @@ impl LiveQueries {
     ) -> Result<u32, QueryError> {
         // An idle instance of this template must not take it away with it.
         self.templates.get_mut(number).instance_count += 1;
-        let mut result = self.add_instance(db, number, draft);
-        let is_full = |error: &QueryError| error.code == ErrorCode::LiveLimit;
-        if result.as_ref().is_err_and(is_full) && self.evict_idle() {
-            result = self.add_instance(db, number, draft);
-        }
+        let result = self.add_instance(db, number, draft);
         let template = self.templates.get_mut(number);
         template.instance_count -= 1;
         if result.is_err() && template.instance_count == 0 {
@@ -104,16 +100,14 @@ impl LiveQueries {
             layout: &template.param_layout,
             packed: &draft.params,
         };
-        let most = self.budgets.instance_bytes;
-        let memory = first_memory(
-            db,
-            template,
-            (params, draft.limit),
-            &mut self.scratch.flow,
-            most,
-        )?;
+        let mut most = Most {
+            bytes: self.budgets.instance_bytes,
+            rows: self.budgets.first_rows,
+        };
+        let instance = (params, draft.limit);
+        let memory = first_memory(db, template, instance, &mut self.scratch.flow, &mut most)?;
         let bytes = template.listening_bytes(&draft.params) + memory_bytes(&memory);
-        self.check_room(number, bytes)?;
+        self.make_room(number, bytes)?;
         let instance = self.instances.insert(Instance {
             handle: self.last_handle + 1,
             template: number,
@@ -125,7 +119,12 @@ impl LiveQueries {
             grown: 0,
             memory,
         });
-        if let Err(error) = self.listen(number, instance) {
+        let mut result = self.listen(number, instance);
+        // What every change looks at is never idle, so that those make no room for it.
+        if result.is_err() && !self.load(instance).is_scanned && self.evict_idle() {
+            result = self.listen(number, instance);
+        }
+        if let Err(error) = result {
             self.instances.remove(instance);
             return Err(error);
         }
@@ -319,16 +318,19 @@ impl LiveQueries {
 
     /// Reads the state of an instance anew and lets it listen again.
     fn revive(&mut self, db: &Database, number: u32, instance: u32) -> Result<(), QueryError> {
-        self.rehydrate(db, number, instance)?;
+        let mut rows = self.budgets.first_rows;
+        self.rehydrate(db, number, instance, &mut rows)?;
         self.listen(number, instance)
     }
 
-    /// Reads the state of an instance anew. If that fails it has none.
+    /// Reads the state of an instance anew, and takes the rows that it looks at from those that are left. If that
+    /// fails it has none.
     pub(super) fn rehydrate(
         &mut self,
         db: &Database,
         number: u32,
         instance: u32,
+        rows_left: &mut u64,
     ) -> Result<(), QueryError> {
         let template = self.templates.get(number);
         let own = self.instances.get_mut(instance);
@@ -337,8 +339,14 @@ impl LiveQueries {
             packed: &own.params,
         };
         let limit = own.limit();
-        let most = self.budgets.instance_bytes;
-        let read = first_memory(db, template, (params, limit), &mut self.scratch.flow, most);
+        let rows = self.budgets.first_rows.min(*rows_left);
+        let mut most = Most {
+            bytes: self.budgets.instance_bytes,
+            rows,
+        };
+        let scratch = &mut self.scratch.flow;
+        let read = first_memory(db, template, (params, limit), scratch, &mut most);
+        *rows_left -= rows - most.rows;
         let (memory, result) = match read {
             Ok(memory) => (memory, Ok(())),
             Err(error) => (Memory::Nothing, Err(error)),
@@ -350,32 +358,42 @@ impl LiveQueries {
     }
 }
 
+/// What a first state may take.
+struct Most {
+    bytes: usize,
+    /// Rows that may be looked at; what is left of them.
+    rows: u64,
+}
+
 /// What a new instance remembers.
 fn first_memory(
     db: &Database,
     template: &Template,
     (params, limit): (Params<'_>, Option<u64>),
     scratch: &mut FlowScratch,
-    bytes_max: usize,
+    most: &mut Most,
 ) -> Result<Memory, QueryError> {
     let flow = match &template.form {
         Form::Plain(plain) => {
-            return Ok(match (limit, &plain.window, db.table(plain.table)) {
-                (Some(limit), Some(path), Some(table)) => {
-                    let view = View {
-                        table,
-                        filter: plain.filter.as_ref(),
-                        path,
-                        params,
-                    };
-                    Memory::Window(Box::new(Window::hydrate(
-                        limit as usize,
-                        template.plan.offset,
-                        view,
-                    )))
-                }
-                _ => Memory::Nothing,
-            });
+            let (Some(limit), Some(path), Some(table)) =
+                (limit, &plain.window, db.table(plain.table))
+            else {
+                return Ok(Memory::Nothing);
+            };
+            let rows = Allowance::new(most.rows);
+            let view = View {
+                table,
+                filter: plain.filter.as_ref(),
+                path,
+                params,
+                rows: &rows,
+            };
+            let window = Window::hydrate(limit as usize, template.plan.offset, view);
+            let most = std::mem::replace(&mut most.rows, rows.left());
+            if rows.is_over() {
+                return Err(looks_at_too_many(most));
+            }
+            return Ok(Memory::Window(Box::new(window)));
         }
         Form::Rank(rank) => {
             let place = rank.first_place(db, params);
@@ -388,21 +406,31 @@ fn first_memory(
     }
     let changes = ChangeSet::new();
     let overlay = Overlay::new(db, &changes);
+    overlay.allow(most.rows);
     let runner = Runner {
         flow,
         overlay: &overlay,
         changes: &changes,
     };
     let mut states = flow.new_states();
-    runner
-        .hydrate(params, &mut states, scratch, bytes_max)
-        .map_err(|byte_len| {
-            let message = format!(
-                "the live query would remember {byte_len} bytes, over the limit of {bytes_max}"
-            );
-            QueryError::new(ErrorCode::LiveLimit, message).hint("narrow it down in WHERE")
-        })?;
+    let result = runner.hydrate(params, &mut states, scratch, most.bytes);
+    let rows = std::mem::replace(&mut most.rows, overlay.left());
+    if overlay.is_exhausted() {
+        return Err(looks_at_too_many(rows));
+    }
+    result.map_err(|byte_len| {
+        let most = most.bytes;
+        let message =
+            format!("the live query would remember {byte_len} bytes, over the limit of {most}");
+        QueryError::new(ErrorCode::LiveLimit, message).hint("narrow it down in WHERE")
+    })?;
     Ok(Memory::Nodes(Box::new(states)))
+}
+
+fn looks_at_too_many(rows: u64) -> QueryError {
+    let message = format!("the live query looks at over {rows} rows to begin");
+    QueryError::new(ErrorCode::LiveLimit, message)
+        .hint("narrow it down in WHERE, or declare an index that fits it")
 }
 
 fn too_many_members() -> QueryError {

@@ -5,6 +5,7 @@ mod deltas;
 mod explain;
 #[cfg(test)]
 mod fuzz;
+mod idle;
 mod instance;
 mod members;
 mod moves;
@@ -13,6 +14,7 @@ mod rank;
 mod recipe;
 mod regions;
 mod run;
+mod settle;
 mod statements;
 mod step;
 mod template;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 
 use foldhash::quality::FixedState;
 use hashbrown::{HashMap, HashTable};
+use syncline_protocol::limits::{LIVE_RESET_ROWS_MAX, QUERY_SCAN_ROWS_MAX};
 use syncline_protocol::message::ResultDescription;
 use syncline_protocol::param::Param;
 use syncline_protocol::{ChangeSet, ErrorCode, TableId};
@@ -41,15 +44,16 @@ use crate::plan::expr::Params;
 use crate::router::TableRouter;
 use crate::slab::Slab;
 use crate::syntax;
-use budget::Idle;
+pub use budget::Budgets;
 use budget::adhoc_is_off;
-pub use budget::{Budgets, Settled};
 pub use deltas::Deltas;
 pub use explain::CostClass;
 use explain::Usage;
+use idle::Idle;
 use instance::Instance;
 pub use moves::{How, Moved, NewRows, Statement};
 use rank::Watchers;
+pub use settle::Settled;
 use step::{Scratch, Step};
 use template::{Draft, Template};
 
@@ -273,6 +277,16 @@ impl LiveQueries {
         handle: u64,
         sink: &mut RowSink<'_>,
     ) -> Result<(), QueryError> {
+        self.evaluate(db, handle, sink).map(|_| ())
+    }
+
+    /// As [`Self::rows`]; how many rows were looked at.
+    fn evaluate(
+        &self,
+        db: &Database,
+        handle: u64,
+        sink: &mut RowSink<'_>,
+    ) -> Result<u64, QueryError> {
         let Some(number) = self.find(handle) else {
             let message = format!("there is no live query with handle {handle}");
             return Err(QueryError::new(ErrorCode::NoSubscription, message));
@@ -284,6 +298,24 @@ impl LiveQueries {
             packed: &instance.params,
         };
         template.evaluate(db, (params, instance.limit()), sink)
+    }
+
+    /// As [`Self::rows`], and takes the rows that it looks at from those that are left. If there are none the
+    /// error says so.
+    pub fn rows_within(
+        &self,
+        db: &Database,
+        handle: u64,
+        rows_left: &mut u64,
+        sink: &mut RowSink<'_>,
+    ) -> Result<(), QueryError> {
+        if *rows_left == 0 {
+            return Err(settle::too_much_work(LIVE_RESET_ROWS_MAX));
+        }
+        let result = self.evaluate(db, handle, sink);
+        let looked_at = *result.as_ref().unwrap_or(&(QUERY_SCAN_ROWS_MAX as u64));
+        *rows_left = rows_left.saturating_sub(looked_at);
+        result.map(|_| ())
     }
 
     /// Takes one subscription away. The instance goes with its last one, at once or after the ticks of

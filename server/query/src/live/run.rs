@@ -7,8 +7,8 @@ use syncline_protocol::message::{DeltaOp, DeltaWriter};
 use syncline_protocol::{ChangeSet, Changed, RowLayout, TableId};
 use syncline_store::{Database, Table};
 
-use super::budget::Runaway;
 use super::instance::{Instance, Memory};
+use super::settle::Runaway;
 use super::step::Step;
 use super::template::Template;
 use crate::failures;
@@ -185,7 +185,8 @@ impl Step<'_> {
             self.run_flow(own, &overlay, changes);
             let after = self.usage[number as usize].bytes;
             *self.byte_len = *self.byte_len + after - before;
-            if after > before {
+            // One may have grown while others shrank.
+            if after > before || self.usage[number as usize].largest > 0 {
                 self.note_growth(number);
             }
             self.usage[own[0].template as usize].failures += failures::count() - failures;

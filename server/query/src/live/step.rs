@@ -7,14 +7,15 @@ use syncline_protocol::{ChangeSet, Changed, TableId};
 use syncline_store::{Database, Table};
 
 use super::Counters;
-use super::budget::{Budgets, Runaway};
+use super::budget::Budgets;
 use super::deltas::Deltas;
 use super::explain::Usage;
 use super::instance::{Instance, Memory};
 use super::plain::Plain;
 use super::rank::{RANK, RankScratch, Watchers};
+use super::settle::Runaway;
 use super::template::Template;
-use super::window::{RowChange, RowChanges, View};
+use super::window::{Allowance, RowChange, RowChanges, View};
 use crate::execute::exact::index_key;
 use crate::failures;
 use crate::flow::{Event, FlowScratch};
@@ -304,6 +305,7 @@ impl Step<'_> {
             return;
         };
         let table = self.db.table(plain.table).expect("its rows just changed");
+        let allowance;
         let mut rows: RowChanges<'_> = hits
             .iter()
             .filter_map(|hit| {
@@ -324,15 +326,26 @@ impl Step<'_> {
             packed: &instance.params,
         };
         if let (Memory::Window(window), Some(path)) = (&mut instance.memory, &plain.window) {
-            window.step(
-                View {
-                    table,
-                    filter: plain.filter.as_ref(),
-                    path,
-                    params,
-                },
-                &mut rows,
-            );
+            let usage = &mut self.usage[instance.template as usize];
+            let looked_at = usage.looked_at(self.counters.commits);
+            allowance = Allowance::new(self.budgets.step_rows.saturating_sub(*looked_at));
+            let view = View {
+                table,
+                filter: plain.filter.as_ref(),
+                path,
+                params,
+                rows: &allowance,
+            };
+            window.step(view, &mut rows);
+            *looked_at = self.budgets.step_rows - allowance.left();
+            if allowance.is_over() {
+                let (template, instances) = (instance.template, Some(vec![number]));
+                self.scratch.runaways.push(Runaway {
+                    template,
+                    instances,
+                });
+                return;
+            }
         }
         let bytes = out.bytes();
         for change in &rows {

@@ -228,16 +228,17 @@ impl Template {
         }
     }
 
-    /// Calls `sink` with each row of an instance, in order. `limit` is that of a plain window.
+    /// Calls `sink` with each row of an instance, in order; how many rows were looked at. `limit` is that of a plain
+    /// window.
     pub(super) fn evaluate(
         &self,
         db: &Database,
         (params, limit): (Params<'_>, Option<u64>),
         sink: &mut RowSink<'_>,
-    ) -> Result<(), QueryError> {
+    ) -> Result<u64, QueryError> {
         if let Some(rank) = self.rank() {
             rank.answer(db, params, sink);
-            return Ok(());
+            return Ok(1);
         }
         let query = &self.plan;
         let wanted = (limit.or(query.limit), query.outputs.len());

@@ -8,6 +8,7 @@
 //! costs what it changes, however deep the window lies. Its first bounds are found by their ranks where
 //! the index alone decides about a row: by its counts, or else by walking over its entries.
 
+use std::cell::Cell;
 use std::ops::{Bound, ControlFlow};
 
 use smallvec::SmallVec;
@@ -52,6 +53,39 @@ pub(super) struct RowChange<'a> {
 /// The changes of one instance in a step, ordered by key.
 pub(super) type RowChanges<'a> = SmallVec<[RowChange<'a>; 4]>;
 
+/// How many rows may be looked at.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    left: Cell<u64>,
+    /// Whether more would have been.
+    is_over: Cell<bool>,
+}
+
+impl Allowance {
+    pub(super) fn new(rows: u64) -> Self {
+        Self {
+            left: Cell::new(rows),
+            is_over: Cell::new(false),
+        }
+    }
+
+    fn take(&self) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        self.is_over.set(left == 0);
+        left > 0
+    }
+
+    pub(super) fn left(&self) -> u64 {
+        self.left.get()
+    }
+
+    /// Whether a walk was ended for want of rows, so that what it was for is not right.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.get()
+    }
+}
+
 /// What a window reads its rows with.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
@@ -59,6 +93,7 @@ pub(super) struct View<'a> {
     pub(super) filter: Option<&'a Expr>,
     pub(super) path: &'a RangePath,
     pub(super) params: Params<'a>,
+    pub(super) rows: &'a Allowance,
 }
 
 impl<'a> View<'a> {
@@ -82,7 +117,8 @@ impl<'a> View<'a> {
             self.path.reverse != against,
         );
         for row in rows {
-            if self.passes(row) && visit(row).is_break() {
+            // It stays over: the next row of this walk or of another one is not looked at either.
+            if !self.rows.take() || (self.passes(row) && visit(row).is_break()) {
                 break;
             }
         }
@@ -111,7 +147,8 @@ impl Window {
     }
 
     /// Brings the window to the state after a transaction. `changes` has the rows that were or are at
-    /// or before the end, ordered by key; it becomes what changed in the window.
+    /// or before the end, ordered by key; it becomes what changed in the window. If that takes more rows than
+    /// the view may look at, the window must be read anew.
     pub(super) fn step<'a>(&mut self, view: View<'a>, changes: &mut RowChanges<'a>) {
         let Some(skipped) = &mut self.skipped else {
             self.shown.step(view, changes);
@@ -120,6 +157,9 @@ impl Window {
         let mut before = skipped.own(view, changes);
         skipped.step(view, &mut before);
         self.shown.step(view, changes);
+        if view.rows.is_over() {
+            return;
+        }
         subtract(view.table, &before, changes);
     }
 }
@@ -281,8 +321,8 @@ impl Edge {
             self.set_bound(view, row);
             ControlFlow::Break(())
         });
-        debug_assert_eq!(
-            self.count, self.limit,
+        debug_assert!(
+            self.count == self.limit || view.rows.is_over(),
             "the index has all rows that were counted"
         );
     }

@@ -258,25 +258,102 @@ fn an_instance_waits_for_who_comes_back() {
 #[test]
 fn who_waits_makes_room() {
     let mut fixture = chat();
+    let budgets = Budgets {
+        idle_ticks: 10,
+        ..Budgets::default()
+    };
+    fixture.live.set_budgets(budgets);
+    let users = ["a", "b", "c"];
+    for user in users {
+        let handle = fixture.subscribe(JOIN, json!({"u": user})).unwrap().handle;
+        fixture.live.unsubscribe(handle);
+    }
+    let is_idle = |fixture: &mut Fixture| fixture.live.stats().idle_instances;
+    fixture.insert("message", &messages(0..500, |id| id));
+    // What is too large itself has no use for the room of others.
+    let instance_bytes = 1000;
+    fixture.live.set_budgets(Budgets {
+        instance_bytes,
+        ..budgets
+    });
+    fixture.subscribe(GROUPS, json!({})).unwrap_err();
+    let bytes = fixture.live.byte_len() + 100;
+    fixture.live.set_budgets(Budgets { bytes, ..budgets });
+    fixture.subscribe(GROUPS, json!({})).unwrap_err();
+    assert_eq!(is_idle(&mut fixture), 3);
+    // The oldest go, as many as it takes.
+    fixture.subscribe(JOIN, json!({"u": "d"})).unwrap();
+    assert_eq!(is_idle(&mut fixture), 2);
+    assert!(!fixture.subscribe(JOIN, json!({"u": "b"})).unwrap().is_new);
+}
+
+/// Who only comes and goes is charged with nothing, so nothing that costs others waits for them.
+#[test]
+fn what_every_change_looks_at_does_not_wait() {
+    let mut fixture = chat();
     fixture.live.set_budgets(Budgets {
         idle_ticks: 10,
         ..Budgets::default()
     });
     let scan = "SELECT * FROM message WHERE id + 0 > :n";
-    for number in 0..SCANNED_INSTANCES_MAX {
-        let handle = fixture
-            .subscribe(scan, json!({"n": number}))
-            .unwrap()
-            .handle;
-        fixture.live.unsubscribe(handle);
+    for number in 0..=SCANNED_INSTANCES_MAX {
+        let one = fixture.subscribe(scan, json!({"n": number})).unwrap();
+        fixture.live.unsubscribe(one.handle);
+        assert_eq!(fixture.live.stats().instances, 0);
     }
-    assert_eq!(
-        fixture.live.stats().scanned_instances,
-        SCANNED_INSTANCES_MAX
-    );
-    let newest = fixture.subscribe(scan, json!({"n": 10_000})).unwrap();
-    let stats = fixture.live.stats();
-    assert_eq!((stats.instances, stats.idle_instances), (1, 0));
-    fixture.live.cancel(newest.handle);
+    let kept = fixture.subscribe(JOIN, json!({"u": "ann"})).unwrap();
+    fixture.live.cancel(kept.handle);
     assert_eq!(fixture.live.stats().instances, 0, "at once");
+}
+
+/// What step after step gave up on is bounded over all templates.
+#[test]
+fn runaways_of_many_forms_are_few_together() {
+    let mut fixture = chat();
+    let other = JOIN.replace("m.id", "m.id, m.text");
+    let count = LIVE_RESETS_MAX / 2 + 1;
+    for number in 0..count {
+        for sql in [JOIN, &other] {
+            let given = json!({"u": format!("u{number}")});
+            fixture.subscribe(sql, given).unwrap();
+        }
+    }
+    let members: Vec<Json> = (0..300).map(|n| json!([1, format!("u{n}")])).collect();
+    fixture.insert("member", &members);
+    fixture.live.set_budgets(Budgets {
+        step_rows: 100,
+        ..Budgets::default()
+    });
+    fixture.insert("message", &messages(0..1, |_| 1));
+    let (db, live) = fixture.parts();
+    let settled = live.settle(db);
+    assert_eq!((settled.resets.len(), settled.ended.len()), (count, count));
+}
+
+#[test]
+fn one_that_grows_is_seen_while_another_shrinks() {
+    let mut fixture = chat();
+    let sql = "SELECT id, COUNT(*) AS n FROM message WHERE room = :r GROUP BY id";
+    fixture.insert("message", &messages(0..200, |_| 1));
+    let small = fixture.subscribe(sql, json!({"r": 1})).unwrap();
+    let large = fixture.subscribe(sql, json!({"r": 2})).unwrap();
+    fixture.live.set_budgets(Budgets {
+        instance_bytes: small.load.byte_len / 2,
+        ..Budgets::default()
+    });
+    let change = |id: u64| {
+        let row = json!([id.to_string(), 2, "hello"]);
+        let gone = Write::Delete("message", json!([id.to_string()]));
+        if id < 150 {
+            Write::Update("message", row)
+        } else {
+            gone
+        }
+    };
+    let changes: Vec<Write> = (0..200).map(change).collect();
+    fixture.commit(&changes);
+    let (db, live) = fixture.parts();
+    let settled = live.settle(db);
+    let ended: Vec<u64> = settled.ended.iter().map(|(handle, _)| *handle).collect();
+    assert_eq!(ended, [large.handle]);
 }

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 use syncline_protocol::ErrorCode;
 
 use super::{task, tasks};
+use crate::Budgets;
 use crate::tests::{Write, ordered, params, table};
 
 #[test]
@@ -60,6 +61,69 @@ fn windows_keep_their_first_rows() {
     fixture.insert("tasks", &[task(9, none(), 1, 50)]);
     assert_eq!(fixture.ops_json(&nothing), json!([]));
     assert_eq!(fixture.rows_json(&nothing), json!([]));
+}
+
+/// A filter that few rows pass makes a window walk over many others.
+#[test]
+fn a_window_does_not_look_for_its_rows_for_ever() {
+    let mut fixture = tasks();
+    let all = Budgets::default();
+    let sql = "SELECT id FROM tasks WHERE done OR text LIKE '%x' ORDER BY rank LIMIT 2 OFFSET 1";
+    let rows: Vec<Json> = (0..500).map(|id| task(id, "ann", 1, id as i32)).collect();
+    fixture.insert("tasks", &rows);
+    let done = |id: u64| {
+        let mut row = task(id, "ann", 1, id as i32);
+        row[3] = json!(true);
+        Write::Update("tasks", row)
+    };
+    fixture.commit(&[0, 1, 2, 300].map(done));
+    fixture.live.set_budgets(Budgets {
+        first_rows: 100,
+        ..all
+    });
+    assert!(
+        fixture
+            .subscribe(&sql.replace("2 OFF", "1 OFF"), json!({}))
+            .is_ok()
+    );
+    let sql_of_more = sql.replace("2 OFF", "9 OFF");
+    let error = fixture.subscribe(&sql_of_more, json!({})).unwrap_err();
+    assert_eq!(error.code, ErrorCode::LiveLimit);
+    assert!(error.message.contains("over 100 rows"), "{error}");
+
+    let (window, _) = fixture.watch(sql, json!({}));
+    fixture.live.set_budgets(Budgets {
+        step_rows: 100,
+        ..all
+    });
+    fixture.commit(&[Write::Delete("tasks", json!(["1"]))]);
+    assert_eq!(fixture.ops_json(&window), json!([]));
+    let (db, live) = fixture.parts();
+    let settled = live.settle(db);
+    assert_eq!(settled.ended, []);
+    assert!(settled.resets.contains(&window.handle));
+    assert_eq!(fixture.rows_json(&window), json!([["2", 2], ["300", 300]]));
+    fixture.live.set_budgets(all);
+    fixture.commit(&[done(10), Write::Delete("tasks", json!(["0"]))]);
+    assert_eq!(
+        fixture.ops_json(&window),
+        json!([["delete", ["2"]], ["insert", ["10", 10]]])
+    );
+    // Where that does not lead to its rows either, it ends.
+    fixture.live.set_budgets(Budgets {
+        step_rows: 10,
+        first_rows: 20,
+        ..all
+    });
+    fixture.commit(&[Write::Delete("tasks", json!(["2"]))]);
+    let (db, live) = fixture.parts();
+    let ended = live.settle(db).ended;
+    assert!(ended.iter().any(|(own, _)| *own == window.handle));
+    assert!(
+        ended
+            .iter()
+            .all(|(_, error)| error.code == ErrorCode::LiveLimit)
+    );
 }
 
 #[test]
