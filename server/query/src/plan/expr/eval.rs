@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::call::call;
 use super::cast::cast;
+use super::like::is_like;
 use super::number::{arithmetic, negate};
 use super::{Expr, Input, Slot, text};
 use crate::scalar::{Scalar, or_failed};
@@ -91,7 +92,7 @@ impl Expr {
                 escape,
             } => match (operand.eval(input), pattern.eval(input)) {
                 (Scalar::Bytes(value), Scalar::Bytes(pattern)) => {
-                    Some(text::is_like(&value, &pattern, *escape))
+                    Some(is_like(&value, &pattern, *escape))
                 }
                 _ => None,
             },

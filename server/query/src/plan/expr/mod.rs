@@ -8,9 +8,12 @@ mod cast;
 mod eval;
 mod function;
 mod json;
+mod like;
 mod number;
 mod shape;
 mod sub_query;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use syncline_protocol::limits::COLUMNS_MAX;
@@ -21,8 +24,8 @@ use crate::scalar::{Kind, Scalar, is_nullable};
 use crate::syntax::{ArithmeticOp, CompareOp};
 
 pub(crate) use function::{CastTo, Function, JsonTo, NumberClass};
+pub(crate) use like::like_prefix;
 pub(crate) use number::decimal_result;
-pub(crate) use text::like_prefix;
 
 /// An expression whose types were checked.
 #[derive(Clone, Debug, PartialEq)]

@@ -161,9 +161,20 @@ fn round_float(value: f64, places: i32) -> f64 {
     }
     match Decimal::from_f64(value).map(|written| written.round_away(places)) {
         Some(Some(rounded)) => rounded.to_f64(),
-        // Too large for a decimal: it is whole, and as good as it is.
-        _ => value,
+        _ => round_huge(value, places).unwrap_or(value),
     }
+}
+
+/// Rounds a float that is too large for a decimal: its digits are one, its magnitude goes to the places.
+fn round_huge(value: f64, places: i32) -> Option<f64> {
+    let written = format!("{value:e}");
+    let (digits, magnitude) = written.split_once('e')?;
+    let places = places + magnitude.parse::<i32>().ok()?;
+    let digits: Decimal = digits.parse().ok()?;
+    let rounded = digits.round_away(places)?;
+    let value: f64 = format!("{rounded}e{magnitude}").parse().ok()?;
+    // Above the largest float there is none.
+    value.is_finite().then_some(value)
 }
 
 /// Which way to the next whole number.

@@ -1,4 +1,5 @@
-//! Text: LIKE, letters, and numbers written out. Text is UTF-8 bytes; a character is a code point.
+//! Text: parts, letters, and numbers written out. Text is UTF-8 bytes; a character is a code point. Whatever is
+//! sought is found in linear time: both texts may be as long as a row.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,7 +9,7 @@ use syncline_protocol::limits::ROW_BYTES_MAX;
 use crate::scalar::Scalar;
 
 /// Whether bytes begin a character (the others of it continue it).
-fn begins_char(byte: u8) -> bool {
+pub(super) fn begins_char(byte: u8) -> bool {
     byte & 0xc0 != 0x80
 }
 
@@ -67,12 +68,23 @@ pub(super) fn right(text: Cow<'_, [u8]>, count: i128) -> Scalar<'_> {
     part(text, range)
 }
 
+/// Sets of characters with more bytes are sorted before a character is looked for in them.
+const LONG_SET: usize = 32;
+
 /// Without the characters of a set at its ends.
 pub(super) fn trim<'a>(text: Cow<'a, [u8]>, set: &[u8], start: bool, end: bool) -> Scalar<'a> {
     let (Ok(whole), Ok(set)) = (std::str::from_utf8(&text), std::str::from_utf8(set)) else {
         return Scalar::Null;
     };
-    let is_cut = |char: char| set.contains(char);
+    let many = (set.len() > LONG_SET).then(|| {
+        let mut many: Vec<char> = set.chars().collect();
+        many.sort_unstable();
+        many
+    });
+    let is_cut = |char: char| match &many {
+        Some(many) => many.binary_search(&char).is_ok(),
+        None => set.contains(char),
+    };
     let kept = if start {
         whole.trim_start_matches(is_cut)
     } else {
@@ -88,13 +100,23 @@ pub(super) fn trim<'a>(text: Cow<'a, [u8]>, set: &[u8], start: bool, end: bool) 
     part(text, range)
 }
 
+/// Where a text stands in another first.
+pub(super) fn find(text: &str, wanted: &str) -> Option<usize> {
+    // To prepare what is linear takes longer than this.
+    const SMALL: usize = 512;
+    if !wanted.is_empty() && text.len().saturating_mul(wanted.len()) <= SMALL {
+        let mut parts = text.as_bytes().windows(wanted.len());
+        return parts.position(|part| part == wanted.as_bytes());
+    }
+    text.find(wanted)
+}
+
 /// The character, from 1, at which a text begins to stand in another; 0 if it does not.
 pub(super) fn position(text: &[u8], wanted: &[u8]) -> usize {
-    if wanted.is_empty() {
-        return 1;
-    }
-    let found = text.windows(wanted.len()).position(|part| part == wanted);
-    found.map_or(0, |at| char_count(&text[..at]) + 1)
+    let (Ok(whole), Ok(wanted)) = (std::str::from_utf8(text), std::str::from_utf8(wanted)) else {
+        return 0;
+    };
+    find(whole, wanted).map_or(0, |at| char_count(&text[..at]) + 1)
 }
 
 /// Both texts, one behind the other, if a row can hold that.
@@ -126,20 +148,21 @@ pub(super) fn concat_all<'a>(texts: impl Iterator<Item = Scalar<'a>>) -> Option<
 /// With `to` in each place of `from`, if a row can hold that.
 pub(super) fn replace<'a>(text: &[u8], from: &[u8], to: &[u8]) -> Option<Scalar<'a>> {
     let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
-    while at < text.len() {
-        if !from.is_empty() && text[at..].starts_with(from) {
+    let mut rest = 0;
+    if let (Ok(text), Ok(from)) = (std::str::from_utf8(text), std::str::from_utf8(from))
+        && !from.is_empty()
+    {
+        for (at, found) in text.match_indices(from) {
+            out.extend_from_slice(&text.as_bytes()[rest..at]);
             out.extend_from_slice(to);
-            at += from.len();
-        } else {
-            out.push(text[at]);
-            at += 1;
-        }
-        if out.len() > ROW_BYTES_MAX {
-            return None;
+            rest = at + found.len();
+            if out.len() > ROW_BYTES_MAX {
+                return None;
+            }
         }
     }
-    Some(Scalar::Bytes(Cow::Owned(out)))
+    out.extend_from_slice(&text[rest..]);
+    (out.len() <= ROW_BYTES_MAX).then_some(Scalar::Bytes(Cow::Owned(out)))
 }
 
 pub(super) fn reverse<'a>(text: &[u8]) -> Scalar<'a> {
@@ -174,82 +197,4 @@ pub(super) fn to_text<'a>(value: &Scalar<'_>) -> Option<Scalar<'a>> {
         Scalar::Bytes(_) | Scalar::Null => return None,
     };
     Some(Scalar::Bytes(Cow::Owned(text.into_bytes())))
-}
-
-/// One step of a pattern.
-enum Step {
-    /// `%`
-    AnyText,
-    /// `_`
-    AnyChar,
-    /// A byte, itself.
-    Byte(u8),
-}
-
-/// The step at the front of a pattern and its length.
-fn step(pattern: &[u8], escape: Option<u8>) -> Option<(Step, usize)> {
-    let (&first, rest) = pattern.split_first()?;
-    Some(match (first, rest.first()) {
-        (byte, Some(&next)) if Some(byte) == escape => (Step::Byte(next), 2),
-        (b'%', _) => (Step::AnyText, 1),
-        (b'_', _) => (Step::AnyChar, 1),
-        (byte, _) => (Step::Byte(byte), 1),
-    })
-}
-
-/// Length of the character at the front.
-fn char_len(text: &[u8]) -> usize {
-    1 + text[1..]
-        .iter()
-        .take_while(|byte| !begins_char(**byte))
-        .count()
-}
-
-/// `text LIKE pattern`: `%` is any text, `_` any character. Case matters.
-pub(super) fn is_like(text: &[u8], pattern: &[u8], escape: Option<u8>) -> bool {
-    let (mut at, mut step_at) = (0, 0);
-    // Where to go on if what follows the last `%` does not fit: after it, one character later.
-    let mut retry: Option<(usize, usize)> = None;
-    loop {
-        let fits = match step(&pattern[step_at..], escape) {
-            Some((Step::AnyText, len)) => {
-                step_at += len;
-                retry = Some((at, step_at));
-                continue;
-            }
-            Some((Step::AnyChar, len)) if at < text.len() => {
-                at += char_len(&text[at..]);
-                step_at += len;
-                true
-            }
-            Some((Step::Byte(byte), len)) if text.get(at) == Some(&byte) => {
-                at += 1;
-                step_at += len;
-                true
-            }
-            None if at == text.len() => return true,
-            _ => false,
-        };
-        if !fits {
-            match retry {
-                Some((text_at, pattern_at)) if text_at < text.len() => {
-                    at = text_at + char_len(&text[text_at..]);
-                    step_at = pattern_at;
-                    retry = Some((at, pattern_at));
-                }
-                _ => return false,
-            }
-        }
-    }
-}
-
-/// The text that everything that is LIKE the pattern begins with.
-pub(crate) fn like_prefix(pattern: &[u8], escape: Option<u8>) -> Vec<u8> {
-    let mut prefix = Vec::new();
-    let mut rest = pattern;
-    while let Some((Step::Byte(byte), len)) = step(rest, escape) {
-        prefix.push(byte);
-        rest = &rest[len..];
-    }
-    prefix
 }
