@@ -1,5 +1,8 @@
 //! How the rows of a source are found when some other rows are known.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Bound;
 
 use smallvec::SmallVec;
@@ -204,7 +207,9 @@ impl Reach {
                 _ => return false,
             };
             let mut parts = columns.iter().zip(key);
-            parts.any(|(column, part)| *column == own && part.expr == ***other)
+            // Where NULL is a key as well, rows are found for which the equality is unknown.
+            parts
+                .any(|(column, part)| *column == own && part.expr == ***other && !part.accepts_null)
         })
     }
 
