@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use syncline_protocol::RowLayout;
 
 use super::eval::{Answers, Scene};
-use super::memo::{ALL, Question};
+use super::memo::Question;
 use super::relation::Rel;
 use crate::plan::SubQuery;
 use crate::plan::expr::{Params, Slot, SubQueries};
@@ -34,13 +34,11 @@ impl<'r, 'c> Answers<'r, 'c> {
     /// The question that a sub-query answers in the same way for every combination.
     fn question(&self, sub_query: &SubQuery, rel: &Rel) -> Option<Question> {
         let (side, person) = (self.0.side?, self.0.person?);
-        let who = if rel.reads_params {
-            person.instance
-        } else {
-            ALL
-        };
+        if !sub_query.outer.is_empty() {
+            return None;
+        }
         let place = std::ptr::from_ref(sub_query).addr();
-        sub_query.outer.is_empty().then_some((place, who, side))
+        Some((place, rel.given(person.params), side))
     }
 
     /// Visits the first row, if there is one.

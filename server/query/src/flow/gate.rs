@@ -11,10 +11,11 @@ use syncline_protocol::RowLayout;
 
 use super::eval::Scene;
 use super::hops::{Cond, From, Map, Stop};
+use super::memo::Given;
 use super::overlay::Side;
 use super::relation::{Rel, has_outer, split_filter};
 use crate::error::QueryError;
-use crate::plan::expr::{ColumnSet, Expr};
+use crate::plan::expr::{ColumnSet, Expr, Params};
 use crate::plan::{Query, Relation, SubQuery};
 
 /// A sub-query that all combinations go through.
@@ -58,11 +59,9 @@ impl Gate {
         Ok(Self { value })
     }
 
-    /// Whether what it gives is the same for all instances.
-    pub(super) fn is_for_all(&self) -> bool {
-        self.value
-            .as_ref()
-            .is_some_and(|(rel, ..)| !rel.reads_params)
+    /// The parameters that what it gives depends on; `None` if it depends on the combination too.
+    pub(super) fn given(&self, params: Params<'_>) -> Option<Given> {
+        self.value.as_ref().map(|(rel, ..)| rel.given(params))
     }
 
     /// Whether the sub-query gives something else than it did.

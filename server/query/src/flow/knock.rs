@@ -2,9 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use smallvec::SmallVec;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use super::eval::{People, Scene};
+use super::memo::Given;
 use super::overlay::Side;
 use super::relation::SelectPlan;
 use super::step::{Candidate, Event, Runner};
@@ -60,21 +62,18 @@ impl<'r> Runner<'r> {
         let runner: Runner<'x> = *self;
         knocks.sort_unstable();
         knocks.dedup();
-        // Of gates that are the same for all: whether they have moved.
-        let mut known: SmallVec<[(u16, bool); 2]> = SmallVec::new();
+        // Whether gates have moved for those who give these parameters.
+        let mut known: HashMap<(u16, Given), bool, FixedState> = HashMap::default();
         for own in knocks.chunk_by(|one, other| one.0 == other.0) {
             let instance = own[0].0;
             let scene = runner.scene(people, people.person(instance));
             let mut has_moved = |number: u16| {
                 let gate = &runner.flow.gates[usize::from(number)];
-                if let Some((_, has_moved)) = known.iter().find(|(known, _)| *known == number) {
-                    return *has_moved;
-                }
-                let has_moved = gate.has_moved(&scene);
-                if gate.is_for_all() {
-                    known.push((number, has_moved));
-                }
-                has_moved
+                let Some(given) = gate.given(scene.params()) else {
+                    return true;
+                };
+                let known = known.entry((number, given));
+                *known.or_insert_with(|| gate.has_moved(&scene))
             };
             if !own.iter().any(|(_, gate)| has_moved(*gate)) {
                 continue;

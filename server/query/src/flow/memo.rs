@@ -1,20 +1,21 @@
 //! What sub-queries give that read nothing of the query around them: evaluated once in a step for each side and
-//! for each instance, or for all of them if no parameter is read, and not for each combination.
+//! for all instances whose parameters are the same where it reads them, and not for each combination.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
+use smallvec::SmallVec;
 
 use super::overlay::Side;
 use crate::scalar::Scalar;
 
-/// Which answer: where the sub-query is in memory, of which instance and side.
-pub(super) type Question = (usize, u32, Side);
+/// The packed parameters that a sub-query reads.
+pub(super) type Given = SmallVec<[u8; 24]>;
 
-/// The instance of what is the same for all of them.
-pub(super) const ALL: u32 = u32::MAX;
+/// Which answer: where the sub-query is in memory, to whom and of which side.
+pub(super) type Question = (usize, Given, Side);
 
 type FirstRow = Option<Rc<[u8]>>;
 

@@ -2,8 +2,8 @@
 
 use syncline_protocol::TableId;
 
-use crate::plan::expr::Expr;
-use crate::plan::{Body, Query, Relation};
+use crate::plan::expr::{ColumnSet, Expr};
+use crate::plan::{Body, Query, Relation, Select};
 
 /// All tables of a query, each as often as it stands there, in order.
 pub(super) fn table_places(query: &Query) -> Vec<TableId> {
@@ -20,13 +20,16 @@ pub(crate) fn tables_of(query: &Query) -> Vec<TableId> {
     tables
 }
 
-/// Whether what it gives depends on who asks: on a parameter, as all constants are.
-pub(super) fn reads_params(query: &Query) -> bool {
-    let mut found = false;
-    visit(query, &mut |_| (), &mut |part| {
-        found |= matches!(part, Expr::Param(_) | Expr::ColumnIs(..));
+/// The parameters that it reads, ascending: what it gives depends on no others. All constants are parameters.
+pub(super) fn params_of(query: &Query) -> Box<[u16]> {
+    let mut found = Vec::new();
+    visit(query, &mut |_| (), &mut |part| match part {
+        Expr::Param(slot) | Expr::ColumnIs(_, slot) => found.push(slot.index),
+        _ => {}
     });
-    found
+    found.sort_unstable();
+    found.dedup();
+    found.into()
 }
 
 fn visit(query: &Query, table: &mut dyn FnMut(TableId), part: &mut dyn FnMut(&Expr)) {
@@ -61,4 +64,34 @@ fn visit(query: &Query, table: &mut dyn FnMut(TableId), part: &mut dyn FnMut(&Ex
             false
         });
     }
+}
+
+/// Columns of a source that its select reads.
+pub(super) fn reads_of(select: &Select, source: u8) -> ColumnSet {
+    let mut reads = ColumnSet::default();
+    let mut exprs: Vec<&Expr> = Vec::new();
+    exprs.extend(&select.filter);
+    exprs.extend(
+        select
+            .sources
+            .iter()
+            .filter_map(|source| source.left_on.as_ref()),
+    );
+    if let Some(grouping) = &select.grouping {
+        exprs.extend(grouping.keys.iter().map(|(key, _)| key));
+        exprs.extend(grouping.calls.iter().filter_map(|call| call.arg.as_ref()));
+    } else {
+        exprs.extend(&select.exprs);
+    }
+    for expr in exprs {
+        expr.any(&mut |part| {
+            if let Expr::Column(slot) | Expr::ColumnIs(slot, _) = part
+                && slot.source == source
+            {
+                reads.insert(slot.index);
+            }
+            false
+        });
+    }
+    reads
 }

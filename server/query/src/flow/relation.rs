@@ -7,12 +7,13 @@ use syncline_protocol::{ErrorCode, RowLayout};
 use syncline_store::{Database, Table};
 
 use super::hops::{Cond, From, Hop, Map, NoWay, Stop, Way, Wish, refs_of};
+use super::memo::Given;
 use super::outputs::Outputs;
 use super::overlay::Side;
-use super::reads::reads_params;
+use super::reads::params_of;
 use super::state::{GroupPlan, WindowPlan};
 use crate::error::QueryError;
-use crate::plan::expr::Expr;
+use crate::plan::expr::{Expr, Params};
 use crate::plan::{Body, Grouping, Query, Relation, Select, SubQuery};
 
 /// A query as it is computed.
@@ -26,8 +27,19 @@ pub(crate) struct Rel {
     pub(crate) offset: u64,
     /// Of the outer tuple, if it is a sub-query.
     pub(crate) outer: RowLayout,
-    /// Whether it gives something else to each who asks.
-    pub(crate) reads_params: bool,
+    /// Parameters that it reads, ascending.
+    params: Box<[u16]>,
+}
+
+impl Rel {
+    /// The parameters that it reads: whoever gives the same ones gets the same rows.
+    pub(super) fn given(&self, params: Params<'_>) -> Given {
+        let mut given = Given::new();
+        for index in &self.params {
+            given.extend_from_slice(params.get(*index));
+        }
+        given
+    }
 }
 
 /// A branch of a union; a query without one is its only branch.
@@ -220,7 +232,7 @@ impl<'t> Planner<'t> {
             limit: query.limit,
             offset: query.offset,
             outer: RowLayout::new(Vec::new()),
-            reads_params: reads_params(query),
+            params: params_of(query),
         })
     }
 

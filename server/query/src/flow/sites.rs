@@ -9,6 +9,7 @@
 //! row must meet to matter: in a sub-query those of the sub-query, its outer columns being the expressions
 //! around it.
 
+use smallvec::SmallVec;
 use syncline_protocol::{ErrorCode, TableId};
 
 use super::frame::{Frame, add_frame, add_left_conds, may_be_null};
@@ -16,11 +17,11 @@ use super::gate::{Gate, What, all_columns, gate_map, place_of};
 use super::hops::{Cond, From, Map, Stop, Way, Wish};
 use super::mutant::Mutant;
 use super::overlay::Side;
-use super::reads::{table_places, tables_of};
-use super::relation::{Planner, split_filter, unsupported};
+use super::reads::{reads_of, table_places, tables_of};
+use super::relation::{Planner, split_filter};
 use crate::error::QueryError;
 use crate::plan::expr::{ColumnSet, Expr};
-use crate::plan::{Body, Query, Relation, Select, SubQuery};
+use crate::plan::{Body, Query, Relation, Select, Source, SubQuery};
 use crate::syntax::CompareOp;
 
 /// A table in a FROM.
@@ -65,6 +66,14 @@ pub(super) struct Finder<'p, 't> {
     pub(super) arranged: &'p mut Vec<(u16, Vec<Vec<u16>>)>,
 }
 
+/// How much a finder had found.
+struct Mark {
+    site_count: usize,
+    gate_count: usize,
+    /// Of each arranged node.
+    set_counts: SmallVec<[usize; 4]>,
+}
+
 /// What an atom of a sub-query does to the formula around it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sense {
@@ -72,35 +81,6 @@ enum Sense {
     Positive,
     /// It matters whether it is FALSE or unknown.
     Any,
-}
-
-fn reads_of(select: &Select, source: u8) -> ColumnSet {
-    let mut reads = ColumnSet::default();
-    let mut exprs: Vec<&Expr> = Vec::new();
-    exprs.extend(&select.filter);
-    exprs.extend(
-        select
-            .sources
-            .iter()
-            .filter_map(|source| source.left_on.as_ref()),
-    );
-    if let Some(grouping) = &select.grouping {
-        exprs.extend(grouping.keys.iter().map(|(key, _)| key));
-        exprs.extend(grouping.calls.iter().filter_map(|call| call.arg.as_ref()));
-    } else {
-        exprs.extend(&select.exprs);
-    }
-    for expr in exprs {
-        expr.any(&mut |part| {
-            if let Expr::Column(slot) | Expr::ColumnIs(slot, _) = part
-                && slot.source == source
-            {
-                reads.insert(slot.index);
-            }
-            false
-        });
-    }
-    reads
 }
 
 impl Finder<'_, '_> {
@@ -187,7 +167,7 @@ impl Finder<'_, '_> {
     /// The sources of a node's select, with the conditions of its inner ones and of its LEFT JOINs.
     fn block_map(&self, select: &Select) -> Map {
         let mut nodes = self.arranged.iter().map(|(node, _)| *node);
-        let stop = |source: &crate::plan::Source, from| Stop {
+        let stop = |source: &Source, from| Stop {
             from,
             layout: source.layout.clone(),
             side: if source.left_on.is_some() {
@@ -335,18 +315,21 @@ impl Finder<'_, '_> {
                 Expr::InQuery(operand, _) => Some(operand.as_ref()),
                 _ => None,
             };
-            let first = self.sites.len();
-            match self.sub_query(sub_query, operand, sense, map, frame) {
+            let before = self.mark();
+            let is_followed = match self.sub_query(sub_query, operand, sense, map, frame) {
                 Err(error)
                     if matches!(
                         error.code,
                         ErrorCode::LiveNoAccessPath | ErrorCode::LiveUnsupported
                     ) =>
                 {
-                    self.sites.truncate(first);
-                    self.gate(sub_query, What::of(expr))?;
+                    false
                 }
                 other => other?,
+            };
+            if !is_followed {
+                self.back_to(&before);
+                self.gate(sub_query, What::of(expr))?;
             }
         }
         let mut result = Ok(());
@@ -358,6 +341,25 @@ impl Finder<'_, '_> {
         result
     }
 
+    /// What there is so far.
+    fn mark(&self) -> Mark {
+        Mark {
+            site_count: self.sites.len(),
+            gate_count: self.gates.len(),
+            set_counts: self.arranged.iter().map(|(_, sets)| sets.len()).collect(),
+        }
+    }
+
+    /// Forgets what was found since: nobody leads to it, and sets of rows would be kept for nothing.
+    fn back_to(&mut self, mark: &Mark) {
+        self.sites.truncate(mark.site_count);
+        self.gates.truncate(mark.gate_count);
+        for ((_, sets), count) in self.arranged.iter_mut().zip(&mark.set_counts) {
+            sets.truncate(*count);
+        }
+    }
+
+    /// Finds the sites of a sub-query; `false` if no ways lead through it.
     fn sub_query(
         &mut self,
         sub_query: &SubQuery,
@@ -365,7 +367,7 @@ impl Finder<'_, '_> {
         sense: Sense,
         map: &Map,
         frame: &Frame<'_>,
-    ) -> Result<(), QueryError> {
+    ) -> Result<bool, QueryError> {
         let outer: Vec<Option<Expr>> = sub_query
             .outer
             .iter()
@@ -409,22 +411,25 @@ impl Finder<'_, '_> {
         outer: &[Option<Expr>],
         operand: Option<&Expr>,
         map: &Map,
-    ) -> Result<(), QueryError> {
+    ) -> Result<bool, QueryError> {
         if query.limit.is_some() || query.offset > 0 {
-            return Err(unsupported(
-                "LIMIT in a sub-query is not live",
-                "join with a derived table: FROM t JOIN (SELECT .. LIMIT n) AS d ON ..",
-            ));
+            return Ok(false);
         }
         let select = match &query.body {
             Body::Select(select) => select,
             Body::Union { branches, .. } => {
                 for branch in branches {
-                    self.inner_query(branch, outer, operand, map)?;
+                    if !self.inner_query(branch, outer, operand, map)? {
+                        return Ok(false);
+                    }
                 }
-                return Ok(());
+                return Ok(true);
             }
         };
+        let is_derived = |source: &Source| matches!(source.relation, Relation::Derived(_));
+        if select.sources.iter().any(is_derived) {
+            return Ok(false);
+        }
         let mut map = map.clone();
         let frame = add_frame(&mut map, select, outer)?;
         let base = frame.base;
@@ -448,15 +453,8 @@ impl Finder<'_, '_> {
         for number in first..first + count {
             self.set_ways(number, map.clone(), true)?;
         }
-        for source in &select.sources {
-            if let Relation::Derived(_) = &source.relation {
-                return Err(unsupported(
-                    "a derived table inside a sub-query is not live",
-                    "put its tables into the sub-query's FROM, or join with the derived table outside",
-                ));
-            }
-        }
-        self.sub_queries(&map, &frame)
+        self.sub_queries(&map, &frame)?;
+        Ok(true)
     }
 }
 

@@ -5,6 +5,7 @@ mod deep;
 mod explain;
 mod ranks;
 mod routes;
+mod sub_queries;
 mod windows;
 
 use serde_json::{Value as Json, json};
