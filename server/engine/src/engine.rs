@@ -273,12 +273,6 @@ impl Engine {
         }
     }
 
-    /// The log has failed: reads and writes are refused until the database is opened again.
-    #[must_use]
-    pub fn is_poisoned(&self) -> bool {
-        self.log.is_poisoned()
-    }
-
     /// The database, outside of a transaction.
     pub(crate) fn database(&self) -> &Database {
         self.database

@@ -1,4 +1,4 @@
-//! What is said when the log takes no more.
+//! Whether the log takes anything, and what is said when it takes no more.
 
 use syncline_protocol::{ErrorCode, WireError};
 
@@ -7,6 +7,18 @@ use crate::engine::Engine;
 use crate::refusal::poisoned;
 
 impl Engine {
+    /// The log has failed: reads and writes are refused until the database is opened again.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.log.is_poisoned()
+    }
+
+    /// The disk was full when the log last looked: writes are refused, and each that is makes it look again.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.log.is_full()
+    }
+
     /// Whether what was in flight took effect is not known: a restart will tell. Connections are closed,
     /// so that their clients learn just that.
     pub(crate) fn release_poison(&mut self, out: &mut dyn FnMut(&mut Effects)) {

@@ -2,8 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use syncline_engine::Disk;
 use syncline_protocol::limits;
 
 /// Where the data is.
@@ -22,6 +24,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the data is.
     pub data: Data,
+    /// What the folder lies on, if not on the file system as it is: tests let a disk be full, slow or broken. Keys and sled's
+    /// index are on the file system all the same.
+    pub disk: Option<Arc<dyn Disk>>,
     /// Origins of pages that may connect, as `https://host`, beside those that the server itself serves under
     /// an IP address and, when it listens on a loopback address, those of this machine. `*` allows all.
     pub allowed_origins: Vec<String>,
@@ -57,6 +62,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
             data: Data::Memory,
+            disk: None,
             allowed_origins: Vec::new(),
             home_threads: cores.saturating_sub(1).clamp(1, 8),
             connections_max: limits::CONNECTIONS_MAX,

@@ -139,6 +139,10 @@ impl DatabaseTask {
             let mut ticks = || TICKS.load(Ordering::Relaxed);
             let mut out = |effects: &mut Effects| self.apply(effects);
             engine.step_timed(&mut inbox, crate::now_us(), &mut ticks, &mut out);
+            let shared = &self.context.shared;
+            let (is_poisoned, is_full) = (engine.is_poisoned(), engine.is_full());
+            shared.is_poisoned.store(is_poisoned, Ordering::Relaxed);
+            shared.is_full.store(is_full, Ordering::Relaxed);
             for command in self.context.late.borrow_mut().drain(..) {
                 inbox.push(command, 0);
             }

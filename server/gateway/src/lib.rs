@@ -43,6 +43,7 @@ pub use config::{Config, DEFAULT_PORT, Data};
 pub use files::FileError;
 pub use server::Server;
 pub use state::StartError;
+pub use syncline_engine::Disk;
 
 /// Microseconds since the Unix epoch.
 pub(crate) fn now_us() -> i64 {

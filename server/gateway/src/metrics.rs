@@ -10,7 +10,7 @@ use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::oneshot;
 
-use crate::shared::{Outside, ScrubCounts, Stats};
+use crate::shared::{Outside, ScrubCounts, Shared, Stats};
 use crate::state::State;
 
 /// How long a scrape waits for a database that is busy.
@@ -33,6 +33,7 @@ pub(crate) async fn page(state: &State) -> Response {
         for (shared, stats) in &all {
             write(&shared.name, stats);
             write_scrubs(&shared.name, &shared.scrubs);
+            write_disk(shared);
         }
         write_server(state);
     });
@@ -45,8 +46,9 @@ pub(crate) async fn page(state: &State) -> Response {
 
 /// What is of the server and not of a database.
 fn write_server(state: &State) {
-    let closed = state.closed.lock().len();
-    gauge!("syncline_databases_closed").set(closed as f64);
+    let health = state.health();
+    gauge!("syncline_databases_closed").set(health.closed as f64);
+    gauge!("syncline_databases_failed").set(health.failed as f64);
     let Some(counts) = state.host.compiled_counts() else {
         return;
     };
@@ -57,6 +59,16 @@ fn write_server(state: &State) {
         ("unwritten", counts.unwritten),
     ] {
         counter!("syncline_modules_loaded_total", "outcome" => outcome).absolute(count);
+    }
+}
+
+fn write_disk(shared: &Shared) {
+    for (metric, is_so) in [
+        ("syncline_poisoned", &shared.is_poisoned),
+        ("syncline_disk_full", &shared.is_full),
+    ] {
+        let value = f64::from(u8::from(is_so.load(Ordering::Relaxed)));
+        gauge!(metric, "database" => shared.name.clone()).set(value);
     }
 }
 

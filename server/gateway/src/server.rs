@@ -37,7 +37,10 @@ impl Server {
         }
         let (disk, authority): (Arc<dyn Disk>, _) = match &config.data {
             Data::Memory => (Arc::new(DiscardDisk), Authority::in_memory()),
-            Data::Folder(folder) => (Arc::new(RealDisk), Authority::open(folder)?),
+            Data::Folder(folder) => {
+                let disk = config.disk.clone().unwrap_or_else(|| Arc::new(RealDisk));
+                (disk, Authority::open(folder)?)
+            }
         };
         let listener = listen(config.listen)?;
         let address = listener.local_addr().map_err(system)?;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -72,6 +72,10 @@ pub(crate) struct Shared {
     /// How often it is scrubbed.
     pub(crate) scrub_every: Option<Duration>,
     pub(crate) scrubs: ScrubCounts,
+    /// Whether its disk has failed: it refuses all work.
+    pub(crate) is_poisoned: AtomicBool,
+    /// Whether its disk is full: it refuses writes.
+    pub(crate) is_full: AtomicBool,
 }
 
 #[derive(Default)]
@@ -90,7 +94,14 @@ impl Shared {
             log_thread: Mutex::default(),
             scrub_every,
             scrubs: ScrubCounts::default(),
+            is_poisoned: AtomicBool::new(false),
+            is_full: AtomicBool::new(false),
         })
+    }
+
+    /// Whether it has ended: by itself, unless the server does too.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.queue.lock().is_closed
     }
 
     /// Queues something, unless the queue is full.

@@ -65,7 +65,40 @@ pub(crate) struct State {
     pub(crate) exports: Arc<tokio::sync::Semaphore>,
 }
 
+/// How many databases are how.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Health {
+    /// Open, whatever else is the matter with them.
+    pub(crate) served: usize,
+    /// Left out when the server started.
+    pub(crate) closed: usize,
+    /// Ended by a bug of ours while the server runs.
+    pub(crate) failed: usize,
+    /// Whose disk has failed.
+    pub(crate) poisoned: usize,
+    /// Whose disk is full.
+    pub(crate) full: usize,
+}
+
 impl State {
+    /// How its databases are.
+    pub(crate) fn health(&self) -> Health {
+        let mut health = Health {
+            closed: self.closed.lock().len(),
+            ..Health::default()
+        };
+        for shared in self.all_databases() {
+            if shared.is_closed() {
+                health.failed += 1;
+                continue;
+            }
+            health.served += 1;
+            health.poisoned += usize::from(shared.is_poisoned.load(Ordering::Relaxed));
+            health.full += usize::from(shared.is_full.load(Ordering::Relaxed));
+        }
+        health
+    }
+
     /// The database of this name, asked for by somebody who may know what there is.
     pub(crate) fn database(&self, name: &str) -> Result<Arc<Shared>, WireError> {
         self.find(name, true)

@@ -24,11 +24,18 @@ use crate::state::State;
 
 pub(super) type Server = Shares<Arc<State>>;
 
+/// How many databases are served, and how many are not as they should be. Names are not for everyone.
 pub(crate) async fn health(Shares(state): Server) -> Response {
+    let health = state.health();
+    let is_well = health.closed + health.failed + health.poisoned + health.full == 0;
     let body = json!({
-        "status": "ok",
+        "status": if is_well { "ok" } else { "degraded" },
         "version": env!("CARGO_PKG_VERSION"),
-        "databases": state.all_databases().len(),
+        "databases": health.served,
+        "closed": health.closed,
+        "failed": health.failed,
+        "poisoned": health.poisoned,
+        "full": health.full,
     });
     Json(body).into_response()
 }

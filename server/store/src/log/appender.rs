@@ -271,6 +271,12 @@ impl LogAppender {
         self.batch.bytes.as_ptr().addr()
     }
 
+    /// Whether the disk was full when the writer last looked. It looks again when a call is refused for it.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.handover.is_full()
+    }
+
     /// Whether a write or sync has failed: nothing will become durable any more.
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
