@@ -41,6 +41,7 @@ pub use inbox::{Inbox, Wait};
 pub use module_log::LogEntry;
 pub use open::{OpenError, Opened, Settings};
 pub use past::{backup_error, event_json, found_error, past_error, query_past};
+pub use publish::store_module;
 pub use reply::put as put_message;
 
 // What the gateway needs of the floors below, so that it depends on this one alone.
@@ -58,6 +59,7 @@ pub use syncline_store::past::{
 pub use syncline_store::salvage::{Salvaged, salvage};
 pub use syncline_store::{
     Catalog, CatalogError, CheckpointProgress, CheckpointWriter, DiscardDisk, Disk, LogWriter,
-    MemoryDisk, OpenReport, Options, ReadView, RealDisk, Scrub, ScrubProgress, ScrubReport,
+    MemoryDisk, ModuleStore, OpenReport, Options, ReadView, RealDisk, Scrub, ScrubProgress,
+    ScrubReport,
 };
 pub use syncline_store::{CheckpointReport, OpenError as FolderError, compact};

@@ -1,13 +1,13 @@
 //! Swapping the module between two transactions.
 
 use std::sync::Arc;
-use syncline_host::Runner;
+use syncline_host::{Module, Runner};
 use syncline_protocol::message::{SchemaChanged, ServerMessage};
 use syncline_protocol::{
     ChangeSet, ConnectionId, ErrorCode, Lsn, ReducerKind, Schema, TableId, WireError,
 };
 use syncline_query::{LiveQueries, check_declarations};
-use syncline_store::{Database, DatabaseSchema, PublishRecord};
+use syncline_store::{Database, DatabaseSchema, ModuleStore, PublishRecord};
 
 use crate::command::Publish;
 use crate::connections::Subscribers;
@@ -18,12 +18,29 @@ use crate::reducer_query;
 use crate::refusal::refusal;
 use crate::reply;
 
+/// Stores a module before the command that publishes it is given to the engine, so that its step does not wait for the
+/// disk: [`Engine::modules`]. Whoever does not send the command after all forgets the module.
+pub fn store_module(modules: &ModuleStore, module: &Module, wasm: &[u8]) -> Result<(), WireError> {
+    modules
+        .put(&module.hash(), wasm)
+        .map_err(|error| refusal(&error))
+}
+
 impl Engine {
+    /// Where modules are stored on another thread: [`store_module`].
+    #[must_use]
+    pub fn modules(&self) -> ModuleStore {
+        self.log.modules()
+    }
+
     pub(crate) fn publish(&mut self, publish: &Publish) {
         let ticket = publish.ticket;
         let answer = match self.try_publish(publish) {
             Ok(published) => Answer::Published(Box::new(published)),
-            Err(error) => Answer::Failed(Box::new(error)),
+            Err(error) => {
+                self.log.forget_module(&publish.module.hash());
+                Answer::Failed(Box::new(error))
+            }
         };
         self.confirmed.answer(ticket, answer);
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use syncline_engine::{Answer, Command, Counters, Ticket};
+use syncline_engine::{Answer, Command, Counters, ModuleStore, Ticket};
 use syncline_protocol::limits::INBOX_COMMANDS_MAX;
 use syncline_protocol::message::Encoding;
 use syncline_protocol::{ErrorCode, WireError};
@@ -72,6 +72,8 @@ pub(crate) struct Shared {
     /// How often it is scrubbed.
     pub(crate) scrub_every: Option<Duration>,
     pub(crate) scrubs: ScrubCounts,
+    /// Where modules are stored before they are published.
+    pub(crate) modules: ModuleStore,
     /// Whether its disk has failed: it refuses all work.
     pub(crate) is_poisoned: AtomicBool,
     /// Whether its disk is full: it refuses writes.
@@ -86,7 +88,11 @@ struct Queue {
 }
 
 impl Shared {
-    pub(crate) fn new(name: &str, scrub_every: Option<Duration>) -> Arc<Self> {
+    pub(crate) fn new(
+        name: &str,
+        scrub_every: Option<Duration>,
+        modules: ModuleStore,
+    ) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
             queue: Mutex::default(),
@@ -94,6 +100,7 @@ impl Shared {
             log_thread: Mutex::default(),
             scrub_every,
             scrubs: ScrubCounts::default(),
+            modules,
             is_poisoned: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
         })
@@ -158,12 +165,29 @@ impl Shared {
         &self,
         make: impl FnOnce(Ticket) -> Command + Send + 'static,
     ) -> Result<Answer, WireError> {
+        self.ask(make)?.wait().await
+    }
+
+    /// Asks: the answer will be there whether somebody waits for it or not.
+    pub(crate) fn ask(
+        &self,
+        make: impl FnOnce(Ticket) -> Command + Send + 'static,
+    ) -> Result<Asked, WireError> {
         let (answer, receiver) = oneshot::channel();
         self.send(Outside::Request {
             make: Box::new(make),
             answer,
         })?;
-        match receiver.await {
+        Ok(Asked(receiver))
+    }
+}
+
+/// An answer that is to come.
+pub(crate) struct Asked(oneshot::Receiver<Answer>);
+
+impl Asked {
+    pub(crate) async fn wait(self) -> Result<Answer, WireError> {
+        match self.0.await {
             Ok(Answer::Failed(error)) => Err(*error),
             Ok(answer) => Ok(answer),
             Err(_) => Err(WireError::new(

@@ -269,7 +269,11 @@ impl State {
             "database open"
         );
         let is_on_disk = matches!(self.config.data, Data::Folder(_));
-        let shared = Shared::new(name, self.config.scrub_every.filter(|_| is_on_disk));
+        let shared = Shared::new(
+            name,
+            self.config.scrub_every.filter(|_| is_on_disk),
+            opened.engine.modules(),
+        );
         let home = self.next_home.fetch_add(1, Ordering::Relaxed) % self.homes.len();
         self.homes[home]
             .adopt(shared.clone(), opened.engine, opened.writer)

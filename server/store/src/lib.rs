@@ -41,7 +41,7 @@ pub use checkpoint::{CheckpointError, CheckpointProgress, CheckpointReport, Chec
 pub use database::{Database, Recovery, StoreError};
 pub use disk::{DiscardDisk, Disk, MemoryDisk, RealDisk};
 pub use log::{
-    LogAppender, LogError, LogWriter, OpenError, Options, Progress, PublishRecord,
+    LogAppender, LogError, LogWriter, ModuleStore, OpenError, Options, Progress, PublishRecord,
     TransactionRecord, Wake,
 };
 pub use open::{DamagedFile, OpenReport, Opened, Until, compact, open};

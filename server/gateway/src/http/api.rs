@@ -9,7 +9,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value as Json_, json};
-use syncline_engine::{Answer, CallArgs, Command, Inspect, LogEntry, Origin, Publish};
+use syncline_engine::{
+    Answer, CallArgs, Command, Inspect, LogEntry, Origin, Publish, store_module,
+};
 use syncline_protocol::limits::{FRAME_BYTES_MAX, MODULE_BYTES_MAX};
 use syncline_protocol::message::QueryForm;
 use syncline_protocol::param::Param;
@@ -80,11 +82,13 @@ pub(crate) async fn publish(
     let module = loaded
         .map_err(|error| internal(&error))?
         .map_err(|error| error.to_wire())?;
-    let opened = tokio::task::spawn_blocking(move || state.database_or_create(&name)).await;
-    let shared = opened.map_err(|error| internal(&error))??;
     let identity = admin.identity;
-    let answer = shared
-        .request(move |ticket| {
+    // All of it, even if nobody waits for the answer any more: what is stored is published, or forgotten.
+    let asked = tokio::task::spawn_blocking(move || {
+        let shared = state.database_or_create(&name)?;
+        store_module(&shared.modules, &module, &wasm)?;
+        let hash = module.hash();
+        let asked = shared.ask(move |ticket| {
             Command::Publish(Box::new(Publish {
                 ticket,
                 identity,
@@ -92,9 +96,11 @@ pub(crate) async fn publish(
                 wasm,
                 clear_data,
             }))
-        })
-        .await?;
-    let Answer::Published(published) = answer else {
+        });
+        asked.inspect_err(|_| shared.modules.forget(&hash))
+    });
+    let asked = asked.await.map_err(|error| internal(&error))??;
+    let Answer::Published(published) = asked.wait().await? else {
         return Err(unexpected());
     };
     Ok(Json(json!({

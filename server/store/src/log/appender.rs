@@ -8,7 +8,7 @@ use syncline_protocol::{ChangeSet, Epoch, Lsn};
 
 use super::error::LogError;
 use super::handover::{Batch, Handover};
-use super::module_files::ModuleUse;
+use super::module_files::ModuleStore;
 use super::record::{self, Encoder, Made, OVERHEAD_BYTES, Parts, PublishRecord, TransactionRecord};
 use super::writer::{LogWriter, Progress};
 use crate::database::Database;
@@ -28,13 +28,12 @@ pub struct LogAppender {
     /// Bytes of records since the last that had row sums.
     unsummed_bytes: usize,
     disk: Arc<dyn Disk>,
-    modules: PathBuf,
     origin: Arc<Origin>,
     last_time: i64,
     /// Bytes of records since the last checkpoint was begun.
     unchecked_bytes: u64,
     is_checkpoint_wanted: bool,
-    module_use: ModuleUse,
+    modules: ModuleStore,
     options: super::Options,
 }
 
@@ -58,6 +57,8 @@ impl LogAppender {
         module: Option<[u8; 32]>,
         options: &super::Options,
     ) -> Self {
+        let folder = origin.folder.join(super::MODULES_FOLDER);
+        let modules = ModuleStore::new(disk.clone(), folder, &handover, (last, module));
         Self {
             handover,
             batch: Batch::new(),
@@ -65,12 +66,11 @@ impl LogAppender {
             encoder: Encoder::default(),
             unsummed_bytes: 0,
             disk,
-            modules: origin.folder.join(super::MODULES_FOLDER),
             origin: Arc::new(origin),
             last_time,
             unchecked_bytes: 0,
             is_checkpoint_wanted: false,
-            module_use: ModuleUse::new(last, module),
+            modules,
             options: *options,
         }
     }
@@ -118,7 +118,7 @@ impl LogAppender {
         record::put_publish(lsn, publish, &made, &mut self.encoder, out);
         self.last_time = publish.time;
         if let Some(hash) = &database.schema().module_hash {
-            self.module_use.publish(lsn, hash);
+            self.modules.published(lsn, hash);
         }
         self.appended(lsn, start)
     }
@@ -142,28 +142,30 @@ impl LogAppender {
         lsn
     }
 
-    /// Stores the wasm of a module under its SHA-256, durably: before the publish that names it. Those that
-    /// nothing kept names any more go.
+    /// Makes sure that the wasm of a module is stored, durably, before the publish that names it. Waits for the disk unless
+    /// [`ModuleStore::put`] was there before, on another thread.
     pub fn put_module(&mut self, hash: &[u8; 32], wasm: &[u8]) -> Result<(), LogError> {
         self.handover.check_poison()?;
-        self.module_use.expect(hash);
-        super::module_files::put(&*self.disk, &self.modules, hash, wasm).map_err(|error| {
-            if crate::disk::is_full(&error) {
-                return LogError::DiskFull;
-            }
-            self.handover
-                .poison(&format!("a module could not be stored: {error}"))
-        })?;
-        // A file too many is no reason to refuse a publish; the next one tries again.
-        let _ = self.remove_unused_modules();
-        Ok(())
+        if self.modules.has_stored(hash) {
+            return Ok(());
+        }
+        self.modules.put(hash, wasm)
     }
 
-    /// Removes the modules that nothing names which is kept. Here, since this side alone stores them.
+    /// The publish of a module that was to be stored, or is, was refused.
+    pub fn forget_module(&mut self, hash: &[u8; 32]) {
+        self.modules.forget(hash);
+    }
+
+    /// Where modules are stored before they are published.
+    #[must_use]
+    pub fn modules(&self) -> ModuleStore {
+        self.modules.clone()
+    }
+
+    /// Removes the modules that nothing names which is kept.
     pub(crate) fn remove_unused_modules(&mut self) -> std::io::Result<()> {
-        let kept = self.handover.kept();
-        self.module_use
-            .remove_unused(&*self.disk, &self.modules, kept)
+        self.modules.remove_unused(self.handover.kept())
     }
 
     /// Asks before a transaction begins whether the log takes it. `bytes` is what is known of its size: of

@@ -79,7 +79,7 @@ pub(crate) struct Handover {
     checkpoint_bytes: AtomicU64,
     /// Lsn after which the log and the checkpoints are kept; 0 while that is not known.
     kept: AtomicU64,
-    /// Ends when both sides are gone.
+    /// Ends when both sides are gone, and no module is being stored.
     _lock: Box<dyn DiskLock>,
 }
 

@@ -2,11 +2,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use syncline_protocol::Lsn;
 
-use super::error::OpenError;
+use super::error::{LogError, OpenError};
+use super::handover::Handover;
 use crate::disk::{Disk, read_file, replace_file};
 
 fn path_of(folder: &Path, hash: &[u8; 32]) -> PathBuf {
@@ -19,73 +22,176 @@ fn path_of(folder: &Path, hash: &[u8; 32]) -> PathBuf {
     folder.join(name)
 }
 
-/// Which modules the kept past names: the one in force when it begins, and each that was published since.
-/// What was published before this open is not known, so nothing is removed until the past begins after it.
+/// Stores the modules of an open database, from any thread: a large one takes the disk a while, and the thread that
+/// commits need not wait for that. What is stored stays until it is published or given up ([`Self::forget`]), and then as long
+/// as anything that is kept names it.
+///
+/// It does not keep the database open: once that is closed it stores nothing any more.
+#[derive(Clone, Debug)]
+pub struct ModuleStore(Arc<Inner>);
+
 #[derive(Debug)]
-pub(crate) struct ModuleUse {
-    /// The Lsn from which on it is complete.
-    since: Lsn,
-    /// By the Lsn of its publish; of one that is still to come, or never came, the greatest.
-    uses: Vec<(Lsn, [u8; 32])>,
+struct Inner {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    handover: Weak<Handover>,
+    /// Held while files are written and removed: nobody removes what another one is about to find there. Never taken by
+    /// who commits, unless it stores a module itself.
+    storing: Mutex<()>,
+    /// Held for a moment, never over the disk.
+    module_use: Mutex<ModuleUse>,
 }
 
-const NOT_YET: Lsn = Lsn(u64::MAX);
-
-impl ModuleUse {
+impl ModuleStore {
     /// Of a database that has this module at an Lsn.
-    pub(crate) fn new(since: Lsn, hash: Option<[u8; 32]>) -> Self {
-        Self {
-            since,
-            uses: hash.map(|hash| (since, hash)).into_iter().collect(),
-        }
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        folder: PathBuf,
+        handover: &Arc<Handover>,
+        (since, hash): (Lsn, Option<[u8; 32]>),
+    ) -> Self {
+        Self(Arc::new(Inner {
+            disk,
+            folder,
+            handover: Arc::downgrade(handover),
+            storing: Mutex::new(()),
+            module_use: Mutex::new(ModuleUse::new(since, hash)),
+        }))
     }
 
-    /// A module is about to be stored: its file stays from now on.
-    pub(crate) fn expect(&mut self, hash: &[u8; 32]) {
-        self.add(NOT_YET, hash);
+    /// Stores the wasm of a module under its SHA-256, durably: before the publish that names it, which then waits for
+    /// nothing. Those that nothing kept names any more go. Blocks on the disk.
+    pub fn put(&self, hash: &[u8; 32], wasm: &[u8]) -> Result<(), LogError> {
+        let own = &*self.0;
+        // The lock of the folder is the handover's: while a file is written nobody else opens the database.
+        let closed = || LogError::Poisoned("the database is closed".to_owned());
+        let handover = own.handover.upgrade().ok_or_else(closed)?;
+        handover.check_poison()?;
+        let _turn = own.storing.lock();
+        own.module_use.lock().expect(hash);
+        if let Err(error) = put(&*own.disk, &own.folder, hash, wasm) {
+            own.module_use.lock().forget(hash);
+            if crate::disk::is_full(&error) {
+                return Err(LogError::DiskFull);
+            }
+            return Err(handover.poison(&format!("a module could not be stored: {error}")));
+        }
+        own.module_use.lock().is_stored(hash);
+        // A file too many is no reason to refuse a publish; the next one tries again.
+        let _ = own.remove_unused(handover.kept());
+        Ok(())
+    }
+
+    /// The publish that it was stored for was refused, or will never come.
+    pub fn forget(&self, hash: &[u8; 32]) {
+        self.0.module_use.lock().forget(hash);
+    }
+
+    /// Whether it waits for its publish, durable.
+    pub(crate) fn has_stored(&self, hash: &[u8; 32]) -> bool {
+        self.0.module_use.lock().stored.contains(hash)
     }
 
     /// It was published.
-    pub(crate) fn publish(&mut self, lsn: Lsn, hash: &[u8; 32]) {
-        self.add(lsn, hash);
+    pub(crate) fn published(&self, lsn: Lsn, hash: &[u8; 32]) {
+        self.0.module_use.lock().publish(lsn, hash);
     }
 
-    /// Adds a use at the end, so that the published ones are in order. An earlier publish of the same module
-    /// that failed is forgotten.
-    fn add(&mut self, lsn: Lsn, hash: &[u8; 32]) {
-        self.uses.retain(|own| *own != (NOT_YET, *hash));
-        self.uses.push((lsn, *hash));
+    /// Removes the modules that nothing names which is kept.
+    pub(crate) fn remove_unused(&self, kept: Lsn) -> io::Result<()> {
+        let _turn = self.0.storing.lock();
+        self.0.remove_unused(kept)
     }
+}
 
-    /// Removes the files of modules that nothing names: not the database at this Lsn, and no publish after it.
-    pub(crate) fn remove_unused(
-        &mut self,
-        disk: &dyn Disk,
-        folder: &Path,
-        kept: Lsn,
-    ) -> io::Result<()> {
-        if kept < self.since {
+impl Inner {
+    /// The same, for who has the turn to.
+    fn remove_unused(&self, kept: Lsn) -> io::Result<()> {
+        // While we have the turn nothing becomes needed that is not.
+        let Some(needed) = self.module_use.lock().needed_from(kept) else {
             return Ok(());
-        }
-        if let Some(first) = self.uses.iter().rposition(|(lsn, _)| *lsn <= kept) {
-            self.uses.drain(..first);
-        }
-        let needed = |path: &PathBuf| {
-            let mut paths = self.uses.iter().map(|(_, hash)| path_of(folder, hash));
-            paths.any(|own| own == *path)
         };
+        let needed: Vec<_> = needed
+            .iter()
+            .map(|hash| path_of(&self.folder, hash))
+            .collect();
         let mut is_any = false;
-        for name in disk.list(folder)? {
-            let path = folder.join(name);
-            if path.extension().is_some_and(|e| e == "wasm") && !needed(&path) {
-                disk.remove(&path)?;
+        for name in self.disk.list(&self.folder)? {
+            let path = self.folder.join(name);
+            if path.extension().is_some_and(|e| e == "wasm") && !needed.contains(&path) {
+                self.disk.remove(&path)?;
                 is_any = true;
             }
         }
         if is_any {
-            disk.sync_dir(folder)?;
+            self.disk.sync_dir(&self.folder)?;
         }
         Ok(())
+    }
+}
+
+/// Which modules the kept past names: the one in force when it begins, and each that was published since.
+/// What was published before this open is not known, so nothing is removed until the past begins after it.
+#[derive(Debug)]
+struct ModuleUse {
+    /// The Lsn from which on it is complete.
+    since: Lsn,
+    /// By the Lsn of their publish, in order.
+    published: Vec<(Lsn, [u8; 32])>,
+    /// Of publishes that are still to come: once for each, since two may bring the same module.
+    expected: Vec<[u8; 32]>,
+    /// Those of them that are durable.
+    stored: Vec<[u8; 32]>,
+}
+
+impl ModuleUse {
+    fn new(since: Lsn, hash: Option<[u8; 32]>) -> Self {
+        Self {
+            since,
+            published: hash.map(|hash| (since, hash)).into_iter().collect(),
+            expected: Vec::new(),
+            stored: Vec::new(),
+        }
+    }
+
+    /// It is about to be stored: its file stays from now on.
+    fn expect(&mut self, hash: &[u8; 32]) {
+        self.expected.push(*hash);
+    }
+
+    /// Its file is durable.
+    fn is_stored(&mut self, hash: &[u8; 32]) {
+        if !self.stored.contains(hash) {
+            self.stored.push(*hash);
+        }
+    }
+
+    fn publish(&mut self, lsn: Lsn, hash: &[u8; 32]) {
+        self.published.push((lsn, *hash));
+        self.forget(hash);
+    }
+
+    /// One publish less will come with it.
+    fn forget(&mut self, hash: &[u8; 32]) {
+        if let Some(index) = self.expected.iter().position(|own| own == hash) {
+            self.expected.swap_remove(index);
+        }
+        if !self.expected.contains(hash) {
+            self.stored.retain(|own| own != hash);
+        }
+    }
+
+    /// The modules of the database from this Lsn on, and those that are still to be published; `None` if that is not
+    /// known. Forgets those that only an earlier past has named.
+    fn needed_from(&mut self, kept: Lsn) -> Option<Vec<[u8; 32]>> {
+        if kept < self.since {
+            return None;
+        }
+        if let Some(first) = self.published.iter().rposition(|(lsn, _)| *lsn <= kept) {
+            self.published.drain(..first);
+        }
+        let published = self.published.iter().map(|(_, hash)| *hash);
+        Some(published.chain(self.expected.iter().copied()).collect())
     }
 }
 

@@ -108,6 +108,11 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
+    /// The hash of the module in force.
+    pub(crate) fn module(&self) -> Option<[u8; 32]> {
+        self.module
+    }
+
     pub(crate) fn of(database: &Database) -> Self {
         let mut contents = Self {
             module: database.schema().module_hash,

@@ -14,6 +14,7 @@ mod conformance;
 mod faults;
 pub(crate) mod fixture;
 mod formats;
+mod modules;
 
 fn session(disk: &MemoryDisk, options: Options) -> Session {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
