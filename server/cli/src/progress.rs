@@ -29,6 +29,21 @@ impl Progress {
         Self::new(bytes, template, as_json)
     }
 
+    /// What this names is read; how much that is comes with [`Self::read`].
+    pub(crate) fn reading(name: &str, as_json: bool) -> Self {
+        let template =
+            "{msg} {bar:32} {bytes} of about {total_bytes}, {binary_bytes_per_sec}, {eta} left";
+        let progress = Self::new(Some(0), template, as_json);
+        progress.bar.set_message(name.to_owned());
+        progress
+    }
+
+    /// So far in all, of so much that is known by now.
+    pub(crate) fn read(&self, bytes: u64, of: u64) {
+        self.bar.set_length(of);
+        self.bar.set_position(bytes);
+    }
+
     fn new(len: Option<u64>, template: &str, as_json: bool) -> Self {
         let target = if as_json {
             ProgressDrawTarget::hidden()

@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use syncline_engine::{
     BackupDisk, BackupError, Catalog, CatalogError, Disk, DiskFile, FolderError, FoundError,
@@ -17,6 +18,13 @@ use syncline_engine::{
 pub use syncline_engine::{CheckReport, CheckpointReport, Salvaged};
 
 use crate::auth::random;
+use crate::opening::watched;
+
+/// Is told now and then how many bytes were read, and about how many there are to read; on another thread.
+pub type Say<'a> = &'a (dyn Fn(u64, u64) + Sync);
+
+/// Between two times.
+const SAY_EVERY: Duration = Duration::from_millis(100);
 
 /// Why it is not done.
 #[derive(Debug, thiserror::Error)]
@@ -90,8 +98,8 @@ impl Databases {
     }
 
     /// Reads and verifies everything that there is of a database. What is wrong is in the report.
-    pub fn check(&self, name: &str) -> Result<CheckReport, OfflineError> {
-        Ok(check(&*self.disk, &self.folder(name)?)?)
+    pub fn check(&self, name: &str, say: Say<'_>) -> Result<CheckReport, OfflineError> {
+        check_on(&self.disk, &self.folder(name)?, say)
     }
 
     /// Takes a checkpoint of a database and drops all that it makes superfluous: its past is gone.
@@ -102,7 +110,12 @@ impl Databases {
     }
 
     /// Makes a new database of what is provably good of another, which stays as it is.
-    pub fn salvage(&mut self, name: &str, new: &str) -> Result<Salvaged, OfflineError> {
+    pub fn salvage(
+        &mut self,
+        name: &str,
+        new: &str,
+        say: Say<'_>,
+    ) -> Result<Salvaged, OfflineError> {
         let source = self.folder(name)?;
         let now = crate::now_us();
         let folder = self.catalog.folder(new);
@@ -111,7 +124,10 @@ impl Databases {
             let message = format!("{new:?} is no name for a database");
             return Err(OfflineError::Catalog(message));
         }
-        let salvaged = salvage(&self.disk, &source, &folder, now, seed())?;
+        let say = |read, all, _| say(read, all);
+        let salvaged = watched(&self.disk, &source, SAY_EVERY, say, |disk| {
+            salvage(&disk, &source, &folder, now, seed())
+        })?;
         let created = self.catalog.create(new, now);
         created.map_err(|error| OfflineError::Catalog(error.to_string()))?;
         Ok(salvaged)
@@ -119,10 +135,20 @@ impl Databases {
 }
 
 /// Reads and verifies a backup, down to the rows. What is wrong with the database in it is in the report.
-pub fn check_backup(file: &Path) -> Result<CheckReport, OfflineError> {
+pub fn check_backup(file: &Path, say: Say<'_>) -> Result<CheckReport, OfflineError> {
     let source = File::open(file).map_err(BackupError::from)?;
-    let backup = BackupDisk::open(Box::new(ReadOnly(source)))?;
-    Ok(check(&backup, Path::new(BackupDisk::FOLDER))?)
+    let backup: Arc<dyn Disk> = Arc::new(BackupDisk::open(Box::new(ReadOnly(source)))?);
+    check_on(&backup, Path::new(BackupDisk::FOLDER), say)
+}
+
+fn check_on(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    say: Say<'_>,
+) -> Result<CheckReport, OfflineError> {
+    let say = |read, all, _| say(read, all);
+    let checked = watched(disk, folder, SAY_EVERY, say, |disk| check(&*disk, folder));
+    Ok(checked?)
 }
 
 /// A file that nobody may write to, as backups often are.

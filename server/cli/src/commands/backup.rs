@@ -36,7 +36,8 @@ pub(crate) fn run(common: &Common, args: &Backup) -> Result<(), Failure> {
     let rows = if args.no_check {
         None
     } else {
-        let report = offline::check_backup(&file).map_err(|error| check::failure(&error))?;
+        let name = file.display().to_string();
+        let report = check::watched(common, &name, |say| offline::check_backup(&file, say))?;
         if let Some(problem) = report.problems.first() {
             let message = format!("the backup is not good: {}", problem.detail);
             return Err(Failure::Other(anyhow::anyhow!(message)));

@@ -3,20 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use syncline_server::offline::{self, CheckReport, Databases, OfflineError};
+use syncline_server::offline::{self, CheckReport, Databases, OfflineError, Say};
 
 use crate::api::{DEFAULT_DATA, named_data};
 use crate::args::{Check, Common, Compact, Salvage};
 use crate::failure::Failure;
 use crate::output::{self, timestamp};
+use crate::progress::Progress;
 
 /// Verifies databases or a backup, and prints what was found. What is wrong is a failure.
 pub(crate) fn run(common: &Common, args: &Check) -> Result<(), Failure> {
     let mut problems = 0;
     if let Some(file) = &args.backup {
-        let report = offline::check_backup(file).map_err(|error| failure(&error))?;
+        let name = file.display().to_string();
+        let report = watched(common, &name, |say| offline::check_backup(file, say))?;
         problems += report.problems.len();
-        print(common, &file.display().to_string(), &report)?;
+        print(common, &name, &report)?;
     } else {
         let databases = open(common)?;
         let names: Vec<_> = match args.databases.as_slice() {
@@ -24,7 +26,7 @@ pub(crate) fn run(common: &Common, args: &Check) -> Result<(), Failure> {
             names => names.to_vec(),
         };
         for name in names {
-            let report = databases.check(&name).map_err(|error| failure(&error))?;
+            let report = watched(common, &name, |say| databases.check(&name, say))?;
             problems += report.problems.len();
             print(common, &name, &report)?;
         }
@@ -36,6 +38,18 @@ pub(crate) fn run(common: &Common, args: &Check) -> Result<(), Failure> {
             "{count} problems were found"
         ))),
     }
+}
+
+/// Does something that reads all that this names, and shows how far it is.
+pub(super) fn watched<R>(
+    common: &Common,
+    name: &str,
+    work: impl FnOnce(Say<'_>) -> Result<R, OfflineError>,
+) -> Result<R, Failure> {
+    let progress = Progress::reading(name, common.json);
+    let done = work(&|read, of| progress.read(read, of));
+    progress.end();
+    done.map_err(|error| failure(&error))
 }
 
 fn print(common: &Common, name: &str, report: &CheckReport) -> Result<(), Failure> {
@@ -70,8 +84,8 @@ fn print(common: &Common, name: &str, report: &CheckReport) -> Result<(), Failur
 /// Copies what is provably good of a database into a new one.
 pub(crate) fn salvage(common: &Common, args: &Salvage) -> Result<(), Failure> {
     let mut databases = open(common)?;
-    let saved = databases.salvage(&args.database, &args.new);
-    let saved = saved.map_err(|error| failure(&error))?;
+    let (name, new) = (&args.database, &args.new);
+    let saved = watched(common, name, |say| databases.salvage(name, new, say))?;
     if common.json {
         return output::line(&json!({
             "database": args.new,
@@ -134,7 +148,7 @@ fn open(common: &Common) -> Result<Databases, Failure> {
 }
 
 /// What there is to do about it.
-pub(super) fn failure(error: &OfflineError) -> Failure {
+fn failure(error: &OfflineError) -> Failure {
     let message = error.to_string();
     match error {
         OfflineError::Running(_) => Failure::usage(message).hint(
