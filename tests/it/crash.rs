@@ -62,11 +62,15 @@ struct Dark;
 
 impl Life {
     fn open(disk: &MemoryDisk, now: i64) -> Result<Self, Dark> {
+        Self::open_with(disk, now, Options::default())
+    }
+
+    fn open_with(disk: &MemoryDisk, now: i64, options: Options) -> Result<Self, Dark> {
         // Segments end often, so that their ends are met as well.
         let log = Options {
             first_segment_bytes: 4096,
             segment_bytes: 8192,
-            ..Options::default()
+            ..options
         };
         let settings = Settings {
             log,
@@ -252,6 +256,54 @@ fn live(life: &mut Life, outside: &mut Outside, random: &mut Random) -> Result<(
         synced?;
     }
     Ok(())
+}
+
+/// A disk that gets nothing done: as soon as so much waits for it commands wait too, and all are done when it goes on.
+#[test]
+fn commands_wait_for_a_slow_disk_and_none_is_lost() {
+    const CALLS: u64 = 1000;
+    let options = Options {
+        pending_bytes_max: 20_000,
+        ..Options::default()
+    };
+    let (disk, mut outside) = (MemoryDisk::new(), Outside::default());
+    let Ok(mut life) = Life::open_with(&disk, 1, options) else {
+        panic!("the disk is whole")
+    };
+    assert!(prepare(&mut life, &mut outside).is_ok());
+    let first = life.engine.counters().lsn;
+    for marker in 0..CALLS {
+        let (from, to) = (marker % ACCOUNTS, (marker + 1) % ACCOUNTS);
+        outside.sent.insert(marker, (from, to, 1));
+        let args = json!([marker, from, to, 1]);
+        life.inbox.push(call(marker, "transfer_marked", args), 0);
+    }
+    // Nothing is written meanwhile.
+    for _ in 0..10 {
+        life.step();
+    }
+    assert!(life.engine.is_behind());
+    let (waiting, taken) = (life.inbox.len() as u64, life.engine.counters().lsn - first);
+    assert_eq!(waiting + taken, CALLS);
+    // A record of a transfer has some two hundred bytes.
+    assert!((50..200).contains(&taken), "{taken} are in memory");
+    assert!(life.answers.is_empty(), "nothing of it is durable");
+    for _ in 0..CALLS {
+        assert!(life.sync().is_ok());
+    }
+    let answers = std::mem::take(&mut life.answers);
+    assert_eq!(answers.len() as u64, CALLS);
+    for (marker, answer) in answers {
+        assert!(matches!(answer, Answer::Called(..)), "{answer:?}");
+        outside.confirmed.insert(marker);
+    }
+    drop(life);
+    disk.crash(7);
+    let Ok(mut life) = Life::open(&disk, 2) else {
+        panic!("the disk is whole")
+    };
+    assert!(check(&mut life, &mut outside).is_ok());
+    assert_eq!(outside.transfers_there as u64, CALLS);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod tls_proxy;
 mod budgets;
 mod corpus;
 mod crash;
+mod disk;
 mod durable;
 mod gateway;
 mod kill;

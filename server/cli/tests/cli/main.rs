@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod backup;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod init;
 mod past;
 mod refusals;

@@ -14,6 +14,7 @@ pub(crate) struct TestServer {
     process: Child,
     pub(crate) url: String,
     pub(crate) folder: Arc<TempDir>,
+    data: PathBuf,
 }
 
 /// What a command left.
@@ -77,13 +78,21 @@ impl TestServer {
     /// A server with its data in this folder.
     pub(crate) fn start_in(folder: Arc<TempDir>) -> Self {
         let data = folder.path().join("data");
-        let mut process = syncline()
+        let mut command = syncline();
+        command
             .args(["start", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+            .arg(&data);
+        Self::serve(command, folder, |_| data)
+    }
+
+    /// A server that this command starts; its data is where `data` says, who knows the process.
+    pub(crate) fn serve(
+        mut command: Command,
+        folder: Arc<TempDir>,
+        data: impl FnOnce(u32) -> PathBuf,
+    ) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap())
             .read_line(&mut line)
@@ -94,6 +103,7 @@ impl TestServer {
             .expect("the line says where")
             .to_owned();
         Self {
+            data: data(process.id()),
             process,
             url,
             folder,
@@ -116,7 +126,7 @@ impl TestServer {
     }
 
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
     }
 
     /// A command that knows server and data folder.
