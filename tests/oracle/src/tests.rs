@@ -27,11 +27,34 @@ fn is_case(path: &std::path::Path) -> bool {
 fn kept_cases_pass() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/cases");
     let cases = std::fs::read_dir(folder).expect("there is a folder of cases");
+    let mut count = 0;
     for entry in cases.filter(|entry| entry.as_ref().is_ok_and(|entry| is_case(&entry.path()))) {
         let path = entry.expect("it can be read").path();
         let text = std::fs::read_to_string(&path).expect("a case is a text");
         let case: Case = serde_json::from_str(&text).expect("a case is JSON");
-        let played = play(&case, &mut Tally::default());
+        let mut tally = Tally::default();
+        let played = play(&case, &mut tally);
         assert!(played.is_ok(), "{}: {played:?}", path.display());
+        assert!(tally.compared > 0, "{}: nothing asked", path.display());
+        count += 1;
+    }
+    assert!(count > 0, "no case in {folder}");
+}
+
+/// What is kept is what was played.
+#[test]
+fn a_case_is_the_same_when_it_is_read_again() {
+    for seed in 4..8 {
+        let case = Case::random(seed);
+        let text = serde_json::to_string(&case).expect("a case is plain data");
+        let again: Case = serde_json::from_str(&text).expect("a case is JSON");
+        let count = |case: &Case| {
+            let mut tally = Tally::default();
+            let played = play(case, &mut tally);
+            assert!(played.is_ok(), "seed {seed}: {played:?}");
+            (tally.compared, tally.changed)
+        };
+        assert_eq!(count(&case), count(&again), "seed {seed}");
+        assert_eq!(serde_json::to_string(&again).ok(), Some(text));
     }
 }

@@ -10,7 +10,7 @@ use syncline_engine::MemoryDisk;
 use super::*;
 
 #[test]
-fn what_is_read_is_said_while_it_goes_on_and_not_after() {
+fn what_is_read_is_said_while_it_goes_on() {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     let folder = Path::new("/board");
     for folder in [folder.to_owned(), folder.join("log")] {
@@ -28,15 +28,22 @@ fn what_is_read_is_said_while_it_goes_on_and_not_after() {
         }
     };
     let every = Duration::from_millis(2);
-    let opened = watched(&disk, folder, every, say, |watched| {
+    watched(&disk, folder, every, say, |watched| {
         wait_for((0, 1000));
         let file = watched.open(&path).unwrap();
         file.read_at(0, &mut [0; 300]).unwrap();
         wait_for((300, 1000));
-        file
+        file.read_at(300, &mut [0; 700]).unwrap();
+        wait_for((1000, 1000));
     });
-    let count = said.lock().len();
-    opened.read_at(300, &mut [0; 300]).unwrap();
-    std::thread::sleep(20 * every);
-    assert_eq!(said.lock().len(), count);
+}
+
+#[test]
+fn a_short_open_says_nothing_and_waits_for_nobody() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let start = Instant::now();
+    let say = |read: u64, all: u64, _: Duration| panic!("{read} of {all}");
+    let hour = Duration::from_hours(1);
+    assert_eq!(watched(&disk, Path::new("/board"), hour, say, |_| 7), 7);
+    assert!(start.elapsed() < Duration::from_secs(20));
 }
