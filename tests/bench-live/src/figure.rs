@@ -1,6 +1,9 @@
-//! What a measurement prints, and the bars it is held to.
+//! What a measurement prints.
 
 use serde::Serialize;
+use syncline_bench_report::{Line, rounded};
+
+pub(crate) use syncline_bench_report::Report;
 
 /// One measured figure. Nanoseconds are medians of wall time on a thread that does nothing else.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -24,90 +27,50 @@ pub(crate) struct Figure {
     pub(crate) bytes_per_commit: f64,
 }
 
-/// Where figures and bars go.
-pub(crate) struct Report {
-    json: bool,
-    has_head: bool,
-    bars: Vec<(bool, String)>,
-}
-
-impl Report {
-    pub(crate) fn new(json: bool) -> Self {
-        Self {
-            json,
-            has_head: false,
-            bars: Vec::new(),
-        }
+impl Line for Figure {
+    fn head() -> String {
+        format!(
+            "{:<22} {:>13} {:>9} {:>10} {:>11} {:>9} {:>13} {:>12} {:>12}",
+            "work",
+            "subscriptions",
+            "affected",
+            "ns/commit",
+            "ns/affected",
+            "B/subscr.",
+            "asked again",
+            "compare all",
+            "transaction"
+        )
     }
 
-    /// Prints one figure.
-    pub(crate) fn print(&mut self, figure: &Figure) {
-        if self.json {
-            let line = serde_json::to_string(&rounded(figure)).expect("a figure is plain data");
-            println!("{line}");
-            return;
-        }
-        if !std::mem::replace(&mut self.has_head, true) {
-            println!(
-                "{:<22} {:>13} {:>9} {:>10} {:>11} {:>9} {:>13} {:>12} {:>12}",
-                "work",
-                "subscriptions",
-                "affected",
-                "ns/commit",
-                "ns/affected",
-                "B/subscr.",
-                "asked again",
-                "compare all",
-                "transaction"
-            );
-        }
-        let f = figure;
-        println!(
+    fn row(&self) -> String {
+        format!(
             "{:<22} {:>13} {:>9.1} {:>10.0} {:>11.0} {:>9.0} {:>13.0} {:>12.0} {:>12.0}",
-            f.work,
-            f.subscriptions,
-            f.affected,
-            f.ns_per_commit,
-            f.ns_per_affected,
-            f.bytes_per_subscription,
-            f.naive_ns_per_commit,
-            f.compare_all_ns_per_commit,
-            f.transaction_ns_per_commit
-        );
+            self.work,
+            self.subscriptions,
+            self.affected,
+            self.ns_per_commit,
+            self.ns_per_affected,
+            self.bytes_per_subscription,
+            self.naive_ns_per_commit,
+            self.compare_all_ns_per_commit,
+            self.transaction_ns_per_commit
+        )
     }
 
-    /// A figure that may be so much at most.
-    pub(crate) fn at_most(&mut self, what: &str, value: f64, bar: f64) {
-        let line = format!("{what}: {value:.0} (at most {bar:.0})");
-        self.bars.push((value <= bar, line));
-    }
-
-    /// A work that cannot be measured.
-    pub(crate) fn failed(&mut self, work: &str, error: &anyhow::Error) {
-        self.bars.push((false, format!("{work}: {error:#}")));
-    }
-
-    /// Prints the bars; whether all are met.
-    pub(crate) fn finish(self) -> bool {
-        for (is_met, line) in &self.bars {
-            eprintln!("{} {line}", if *is_met { "PASS  " } else { "MISSED" });
+    fn rounded(&self) -> Self {
+        let round = |value| rounded(value, 1);
+        Self {
+            work: self.work,
+            subscriptions: self.subscriptions,
+            affected: round(self.affected),
+            ns_per_commit: round(self.ns_per_commit),
+            ns_per_affected: round(self.ns_per_affected),
+            bytes_per_subscription: round(self.bytes_per_subscription),
+            naive_ns_per_commit: round(self.naive_ns_per_commit),
+            compare_all_ns_per_commit: round(self.compare_all_ns_per_commit),
+            transaction_ns_per_commit: round(self.transaction_ns_per_commit),
+            bytes_per_commit: round(self.bytes_per_commit),
         }
-        self.bars.iter().all(|(is_met, _)| *is_met)
-    }
-}
-
-fn rounded(figure: &Figure) -> Figure {
-    let round = |value: f64| (value * 10.0).round() / 10.0;
-    Figure {
-        work: figure.work,
-        subscriptions: figure.subscriptions,
-        affected: round(figure.affected),
-        ns_per_commit: round(figure.ns_per_commit),
-        ns_per_affected: round(figure.ns_per_affected),
-        bytes_per_subscription: round(figure.bytes_per_subscription),
-        naive_ns_per_commit: round(figure.naive_ns_per_commit),
-        compare_all_ns_per_commit: round(figure.compare_all_ns_per_commit),
-        transaction_ns_per_commit: round(figure.transaction_ns_per_commit),
-        bytes_per_commit: round(figure.bytes_per_commit),
     }
 }

@@ -79,5 +79,5 @@ fn run(cli: &Cli) -> Result<bool> {
             report.failed(work.name, &error);
         }
     }
-    Ok(report.finish())
+    Ok(report.verdict())
 }

@@ -1,6 +1,9 @@
-//! What a measurement prints, and the bars it is held to.
+//! What a measurement prints.
 
 use serde::{Deserialize, Serialize};
+use syncline_bench_report::{Line, rounded};
+
+pub(crate) use syncline_bench_report::Report;
 
 /// One measured figure; what it does not measure is 0.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -50,101 +53,52 @@ impl Times {
     }
 }
 
-/// Where figures and bars go.
-pub(crate) struct Report {
-    json: bool,
-    has_head: bool,
-    bars: Vec<(bool, String)>,
-}
-
-impl Report {
-    pub(crate) fn new(json: bool) -> Self {
-        Self {
-            json,
-            has_head: false,
-            bars: Vec::new(),
-        }
+impl Line for Figure {
+    fn head() -> String {
+        format!(
+            "{:<58} {:<24} {:>5} {:>11} {:>9} {:>9} {:>9} {:>9} {:>8} {:>7} {:>7}",
+            "work",
+            "engine",
+            "batch",
+            "records/s",
+            "CPU us",
+            "p50 us",
+            "p99 us",
+            "rows",
+            "seconds",
+            "RSS MB",
+            "write x"
+        )
     }
 
-    /// Prints one figure.
-    pub(crate) fn print(&mut self, figure: &Figure) {
-        if self.json {
-            let line = serde_json::to_string(&rounded(figure)).expect("a figure is plain data");
-            println!("{line}");
-            return;
-        }
-        if !std::mem::replace(&mut self.has_head, true) {
-            println!(
-                "{:<58} {:<24} {:>5} {:>11} {:>9} {:>9} {:>9} {:>9} {:>8} {:>7} {:>7}",
-                "work",
-                "engine",
-                "batch",
-                "records/s",
-                "CPU us",
-                "p50 us",
-                "p99 us",
-                "rows",
-                "seconds",
-                "RSS MB",
-                "write x"
-            );
-        }
-        let f = figure;
-        println!(
+    fn row(&self) -> String {
+        format!(
             "{:<58} {:<24} {:>5} {:>11.0} {:>9.3} {:>9.1} {:>9.1} {:>9} {:>8.3} {:>7.0} {:>7.2}",
-            f.work,
-            f.engine,
-            f.batch,
-            f.records_per_s,
-            f.cpu_us_per_record,
-            f.p50_us,
-            f.p99_us,
-            f.rows,
-            f.seconds,
-            f.rss_mb,
-            f.write_amplification
-        );
+            self.work,
+            self.engine,
+            self.batch,
+            self.records_per_s,
+            self.cpu_us_per_record,
+            self.p50_us,
+            self.p99_us,
+            self.rows,
+            self.seconds,
+            self.rss_mb,
+            self.write_amplification
+        )
     }
 
-    /// A figure that may be so much at most.
-    pub(crate) fn at_most(&mut self, what: &str, value: f64, bar: f64) {
-        let is_met = value <= bar;
-        self.bars
-            .push((is_met, format!("{what}: {value:.3} (at most {bar})")));
-    }
-
-    /// A figure that must be so much at least.
-    pub(crate) fn at_least(&mut self, what: &str, value: f64, bar: f64) {
-        let is_met = value >= bar;
-        self.bars
-            .push((is_met, format!("{what}: {value:.3} (at least {bar})")));
-    }
-
-    /// Prints the bars; whether all are met.
-    pub(crate) fn verdict(&self) -> bool {
-        for (is_met, words) in &self.bars {
-            let line = format!("{} {words}", if *is_met { "PASS  " } else { "MISSED" });
-            if self.json {
-                eprintln!("{line}");
-            } else {
-                println!("{line}");
-            }
+    fn rounded(&self) -> Self {
+        let round = |value| rounded(value, 3);
+        Self {
+            records_per_s: self.records_per_s.round(),
+            cpu_us_per_record: round(self.cpu_us_per_record),
+            p50_us: round(self.p50_us),
+            p99_us: round(self.p99_us),
+            seconds: round(self.seconds),
+            rss_mb: round(self.rss_mb),
+            write_amplification: round(self.write_amplification),
+            ..self.clone()
         }
-        self.bars.iter().all(|(is_met, _)| *is_met)
-    }
-}
-
-/// With digits that mean something.
-fn rounded(figure: &Figure) -> Figure {
-    let thousandths = |value: f64| (value * 1000.0).round() / 1000.0;
-    Figure {
-        records_per_s: figure.records_per_s.round(),
-        cpu_us_per_record: thousandths(figure.cpu_us_per_record),
-        p50_us: thousandths(figure.p50_us),
-        p99_us: thousandths(figure.p99_us),
-        seconds: thousandths(figure.seconds),
-        rss_mb: thousandths(figure.rss_mb),
-        write_amplification: thousandths(figure.write_amplification),
-        ..figure.clone()
     }
 }

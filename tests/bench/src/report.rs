@@ -1,11 +1,12 @@
 //! Figures: a table for people, one JSON object a line for programs.
 
-use std::io::Write;
-
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use syncline_bench_report::{Line, rounded};
 
 use crate::load::Window;
+
+pub(crate) use syncline_bench_report::Report;
 
 /// One measured figure. Fields are absent where they have no meaning.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -42,14 +43,18 @@ pub(crate) struct Figure {
 impl Figure {
     /// Fills in throughput and CPU.
     pub(crate) fn window(mut self, window: &Window) -> Self {
-        self.ops_per_s = Some(rounded(window.ops_per_s()));
-        self.server_cpu_us_per_op = Some(rounded(window.cpu_us_per_op()));
+        self.ops_per_s = Some(thousandths(window.ops_per_s()));
+        self.server_cpu_us_per_op = Some(thousandths(window.cpu_us_per_op()));
         self
     }
 
     /// Fills in latencies from a histogram of nanoseconds.
     pub(crate) fn latency(mut self, latency: &Histogram<u64>) -> Self {
-        let at = |quantile| Some(rounded(latency.value_at_quantile(quantile) as f64 / 1000.0));
+        let at = |quantile| {
+            Some(thousandths(
+                latency.value_at_quantile(quantile) as f64 / 1000.0,
+            ))
+        };
         self.p50_us = at(0.5);
         self.p99_us = at(0.99);
         self.p999_us = at(0.999);
@@ -58,48 +63,30 @@ impl Figure {
 
     /// Fills in what the sockets alone cost in the same run.
     pub(crate) fn floor(mut self, window: &Window) -> Self {
-        self.floor_cpu_us_per_op = Some(rounded(window.cpu_us_per_op()));
+        self.floor_cpu_us_per_op = Some(thousandths(window.cpu_us_per_op()));
         self
     }
 }
 
-/// Where figures go.
-pub(crate) struct Report {
-    json: bool,
-    has_head: bool,
+impl Line for Figure {
+    fn head() -> String {
+        let head = ["ops/s", "p50 us", "p99 us", "p999 us", "CPU us", "floor us"];
+        let [first, rest @ ..] = head.map(|name| format!("{name:>9}"));
+        format!("{:<50} {first:>11} {}", "work", rest.join(" "))
+    }
+
+    fn row(&self) -> String {
+        row(self)
+    }
+
+    /// They are when they are filled in.
+    fn rounded(&self) -> Self {
+        self.clone()
+    }
 }
 
-impl Report {
-    /// A table, or JSON lines.
-    pub(crate) fn new(json: bool) -> Self {
-        Self {
-            json,
-            has_head: false,
-        }
-    }
-
-    /// Prints one figure.
-    pub(crate) fn print(&mut self, figure: &Figure) {
-        let mut out = std::io::stdout().lock();
-        let line = if self.json {
-            serde_json::to_string(figure).expect("a figure is plain data")
-        } else if self.has_head {
-            row(figure)
-        } else {
-            self.has_head = true;
-            let head = ["ops/s", "p50 us", "p99 us", "p999 us", "CPU us", "floor us"];
-            let [first, rest @ ..] = head.map(|name| format!("{name:>9}"));
-            format!(
-                "{:<50} {first:>11} {}\n{}",
-                "work",
-                rest.join(" "),
-                row(figure)
-            )
-        };
-        let outcome = writeln!(out, "{line}");
-        // A reader that has gone needs no figures.
-        let _ = outcome.and_then(|()| out.flush());
-    }
+fn thousandths(value: f64) -> f64 {
+    rounded(value, 3)
 }
 
 fn row(figure: &Figure) -> String {
@@ -135,10 +122,6 @@ fn row(figure: &Figure) -> String {
         cell(figure.server_cpu_us_per_op, 3),
         cell(figure.floor_cpu_us_per_op, 3),
     )
-}
-
-fn rounded(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
 }
 
 /// Says something that is no figure. Kept off stdout, where programs read.
