@@ -77,7 +77,8 @@ pub const SELECT_SOURCES_MAX: usize = 8;
 pub const QUERY_SOURCES_MAX: usize = 64;
 /// Rows of a live window (`ORDER BY .. LIMIT n`).
 pub const WINDOW_ROWS_MAX: u64 = 1000;
-/// Rows of a live query whose difference is told when its parameters change; of more the new rows are.
+/// Rows that are told as a difference when parameters of a live query change. Where no index leads to it, also rows of the
+/// old result and of the new one, which are compared. Of more the new rows are told.
 pub const MOVED_ROWS_MAX: usize = 10_000;
 /// Rows that are looked at between two places of a bound to tell that difference.
 pub const MOVED_WALK_ROWS_MAX: usize = 100_000;
