@@ -256,10 +256,10 @@ fn a_full_disk_refuses_writes_and_takes_them_again_when_there_is_room() {
 #[test]
 fn a_failed_sync_ends_all_promises_until_a_restart() {
     let own = Troubled::start();
+    let watcher = Client::connect(&own.server, "bank");
     for id in 0..5 {
         own.post(id, "kept").unwrap();
     }
-    let watcher = Client::connect(&own.server, "bank");
     Trouble::set(&own.trouble.is_broken, true);
     let (code, hint) = own.post(5, "who knows").unwrap_err();
     assert_eq!(code, "OUTCOME_UNKNOWN");

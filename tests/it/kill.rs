@@ -276,31 +276,31 @@ fn a_kill_in_the_middle_of_a_checkpoint_costs_nothing() {
 
 #[test]
 fn a_kill_in_the_middle_of_a_publish_leaves_the_old_module_or_the_new_one() {
-    const ROUNDS: u32 = 8;
+    // While the file of the module is written, when it has its name, when the log has the publish, when that is told.
+    const DELAYS_US: [u64; 8] = [0, 300, 1000, 2000, 4000, 8000, 16_000, 32_000];
     let folder = tempfile::tempdir().unwrap();
     let publish =
         |address, database: &str, module| Victim::publish(address, folder.path(), database, module);
     let stored = |database: &str| {
-        let modules = folder.path().join("databases").join(database);
-        std::fs::read_dir(modules.join("modules")).map_or(0, Iterator::count)
+        let database = folder.path().join("databases").join(database);
+        std::fs::read_dir(database.join("modules")).map_or(0, Iterator::count)
     };
     let mut victim = Victim::start(folder.path());
     // From here on it is compiled already: what is left of a publish is what is done on the disk.
     assert!(publish(victim.address, "first", "scripted-attic"));
     let (mut met, mut old, mut new) = (0, 0, 0);
-    for round in 0..ROUNDS {
+    for (round, delay) in DELAYS_US.into_iter().enumerate() {
         let database = format!("database-{round}");
         let address = victim.address;
         assert!(publish(address, &database, "scripted"));
         assert_eq!(stored(&database), 1);
         let is_told = std::thread::scope(|scope| {
             let asked = scope.spawn(|| publish(address, &database, "scripted-attic"));
-            // The file of the new module, or what will be it.
+            // Until there is the file of the second module, or what will be it.
             while stored(&database) == 1 && !asked.is_finished() {
                 std::thread::sleep(Duration::from_micros(50));
             }
-            // While it is written, when it has its name, when the log has the publish.
-            std::thread::sleep(Duration::from_micros(500) * round);
+            std::thread::sleep(Duration::from_micros(delay));
             drop(victim);
             asked.join().unwrap()
         });
@@ -320,10 +320,9 @@ fn a_kill_in_the_middle_of_a_publish_leaves_the_old_module_or_the_new_one() {
         let mut client = victim.connect_for(&database, Delivery::Confirmed);
         client.query("SELECT * FROM thing").unwrap();
     }
-    println!(
-        "{met} of {ROUNDS} kills met a publish: {old} times the old module, {new} times the new one"
-    );
-    assert!(met * 2 >= ROUNDS, "{met} of {ROUNDS} kills met a publish");
+    println!("{met} kills met a publish: {old} times the old module, {new} times the new one");
+    // Those that came at once.
+    assert!(met >= 3, "{met} kills met a publish");
 }
 
 /// Returns the markers that are there.
