@@ -120,6 +120,10 @@ pub const IDENTITY_SUBSCRIPTIONS_MAX: usize = 65_536;
 pub const IDENTITY_SCANNED_MAX: usize = 64;
 /// Bytes that what an identity subscribes to took when it did.
 pub const IDENTITY_STATE_BYTES_MAX: usize = 256 << 20;
+/// Bytes of the texts and parameters of all subscriptions of a database.
+pub const ASKED_BYTES_MAX: usize = 256 << 20;
+/// Rows that results look at together which a publish tells anew; whom the others are of connects again.
+pub const PUBLISH_ROWS_MAX: u64 = 64_000_000;
 /// A first answer that is kept for who asks the same before it changes.
 pub const FIRST_ANSWER_BYTES_MAX: usize = 4 << 20;
 /// All of those of a database.

@@ -45,13 +45,21 @@ pub(crate) fn reducer(name: &str, kind: ReducerKind) -> ReducerDef {
 
 /// A module with this schema. Its reducers do nothing; those in `failing` return the error `nope`.
 pub(crate) fn wasm(tables: &[TableDef], reducers: &[ReducerDef], failing: &[&str]) -> Vec<u8> {
-    let schema = Schema {
-        tables: tables.to_vec(),
-        reducers: reducers.to_vec(),
-        ..Schema::default()
-    };
+    wasm_of(
+        &Schema {
+            tables: tables.to_vec(),
+            reducers: reducers.to_vec(),
+            ..Schema::default()
+        },
+        failing,
+    )
+}
+
+/// As [`wasm`], with all that a schema may have.
+pub(crate) fn wasm_of(schema: &Schema, failing: &[&str]) -> Vec<u8> {
+    let reducers = &schema.reducers;
     let mut description = abi::VERSION.to_le_bytes().to_vec();
-    description.extend(schema_codec::encode(&schema));
+    description.extend(schema_codec::encode(schema));
     with_description(&description, reducers, failing)
 }
 

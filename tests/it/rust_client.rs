@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use syncline_client::{Client, Error};
-use syncline_protocol::ErrorCode;
+use syncline_protocol::{ErrorCode, PolicyDef, Schema, Type};
 
+use crate::made_module::{table, wasm_of};
 use crate::server::TestServer;
 use crate::socket::PATIENCE;
 
@@ -62,6 +63,60 @@ fn calls_and_subscribes() {
             .unwrap();
         assert_eq!(sum.json(), json!([{"sum": "300"}]));
         client.close().await;
+    });
+}
+
+/// Two who shared a result see different rows of it from then on, and nobody connects again.
+#[test]
+fn rows_follow_a_policy_that_changes() {
+    let server = TestServer::start();
+    let publish = |condition: &str| {
+        let policy = PolicyDef {
+            table: 0,
+            condition: condition.into(),
+        };
+        let schema = Schema {
+            tables: vec![table("note", &[("id", Type::U64)])],
+            policies: vec![policy],
+            ..Schema::default()
+        };
+        let answer = server.publish_bytes("db", &wasm_of(&schema, &[]));
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    };
+    publish("true");
+    let token = server.server().admin_token().to_owned();
+    let path = "/v1/databases/db/import?table=note";
+    let rows = "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n";
+    assert_eq!(server.post(path, rows, Some(&token)).status, 200);
+    block_on(async {
+        let url = server.server().url();
+        let one = Client::builder(&url, "db").connect().await.unwrap();
+        let other = Client::builder(&url, "db").connect().await.unwrap();
+        let sql = "SELECT id FROM note";
+        let mut notes = one.subscribe(sql, &[]).await.unwrap();
+        let mut others = other.subscribe(sql, &[]).await.unwrap();
+        for own in [&mut notes, &mut others] {
+            own.ready().await.unwrap();
+            own.changed().await.unwrap();
+            assert_eq!(own.rows().len(), 3);
+        }
+        publish("id <> 2");
+        for own in [&mut notes, &mut others] {
+            own.changed().await.unwrap();
+            assert_eq!(own.rows().json(), json!([{"id": "1"}, {"id": "3"}]));
+        }
+        publish(&format!("id < 2 OR :me = '{}'", one.identity()));
+        for (own, count) in [(&mut notes, 3), (&mut others, 1)] {
+            own.changed().await.unwrap();
+            assert_eq!(own.rows().len(), count);
+        }
+        assert!(server.post(path, "{\"id\":0}\n", Some(&token)).status == 200);
+        for (own, count) in [(&mut notes, 4), (&mut others, 2)] {
+            own.changed().await.unwrap();
+            assert_eq!(own.rows().len(), count);
+        }
+        one.close().await;
+        other.close().await;
     });
 }
 

@@ -49,6 +49,28 @@ describe.each(["msgpack", "json"] as const)("in %s", (encoding) => {
   };
   const names = (rows: readonly Row[]): unknown[] => rows.map((row) => row["name"]);
 
+  it("goes over to rows that a publish sends, and leaves others where they are", async () => {
+    const { subscription, asked, events } = await subscribe(1, [[1, "ada"], [2, "bob"]]);
+    const still = await subscribe(1, [[1, "ada"], [2, "bob"]]);
+    const bob = subscription.rows[1];
+    // Nobody asked for it.
+    peer.snapshot(asked, { handle: 7, lsn: 6, description, rows: [[2, "bob"], [3, "cid"]] });
+    await eventually(() => expect(names(subscription.rows)).toEqual(["bob", "cid"]));
+    expect(subscription.rows[0]).toBe(bob);
+    expect(events).toEqual([["-", { id: 1, name: "ada" }], ["+", { id: 3, name: "cid" }], "change"]);
+    expect(still.events).toEqual([]);
+    peer.commit(7, [
+      { handle: 1, description, insert: [[4, "dan"]] },
+      { handle: 7, description, delete: [[2]] },
+    ]);
+    await eventually(() => expect(names(subscription.rows)).toEqual(["cid"]));
+    expect(names(still.subscription.rows)).toEqual(["ada", "bob", "dan"]);
+    // And back to those who are there.
+    peer.snapshot(asked, { handle: 1, lsn: 8, description, rows: [[1, "ada"], [2, "bob"], [4, "dan"]] });
+    await eventually(() => expect(names(subscription.rows)).toEqual(["ada", "bob", "dan"]));
+    expect(still.events.filter((event) => event === "change")).toHaveLength(1);
+  });
+
   it("goes over by the difference, and leaves others where they are", async () => {
     const { subscription, asked, events } = await subscribe(1, [[1, "ada"], [2, "bob"]]);
     const still = await subscribe(1, [[1, "ada"], [2, "bob"]]);

@@ -4,9 +4,9 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use syncline_protocol::message::{Delivery, Encoding};
 use syncline_protocol::{ConnectionId, Identity};
-use syncline_query::Statement;
 
 use crate::command::ConnKey;
+use crate::live::asked::Asked;
 use crate::live::quotas::Charge;
 
 /// One connection.
@@ -28,8 +28,7 @@ pub(crate) struct Subscription {
     pub(crate) id: u32,
     /// The instance.
     pub(crate) handle: u64,
-    /// Its query, if that has parameters that can change.
-    pub(crate) statement: Option<Statement>,
+    pub(crate) asked: Asked,
     /// What it costs its identity.
     pub(crate) charge: Charge,
 }

@@ -457,7 +457,7 @@ impl Engine {
         counters.lsn = self.log.last().0;
         counters.durable = self.log.durable().0;
         counters.connections = self.connections.len() as u64;
-        counters.live_bytes = self.live.byte_len() as u64;
+        counters.live_bytes = (self.live.byte_len() + self.quotas.texts.byte_len()) as u64;
         counters
     }
 }

@@ -13,7 +13,7 @@ use crate::effect::Effects;
 
 /// Bytes of messages that a step makes at most for subscribers: a transaction that changes much in very
 /// many instances would be multiplied without end.
-const QUEUE_BYTES_MAX: usize = 256 << 20;
+pub(crate) const QUEUE_BYTES_MAX: usize = 256 << 20;
 /// Sizes that scratch memory keeps.
 const KEPT_PAIRS_MAX: usize = 1 << 14;
 const KEPT_SEGMENT_BYTES_MAX: usize = 1 << 20;

@@ -75,9 +75,9 @@ impl Engine {
         for subscription in &connection.subscriptions {
             self.subscribers.remove(subscription.handle, conn);
             self.live.unsubscribe(subscription.handle);
-            let charge = subscription.charge;
+            let own = (subscription.handle, &subscription.asked);
             self.quotas
-                .release(connection.identity, charge, subscription.handle);
+                .release(connection.identity, subscription.charge, own);
         }
         self.counters.subscriptions -= connection.subscriptions.len() as u64;
         Some(connection)

@@ -40,13 +40,17 @@ impl Engine {
         let at = subscriptions.position(|known| known.id == subscription);
         let at = at.ok_or_else(unknown)?;
         let known = &connection.subscriptions[at];
-        let Some(statement) = &known.statement else {
+        if known.asked.params.is_empty() {
             if params.is_empty() {
                 return Ok(());
             }
             let message = "the query has no parameters";
             return Err(WireError::new(ErrorCode::SqlParameter, message));
-        };
+        }
+        self.quotas.texts.check_move(&known.asked, params)?;
+        let form = &*known.asked.form;
+        let statement = self.live.statement(form).map_err(|error| error.to_wire())?;
+        let text_bytes = known.asked.bytes_with(params);
         let caller = QueryCaller {
             identity: connection.identity,
             admin: connection.admin,
@@ -57,11 +61,18 @@ impl Engine {
             .expect("no transaction is open between two commands");
         let before = known.handle;
         let (quotas, charge) = (&self.quotas, known.charge);
-        let mut allow = |load: &Load| quotas.check_move(caller.identity, charge, before, load);
+        let with_text = |load: &Load| Load {
+            byte_len: load.byte_len + text_bytes,
+            ..*load
+        };
+        let mut allow =
+            |load: &Load| quotas.check_move(caller.identity, charge, before, &with_text(load));
         let moved = self
             .live
-            .set_params_if(database, before, statement, (params, &caller), &mut allow)
+            .set_params_if(database, before, &statement, (params, &caller), &mut allow)
             .map_err(|error| error.to_wire())?;
+        let known = &mut connection.subscriptions[at];
+        self.quotas.texts.change(&mut known.asked, params);
         if moved.handle == before {
             return Ok(());
         }
@@ -71,7 +82,7 @@ impl Engine {
         known.handle = moved.handle;
         let charge = &mut known.charge;
         self.quotas
-            .move_to(caller.identity, charge, before, &moved.load);
+            .move_to(caller.identity, charge, before, &with_text(&moved.load));
         self.subscribers.add(moved.handle, connection, shared);
         match moved.how {
             How::Delta(ops) => self.tell_moved(conn, subscription, moved.handle, ops),
@@ -102,7 +113,7 @@ impl Engine {
     }
 
     /// The rows of an instance as a Snapshot.
-    fn tell_rows(&mut self, conn: ConnKey, id: u32, handle: u64, rows: &NewRows) {
+    pub(crate) fn tell_rows(&mut self, conn: ConnKey, id: u32, handle: u64, rows: &NewRows) {
         let lsn = self.log.last();
         let Some(encoding) = self.connections.get(conn).map(|c| c.encoding) else {
             return;

@@ -86,13 +86,13 @@ impl Engine {
             for (handle, error) in lost {
                 self.end_instance(handle, &error.to_wire());
             }
-            // What is live was bound with what was declared: everyone asks again, and sees what may be seen now.
-            let declared = |schema: &Schema| (schema.policies.clone(), schema.views.clone());
-            if declared(&old.module) != declared(&schema.module) {
-                self.restart_live_queries("policies or views have changed", false);
-            }
         }
         let lsn = self.log_publish(publish, &schema, &changes);
+        // What is live was bound with what was declared: everyone sees what may be seen now.
+        let declared = |schema: &Schema| (schema.policies.clone(), schema.views.clone());
+        if declared(&old.module) != declared(&schema.module) {
+            self.ask_all_again(lsn);
+        }
         self.runner = Some(runner);
         self.set_schema(&schema);
         self.announce_schema();

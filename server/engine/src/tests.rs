@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod live;
+mod publish;
 
 use std::path::Path;
 use std::sync::Arc;

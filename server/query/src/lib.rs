@@ -86,7 +86,7 @@ pub use error::QueryError;
 pub use execute::{RowSink, query_once};
 pub use failures::count as failures_of_thread;
 pub use live::{
-    Budgets, CostClass, Counters, Deltas, How, LiveQueries, Load, Moved, NewRows, Settled,
+    Budgets, CostClass, Counters, Deltas, How, LiveQueries, Load, Moved, NewRows, Rebound, Settled,
     Statement, Stats, Subscribed,
 };
 pub use syntax::Position;

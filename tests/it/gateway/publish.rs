@@ -2,10 +2,10 @@
 
 use serde_json::json;
 use syncline_protocol::message::Encoding;
-use syncline_protocol::{ReducerKind, Type};
+use syncline_protocol::{PolicyDef, ReducerKind, Schema, Type, ViewDef};
 
 use crate::client::Client;
-use crate::made_module::{index, reducer, table, wasm, with_description};
+use crate::made_module::{index, reducer, table, wasm, wasm_of, with_description};
 use crate::server::{self, TestServer};
 
 #[test]
@@ -148,6 +148,78 @@ fn what_fits_is_taken_while_clients_go_on() {
         // A window that the new index makes possible.
         client.subscribe("SELECT * FROM note ORDER BY text LIMIT 3", &[]);
         assert_eq!(client.peer.subscriptions.len(), 2);
+    }
+}
+
+/// Rows move in and out, for those who are there, without a new connection; what cannot be asked any more ends.
+#[test]
+fn policies_and_views_change_while_clients_go_on() {
+    let module = |policy: Option<&str>, view: &str| {
+        let columns = [("id", Type::U64), ("owner", Type::Identity)];
+        let policy = policy.map(|condition| PolicyDef {
+            table: 0,
+            condition: condition.into(),
+        });
+        let view = ViewDef {
+            name: "newest".into(),
+            params: Vec::new(),
+            sql: view.into(),
+        };
+        let schema = Schema {
+            tables: vec![table("note", &columns)],
+            policies: policy.into_iter().collect(),
+            views: vec![view],
+            ..Schema::default()
+        };
+        wasm_of(&schema, &[])
+    };
+    let newest = "SELECT id FROM note WHERE id > 2";
+    let server = TestServer::start();
+    let publish = |policy: Option<&str>, view: &str| {
+        let answer = server.publish_bytes("db", &module(policy, view));
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    };
+    publish(None, newest);
+    let mut clients = Encoding::ALL.map(|encoding| {
+        let mut client = Client::try_connect(&server, "db", encoding, None).unwrap();
+        client.subscribe(
+            "SELECT id FROM note WHERE id < :n",
+            &[("n".into(), 9.into())],
+        );
+        client.subscribe("SELECT * FROM newest", &[]);
+        client
+    });
+    let rows = (1..=4).map(|id| {
+        let owner = clients[id % 2].identity();
+        format!("{}\n", json!({ "id": id, "owner": owner }))
+    });
+    let token = server.server().admin_token().to_owned();
+    let path = "/v1/databases/db/import?table=note";
+    let done = server.post(path, rows.collect::<String>(), Some(&token));
+    assert_eq!(done.status, 200, "{}", done.text);
+    let mut check = |which: usize, notes: &[u64], view: Option<&[u64]>| {
+        let client = &mut clients[which];
+        client.ping();
+        let rows = |id: &u64| json!({ "id": id.to_string() });
+        let mut own = client.peer.subscriptions.values();
+        let told = own.next().unwrap().rows().0;
+        assert_eq!(told, notes.iter().map(rows).collect::<Vec<_>>());
+        let told = own.next().map(|own| own.rows().0);
+        assert_eq!(told, view.map(|ids| ids.iter().map(rows).collect()));
+    };
+    for which in [0, 1] {
+        check(which, &[1, 2, 3, 4], Some(&[3, 4]));
+    }
+    publish(Some("id <> 3"), newest);
+    for which in [0, 1] {
+        check(which, &[1, 2, 4], Some(&[4]));
+    }
+    publish(Some("owner = :me"), newest);
+    check(0, &[2, 4], Some(&[4]));
+    check(1, &[1, 3], Some(&[3]));
+    publish(None, "SELECT id, owner FROM note");
+    for which in [0, 1] {
+        check(which, &[1, 2, 3, 4], None);
     }
 }
 

@@ -8,10 +8,14 @@ use syncline_protocol::limits::{
 use syncline_protocol::{ErrorCode, Identity};
 use syncline_query::{Load, QueryError};
 
+use super::asked::{Asked, Texts};
+
 /// What identities that are connected take.
 #[derive(Debug)]
 pub(crate) struct Quotas {
     by_identity: HashMap<Identity, Quota, FixedState>,
+    /// Of all of them.
+    pub(crate) texts: Texts,
 }
 
 /// What one takes.
@@ -26,7 +30,7 @@ struct Quota {
 /// What a subscription was charged with.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Charge {
-    /// What its instance took when it was subscribed to.
+    /// What its instance took when it was subscribed to, with its text.
     bytes: u32,
     is_scanned: bool,
     /// The admin is not charged.
@@ -37,6 +41,7 @@ impl Default for Quotas {
     fn default() -> Self {
         Self {
             by_identity: HashMap::with_hasher(FixedState::default()),
+            texts: Texts::default(),
         }
     }
 }
@@ -125,7 +130,13 @@ impl Quotas {
     }
 
     /// A subscription has ended.
-    pub(crate) fn release(&mut self, identity: Identity, charge: Charge, handle: u64) {
+    pub(crate) fn release(
+        &mut self,
+        identity: Identity,
+        charge: Charge,
+        (handle, asked): (u64, &Asked),
+    ) {
+        self.texts.forget(asked);
         if !charge.is_counted {
             return;
         }

@@ -1,5 +1,6 @@
 //! Calls and queries.
 
+mod rebind;
 mod subscriptions;
 
 use std::sync::Arc;

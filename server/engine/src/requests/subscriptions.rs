@@ -5,7 +5,7 @@ use syncline_protocol::message::{
     Delivery, Encoding, Reset, ResultDescription, ServerMessage, Snapshot,
 };
 use syncline_protocol::{ErrorCode, Lsn, WireError};
-use syncline_query::{Caller as QueryCaller, LiveQueries, QueryError};
+use syncline_query::{Caller as QueryCaller, LiveQueries, NewRows, QueryError};
 
 use super::Chunks;
 use crate::command::{ConnKey, Origin, QueryText};
@@ -133,11 +133,15 @@ impl Engine {
             .subscribe(database, &query.form, &query.params, &caller)
             .map_err(|error| error.to_wire())?;
         let handle = subscribed.handle;
-        let charged = self
-            .quotas
-            .charge(caller.identity, caller.admin, &subscribed.load);
+        let kept = self.quotas.texts.keep(query);
+        let asked = kept.inspect_err(|_| self.live.cancel(handle))?;
+        let load = asked.load(&subscribed.load);
+        let charged = self.quotas.charge(caller.identity, caller.admin, &load);
         let charge = charged
-            .inspect_err(|_| self.live.cancel(handle))
+            .inspect_err(|_| {
+                self.live.cancel(handle);
+                self.quotas.texts.forget(&asked);
+            })
             .map_err(|error| error.to_wire())?;
         let Some(connection) = self.connections.get_mut(conn) else {
             return Ok(None);
@@ -146,7 +150,7 @@ impl Engine {
         connection.subscriptions.push(Subscription {
             id,
             handle,
-            statement: (!query.params.is_empty()).then_some(subscribed.statement),
+            asked,
             charge,
         });
         self.subscribers.add(handle, connection, shared);
@@ -155,7 +159,7 @@ impl Engine {
     }
 
     /// Ends one subscription, which `leave` takes off its instance; false if there is none of this id.
-    fn end_subscription(
+    pub(crate) fn end_subscription(
         &mut self,
         conn: ConnKey,
         subscription: u32,
@@ -169,8 +173,9 @@ impl Engine {
             .iter()
             .position(|known| known.id == subscription);
         let Some(at) = known else { return false };
-        let Subscription { handle, charge, .. } = connection.subscriptions.swap_remove(at);
-        self.quotas.release(connection.identity, charge, handle);
+        let gone = connection.subscriptions.swap_remove(at);
+        let (handle, own) = (gone.handle, (gone.handle, &gone.asked));
+        self.quotas.release(connection.identity, gone.charge, own);
         self.subscribers.remove(handle, conn);
         leave(&mut self.live, handle);
         self.counters.subscriptions -= 1;
@@ -190,7 +195,8 @@ impl Engine {
                 .subscriptions
                 .extract_if(.., |known| known.handle == handle);
             for known in ended.collect::<Vec<_>>() {
-                self.quotas.release(identity, known.charge, handle);
+                self.quotas
+                    .release(identity, known.charge, (handle, &known.asked));
                 self.subscribers.remove(handle, conn);
                 self.counters.subscriptions -= 1;
                 let id = known.id;
@@ -249,23 +255,32 @@ impl Engine {
         let Some(described) = self.live.description(handle).cloned() else {
             return Ok(());
         };
-        let (mut rows, mut ends) = (Vec::new(), Vec::new());
+        let mut rows = NewRows::default();
         let most = *bytes_left;
         let mut byte_len = 0;
         self.live
             .rows_within(self.database(), handle, rows_left, &mut |row| {
                 byte_len += row.len();
                 if byte_len <= most {
-                    rows.extend_from_slice(row);
-                    ends.push(rows.len());
+                    rows.push(row);
                 }
             })?;
         *bytes_left = most.checked_sub(byte_len).ok_or_else(too_many_resets)?;
+        self.send_resets((handle, lsn), &described, &rows);
+        Ok(())
+    }
+
+    /// Sends the rows of an instance to all its subscribers.
+    pub(crate) fn send_resets(
+        &mut self,
+        place: (u64, Lsn),
+        described: &ResultDescription,
+        rows: &NewRows,
+    ) {
         self.counters.resets += 1;
         for encoding in Encoding::ALL {
-            self.send_reset((handle, lsn), encoding, &described, (&rows, &ends));
+            self.send_reset(place, encoding, described, rows);
         }
-        Ok(())
     }
 
     /// Sends a Reset to the subscribers with one encoding, each chunk encoded once.
@@ -274,7 +289,7 @@ impl Engine {
         (handle, lsn): (u64, Lsn),
         encoding: Encoding,
         described: &ResultDescription,
-        (rows, ends): (&[u8], &[usize]),
+        rows: &NewRows,
     ) {
         let list = self.subscribers.of(handle);
         if list
@@ -305,11 +320,7 @@ impl Engine {
                 });
             }
         });
-        let mut start = 0;
-        for &end in ends {
-            chunks.push(&rows[start..end]);
-            start = end;
-        }
+        rows.iter().for_each(|row| chunks.push(row));
         chunks.finish();
     }
 }

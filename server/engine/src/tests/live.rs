@@ -34,7 +34,7 @@ fn table(name: &str, columns: &[(&str, Type)], indexed: u16) -> TableDef {
 }
 
 /// An engine with messages and members, both by room.
-fn chat(budgets: Budgets) -> Bench {
+pub(super) fn chat(budgets: Budgets) -> Bench {
     let mut bench = Bench::new();
     let columns = [("id", Type::U32), ("room", Type::U32)];
     let view = ViewDef {
@@ -61,7 +61,7 @@ fn chat(budgets: Budgets) -> Bench {
     bench
 }
 
-fn join(index: u32, identity: u8, admin: bool, encoding: Encoding) -> Command {
+pub(super) fn join(index: u32, identity: u8, admin: bool, encoding: Encoding) -> Command {
     let Command::Connect(mut command) = connect(0, Delivery::Unconfirmed) else {
         unreachable!()
     };
@@ -72,7 +72,7 @@ fn join(index: u32, identity: u8, admin: bool, encoding: Encoding) -> Command {
     Command::Connect(command)
 }
 
-fn subscribe(index: u32, id: u32, sql: &str, params: &[(&str, i128)]) -> Command {
+pub(super) fn subscribe(index: u32, id: u32, sql: &str, params: &[(&str, i128)]) -> Command {
     let params = params
         .iter()
         .map(|(name, value)| ((*name).to_owned(), Param::Int(*value)));
@@ -87,7 +87,7 @@ fn subscribe(index: u32, id: u32, sql: &str, params: &[(&str, i128)]) -> Command
     }
 }
 
-fn write(bench: &mut Bench, table: &str, rows: impl Iterator<Item = (u32, u32)>) {
+pub(super) fn write(bench: &mut Bench, table: &str, rows: impl Iterator<Item = (u32, u32)>) {
     let id = bench.engine.database().schema().table_id(table).unwrap();
     let def = bench.engine.database().table(id).unwrap().def().clone();
     let (mut packed, mut ends) = (Vec::new(), Vec::new());
@@ -111,7 +111,7 @@ fn write(bench: &mut Bench, table: &str, rows: impl Iterator<Item = (u32, u32)>)
 
 impl Bench {
     /// The code of each error by connection and request.
-    fn errors(&self) -> BTreeMap<(u32, u32), String> {
+    pub(super) fn errors(&self) -> BTreeMap<(u32, u32), String> {
         let errors = self
             .sent
             .iter()
@@ -125,7 +125,7 @@ impl Bench {
         errors.collect()
     }
 
-    fn snapshots(&self) -> Vec<&Snapshot> {
+    pub(super) fn snapshots(&self) -> Vec<&Snapshot> {
         let snapshots = self.sent.iter().filter_map(|(_, message)| match message {
             ServerMessage::Snapshot(snapshot) => Some(snapshot),
             _ => None,
@@ -366,7 +366,13 @@ fn one_identity_leaves_room_for_others() {
     assert!(bench.errors().is_empty());
 }
 
-fn set_params(index: u32, id: u32, subscription: u32, name: &str, value: Param) -> Command {
+pub(super) fn set_params(
+    index: u32,
+    id: u32,
+    subscription: u32,
+    name: &str,
+    value: Param,
+) -> Command {
     Command::SetParams {
         conn: conn(index),
         id,

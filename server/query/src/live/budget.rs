@@ -205,9 +205,3 @@ impl LiveQueries {
         }
     }
 }
-
-pub(super) fn adhoc_is_off() -> QueryError {
-    let message = "only views of the module may be live here";
-    QueryError::new(ErrorCode::AdhocLiveOff, message)
-        .hint("subscribe to SELECT * FROM view(..), or ask the query once")
-}

@@ -3,7 +3,6 @@
 use std::hash::BuildHasher;
 
 use foldhash::quality::FixedState;
-use hashbrown::HashMap;
 use syncline_protocol::limits::SCANNED_INSTANCES_MAX;
 use syncline_protocol::{ChangeSet, ErrorCode};
 use syncline_store::Database;
@@ -145,7 +144,7 @@ impl LiveQueries {
     }
 
     /// Makes the router name an instance for what may concern it.
-    fn listen(&mut self, number: u32, instance: u32) -> Result<(), QueryError> {
+    pub(super) fn listen(&mut self, number: u32, instance: u32) -> Result<(), QueryError> {
         let own = self.instances.get(instance);
         let template = self.templates.get_mut(number);
         let params = Params {
@@ -191,7 +190,7 @@ impl LiveQueries {
     }
 
     /// Undoes [`Self::listen`].
-    fn ignore(&mut self, number: u32, instance: u32) {
+    pub(super) fn ignore(&mut self, number: u32, instance: u32) {
         let own = self.instances.get(instance);
         let template = self.templates.get_mut(number);
         let params = Params {
@@ -229,7 +228,7 @@ impl LiveQueries {
     }
 
     /// Makes every change of their tables concern the sites of a template that have no route.
-    fn set_free(&mut self, number: u32, is_free: bool) {
+    pub(super) fn set_free(&mut self, number: u32, is_free: bool) {
         if let Some(rank) = self.templates.get(number).rank() {
             let router = self.routers.entry(rank.counted).or_default();
             router.set_free(number, RANK, is_free);
@@ -275,52 +274,6 @@ impl LiveQueries {
         if template.instance_count == 0 {
             self.remove_template(instance.template);
         }
-    }
-
-    /// After a publish: finds indexes again and reads all states anew. Instances that do not fit the
-    /// new schema are dropped, with all their subscriptions, and returned with the reason. If rows
-    /// changed too (`--clear-data`), the rows of all others must be sent anew.
-    pub fn rebind(&mut self, db: &Database) -> Vec<(u64, QueryError)> {
-        let mut instances: Vec<(u32, u32)> = Vec::new();
-        for (number, instance) in self.instances.iter() {
-            instances.push((number, instance.template));
-        }
-        let mut lost = Vec::new();
-        for (number, template) in &instances {
-            self.ignore(*template, *number);
-        }
-        let numbers: Vec<u32> = self.templates.iter().map(|(number, _)| number).collect();
-        let mut misfits: HashMap<u32, QueryError, FixedState> =
-            HashMap::with_hasher(self.hasher.clone());
-        for number in numbers {
-            self.set_free(number, false);
-            if let Err(error) = self.templates.get_mut(number).rebind(db) {
-                misfits.insert(number, error);
-            }
-            self.set_free(number, true);
-        }
-        for (number, template) in instances {
-            let result = match misfits.get(&template) {
-                Some(error) => Err(error.clone()),
-                None => self.revive(db, template, number),
-            };
-            if let Err(error) = result {
-                lost.push((self.instances.get(number).handle, error));
-                self.idle.forget(number);
-                self.remove_instance(number);
-            }
-        }
-        // Other indexes are other routes.
-        self.count_bytes();
-        lost.sort_by_key(|(handle, _)| *handle);
-        lost
-    }
-
-    /// Reads the state of an instance anew and lets it listen again.
-    fn revive(&mut self, db: &Database, number: u32, instance: u32) -> Result<(), QueryError> {
-        let mut rows = self.budgets.first_rows;
-        self.rehydrate(db, number, instance, &mut rows)?;
-        self.listen(number, instance)
     }
 
     /// Reads the state of an instance anew, and takes the rows that it looks at from those that are left. If that

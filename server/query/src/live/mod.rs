@@ -11,6 +11,7 @@ mod members;
 mod moves;
 mod plain;
 mod rank;
+mod rebind;
 mod recipe;
 mod regions;
 mod run;
@@ -35,7 +36,7 @@ use syncline_store::Database;
 
 use crate::Caller;
 use crate::asked::QueryRef;
-use crate::bind::{Mode, asks_view, bind};
+use crate::bind::{Mode, bind};
 use crate::declared::Declared;
 use crate::error::QueryError;
 use crate::execute::RowSink;
@@ -45,7 +46,6 @@ use crate::router::TableRouter;
 use crate::slab::Slab;
 use crate::syntax;
 pub use budget::Budgets;
-use budget::adhoc_is_off;
 pub use deltas::Deltas;
 pub use explain::CostClass;
 use explain::Usage;
@@ -53,6 +53,7 @@ use idle::Idle;
 use instance::Instance;
 pub use moves::{How, Moved, NewRows, Statement};
 use rank::Watchers;
+pub use rebind::Rebound;
 pub use settle::Settled;
 use step::{Scratch, Step};
 use template::{Draft, Template};
@@ -220,9 +221,7 @@ impl LiveQueries {
         caller: &Caller,
     ) -> Result<Subscribed, QueryError> {
         let declared = self.declared(db);
-        if !self.budgets.allow_adhoc && !caller.admin && !asks_view(db, &declared, select, caller) {
-            return Err(adhoc_is_off());
-        }
+        self.check_adhoc(db, &declared, select, caller)?;
         let plan = bind(db, &declared, select, params, caller, Mode::Live)?;
         let (number, is_new) = self.subscribe_plan(db, plan)?;
         let template = self.templates.get(self.instances.get(number).template);

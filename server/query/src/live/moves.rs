@@ -74,9 +74,16 @@ pub struct NewRows {
 }
 
 impl NewRows {
-    fn push(&mut self, row: &[u8]) {
+    /// Adds a packed row.
+    pub fn push(&mut self, row: &[u8]) {
         self.bytes.extend_from_slice(row);
         self.ends.push(self.bytes.len());
+    }
+
+    /// Bytes of all rows.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Each row, in order.
@@ -88,7 +95,7 @@ impl NewRows {
 }
 
 /// Says whether who moves may have an instance that takes so much.
-type Allow<'a> = dyn FnMut(&Load) -> Result<(), QueryError> + 'a;
+pub(super) type Allow<'a> = dyn FnMut(&Load) -> Result<(), QueryError> + 'a;
 
 impl LiveQueries {
     /// Takes a subscription of instance `handle`, made with `statement`, to other parameters. If that

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use syncline_protocol::ErrorCode;
 use syncline_store::Database;
 
-use super::LiveQueries;
+use super::{LiveQueries, Statement};
+use crate::Caller;
 use crate::asked::QueryRef;
+use crate::bind::asks_view;
 use crate::declared::Declared;
 use crate::error::QueryError;
 use crate::syntax::Query;
@@ -22,6 +25,31 @@ impl LiveQueries {
             Some(declared) if declared.is_of(db.schema()) => Arc::clone(declared),
             _ => Arc::clone(self.declared.insert(Arc::new(Declared::new(db.schema())))),
         }
+    }
+
+    /// Whether a caller's query may live here, if only views may.
+    pub(super) fn check_adhoc(
+        &self,
+        db: &Database,
+        declared: &Arc<Declared>,
+        select: &Arc<Query>,
+        caller: &Caller,
+    ) -> Result<(), QueryError> {
+        let is_free = self.budgets.allow_adhoc || caller.admin;
+        if is_free || asks_view(db, declared, select, caller) {
+            return Ok(());
+        }
+        let message = "only views of the module may be live here";
+        Err(QueryError::new(ErrorCode::AdhocLiveOff, message)
+            .hint("subscribe to SELECT * FROM view(..), or ask the query once"))
+    }
+
+    /// A query without its parameters, for [`Self::set_params`]; the same for all that ask alike.
+    pub fn statement<'a>(
+        &mut self,
+        query: impl Into<QueryRef<'a>>,
+    ) -> Result<Statement, QueryError> {
+        self.syntax(query.into()).map(Statement)
     }
 
     /// The syntax of a query, remembered for the next one who sends it.

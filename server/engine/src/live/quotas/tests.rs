@@ -27,7 +27,11 @@ fn bytes_are_charged_by_subscribing_and_by_moving() {
     quotas.check_move(one, small, 2, &load(4, 1000)).unwrap();
     quotas.move_to(one, &mut small, 2, &load(4, 1000));
     assert!(quotas.charge(one, false, &load(5, 1)).is_err());
-    quotas.release(one, large, 1);
+    let asked = Asked {
+        form: std::sync::Arc::new("".into()),
+        params: Box::new([]),
+    };
+    quotas.release(one, large, (1, &asked));
     quotas.charge(one, false, &load(5, most - 1000)).unwrap();
     assert!(quotas.charge(one, false, &load(6, 1)).is_err());
 }
