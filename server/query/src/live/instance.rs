@@ -1,5 +1,7 @@
 //! Instances: a template with its parameters, shared by all who subscribe to it.
 
+use std::ops::Deref;
+
 use super::rank::Place;
 use super::window::Window;
 use crate::flow::{NodeState, NodeStates};
@@ -11,8 +13,7 @@ pub(super) struct Instance {
     pub(super) handle: u64,
     pub(super) template: u32,
     pub(super) subscription_count: u32,
-    /// Packed.
-    pub(super) params: Box<[u8]>,
+    pub(super) params: PackedParams,
     /// The last change that the router brought it, so that none is looked at twice.
     pub(super) seen: u64,
     /// The last change that concerned it, to see whether `slot` is of this step.
@@ -22,6 +23,41 @@ pub(super) struct Instance {
     /// Bytes of rows that moves have added to the result since it was evaluated.
     pub(super) grown: u32,
     pub(super) memory: Memory,
+}
+
+/// Packed parameters. Those of most queries are short, and are read at each change that may concern one: they
+/// lie with the rest of it, so that no other memory is waited for.
+#[derive(Debug)]
+pub(super) enum PackedParams {
+    Short(u8, [u8; PARAMS_INLINE]),
+    Long(Box<[u8]>),
+}
+
+/// Enough for the four bounds of a box.
+const PARAMS_INLINE: usize = 38;
+
+impl From<&[u8]> for PackedParams {
+    fn from(packed: &[u8]) -> Self {
+        let mut short = [0; PARAMS_INLINE];
+        match short.get_mut(..packed.len()) {
+            None => Self::Long(packed.into()),
+            Some(place) => {
+                place.copy_from_slice(packed);
+                Self::Short(packed.len() as u8, short)
+            }
+        }
+    }
+}
+
+impl Deref for PackedParams {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Short(len, short) => &short[..usize::from(*len)],
+            Self::Long(packed) => packed,
+        }
+    }
 }
 
 /// What an instance remembers from step to step.
@@ -52,6 +88,6 @@ impl Instance {
 }
 
 const _: () = assert!(
-    size_of::<Instance>() <= 72,
+    size_of::<Instance>() <= 96,
     "a hundred thousand of them fit in a cache"
 );

@@ -21,6 +21,8 @@ pub(super) struct Plain {
     pub(super) projection: Projection,
     /// Columns that decide about a row or show in the result.
     pub(super) reads: ColumnSet,
+    /// Columns that decide whether a row is in the result: of two rows that agree in them both are or none is.
+    pub(super) decides: ColumnSet,
     pub(super) cover: Option<Vec<Route>>,
     /// To move the parameters.
     pub(super) edges: Edges,
@@ -62,6 +64,7 @@ impl Plain {
             .flatten();
         Self {
             table: table.id(),
+            decides: deciding(table, select.filter.as_ref(), path.as_ref()),
             filter: select.filter.clone(),
             projection: Projection::new(&select.exprs, &plan.outputs, Some(column_count)),
             reads,
@@ -87,8 +90,23 @@ impl Plain {
                 ));
             }
         }
+        self.decides = deciding(table, self.filter.as_ref(), self.window.as_ref());
         Ok(())
     }
+}
+
+/// Columns that decide whether a row is in a result, and in which place of a window.
+fn deciding(table: &Table, filter: Option<&Expr>, window: Option<&RangePath>) -> ColumnSet {
+    let mut columns = ColumnSet::default();
+    if let Some(filter) = filter {
+        filter.add_columns(0, &mut columns);
+    }
+    if let Some(path) = window {
+        let place = table.def().index_columns(usize::from(path.index.0));
+        let place = place.unwrap_or_default().iter();
+        place.for_each(|column| columns.insert(*column));
+    }
+    columns
 }
 
 /// The error of a window whose index is gone.

@@ -1,7 +1,10 @@
 //! One transaction against all instances.
 
+use std::hint::black_box;
+
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 use syncline_protocol::message::{DeltaOp, DeltaWriter};
 use syncline_protocol::{ChangeSet, Changed, TableId};
 use syncline_store::{Database, Table};
@@ -152,18 +155,18 @@ impl Step<'_> {
         let mut probe_count = 0;
         let mut changed: Option<ColumnSet> = None;
         let hasher = self.hasher;
-        router.route(
-            table.layout(),
-            change,
-            hasher,
-            &mut probe_count,
-            |target| match target {
+        let mut targets: SmallVec<[Target<'_>; 32]> = SmallVec::new();
+        let push = |target| targets.push(target);
+        router.route(table.layout(), change, hasher, &mut probe_count, push);
+        self.wait_for(&targets);
+        for target in targets {
+            match target {
                 Target::Instance(number) => {
                     self.consider(table, number, change, position, first, &mut changed);
                 }
                 Target::Group(group) => self.concern(table, group, change, position, &mut changed),
-            },
-        );
+            }
+        }
         for &(template, site) in router.free() {
             if site == RANK {
                 self.note_move(table, template, change, position, &mut changed);
@@ -172,6 +175,20 @@ impl Step<'_> {
             }
         }
         self.counters.probes += probe_count;
+    }
+
+    /// Waits for the memory of all targets together, which otherwise each would be waited for after the other.
+    fn wait_for(&self, targets: &[Target<'_>]) {
+        if targets.len() > 1 {
+            let word = |target: &Target<'_>| match target {
+                Target::Instance(number) => {
+                    let instance = self.instances.get(*number);
+                    instance.seen ^ u64::from(instance.params.first().copied().unwrap_or_default())
+                }
+                Target::Group(group) => u64::from(group.site),
+            };
+            black_box(targets.iter().map(word).fold(0, |seen, word| seen ^ word));
+        }
     }
 
     /// Looks whether a change concerns an instance.
@@ -197,11 +214,13 @@ impl Step<'_> {
             self.note_subject(table, number, change, position, changed);
             return;
         };
+        let mut is_decided = false;
         if let (Some(old), Some(new)) = (change.old, change.new) {
             let changed = changed.get_or_insert_with(|| changed_columns(table.layout(), old, new));
             if changed.is_disjoint(&plain.reads) {
                 return;
             }
+            is_decided = changed.is_disjoint(&plain.decides);
         }
         let key = &mut self.scratch.key;
         let mut is_in = |row: &[u8]| {
@@ -218,7 +237,10 @@ impl Step<'_> {
         };
         let failures = failures::count();
         let was = change.old.is_some_and(&mut is_in);
-        let is = change.new.is_some_and(&mut is_in);
+        let is = match is_decided {
+            true => was,
+            false => change.new.is_some_and(&mut is_in),
+        };
         self.usage[instance.template as usize].failures += failures::count() - failures;
         if !was && !is {
             return;

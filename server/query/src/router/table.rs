@@ -389,13 +389,13 @@ impl TableRouter {
 
     /// Calls `visit` with every instance whose filter may accept the old or the new row; with some of
     /// them more than once.
-    pub(crate) fn route(
-        &self,
+    pub(crate) fn route<'r>(
+        &'r self,
         layout: &RowLayout,
         change: Changed<'_>,
         hasher: &FixedState,
         probe_count: &mut u64,
-        mut visit: impl FnMut(Target<'_>),
+        mut visit: impl FnMut(Target<'r>),
     ) {
         let mut name = |number| {
             visit(match number & GROUP {
