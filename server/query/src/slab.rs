@@ -9,7 +9,7 @@ pub(crate) struct Slab<T> {
 }
 
 /// Things of a chunk.
-const CHUNK: usize = 256;
+const CHUNK: usize = 4096;
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {

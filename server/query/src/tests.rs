@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 use syncline_protocol::message::{DeltaOp, DeltaReader, ResultDescription};
+use syncline_protocol::packed::Reader;
 use syncline_protocol::param::Param;
 use syncline_protocol::{
     ChangeSet, ColumnDef, EnumType, Identity, IndexDef, IndexKind, RowLayout, Schema, TableDef,
@@ -352,4 +353,34 @@ pub(crate) fn key_of(description: &ResultDescription, row: &[u8]) -> Vec<u8> {
     let mut key = Vec::new();
     layout.project(row, &description.key, &mut key);
     key
+}
+
+/// Folds operations into rows by their keys.
+pub(crate) fn fold(description: &ResultDescription, ops: &[u8], folded: &mut Folded) {
+    let layout = RowLayout::new(description.types().cloned().collect());
+    let mut reader = DeltaReader::new(description, ops);
+    while let Some(op) = reader.next_op().unwrap() {
+        match op {
+            DeltaOp::Insert { row } => {
+                let key = key_of(description, row);
+                assert_eq!(folded.insert(key, row.to_vec()), None);
+            }
+            DeltaOp::Delete { key } => assert!(folded.remove(key).is_some()),
+            DeltaOp::Update { key, mask, values } => {
+                let old = folded.get_mut(key).unwrap();
+                let mut values = Reader::new(values);
+                let mut new = Vec::new();
+                for (column, ty) in layout.types().iter().enumerate() {
+                    let is_new = mask[column / 8] >> (column % 8) & 1 == 1;
+                    new.extend_from_slice(if is_new {
+                        values.value(ty).unwrap()
+                    } else {
+                        layout.column(old, column)
+                    });
+                }
+                assert_ne!(*old, new, "an update changes something");
+                *old = new;
+            }
+        }
+    }
 }

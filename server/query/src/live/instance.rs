@@ -16,10 +16,10 @@ pub(super) struct Instance {
     pub(super) params: PackedParams,
     /// The last change that the router brought it, so that none is looked at twice.
     pub(super) seen: u64,
-    /// The last change that concerned it, to see whether `slot` is of this step.
+    /// The last change that concerned it, to see whether `last_hit` is of this step.
     pub(super) hit: u64,
-    /// Its place among the instances that this step affects.
-    pub(super) slot: u32,
+    /// The last hit of it in this step.
+    pub(super) last_hit: u32,
     /// Bytes of rows that moves have added to the result since it was evaluated.
     pub(super) grown: u32,
     pub(super) memory: Memory,

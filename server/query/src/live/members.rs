@@ -114,7 +114,7 @@ impl LiveQueries {
             params: draft.params.as_slice().into(),
             seen: 0,
             hit: 0,
-            slot: 0,
+            last_hit: 0,
             grown: 0,
             memory,
         });

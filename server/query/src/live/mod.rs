@@ -5,6 +5,7 @@ mod deltas;
 mod explain;
 #[cfg(test)]
 mod fuzz;
+mod hits;
 mod idle;
 mod instance;
 mod members;

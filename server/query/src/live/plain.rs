@@ -24,6 +24,10 @@ pub(super) struct Plain {
     /// Columns that decide whether a row is in the result: of two rows that agree in them both are or none is.
     pub(super) decides: ColumnSet,
     pub(super) cover: Option<Vec<Route>>,
+    /// Whether where a row leads says if it is in the result, without a look at the filter.
+    pub(super) is_routed: bool,
+    /// Whether what a change of a row becomes is the same for all in whose results it is.
+    pub(super) is_shared: bool,
     /// To move the parameters.
     pub(super) edges: Edges,
     /// For a window, the index that has its rows in order.
@@ -62,13 +66,21 @@ impl Plain {
         let path = is_window
             .then(|| window_path(plan, select, table))
             .flatten();
+        let cover = cover(select.filter.as_ref());
+        let is_routed = match (cover.as_deref(), &select.filter) {
+            (Some([route]), Some(filter)) => !is_window && route.is_all_of(filter),
+            _ => false,
+        };
+        let reads_params = |expr: &Expr| expr.any(&mut Expr::is_param);
         Self {
             table: table.id(),
+            is_routed,
+            is_shared: !is_window && !select.exprs.iter().any(reads_params),
             decides: deciding(table, select.filter.as_ref(), path.as_ref()),
             filter: select.filter.clone(),
             projection: Projection::new(&select.exprs, &plan.outputs, Some(column_count)),
             reads,
-            cover: cover(select.filter.as_ref()),
+            cover,
             edges: Edges::new(table, select.filter.as_ref(), &select.exprs),
             window: path,
         }

@@ -5,7 +5,6 @@ use std::hint::black_box;
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
-use syncline_protocol::message::{DeltaOp, DeltaWriter};
 use syncline_protocol::{ChangeSet, Changed, TableId};
 use syncline_store::{Database, Table};
 
@@ -13,47 +12,32 @@ use super::Counters;
 use super::budget::Budgets;
 use super::deltas::Deltas;
 use super::explain::Usage;
+use super::hits::{Hit, Hits, RowScratch, are_by_key, row_change, write_change};
 use super::instance::{Instance, Memory};
 use super::plain::Plain;
 use super::rank::{RANK, RankScratch, Watchers};
 use super::settle::Runaway;
 use super::template::Template;
-use super::window::{Allowance, RowChange, RowChanges, View};
+use super::window::{Allowance, RowChanges, View};
 use crate::execute::exact::index_key;
 use crate::failures;
 use crate::flow::{Event, FlowScratch};
 use crate::plan::expr::{ColumnSet, Input, Params};
-use crate::router::{TableRouter, Target};
-use crate::row::{changed_columns, compare_columns, write_difference};
+use crate::router::{Sides, TableRouter, Target};
+use crate::row::{changed_columns, compare_columns};
 use crate::slab::Slab;
-
-/// What a step remembers of a change that concerns an instance.
-#[derive(Clone, Copy, Debug)]
-struct Hit {
-    /// Among the affected instances.
-    slot: u32,
-    /// In the change set.
-    change: u32,
-    /// Whether the row was in the result, and whether it is.
-    was: bool,
-    is: bool,
-}
 
 /// Memory that a step uses and the next one uses again.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     /// Changes seen in all steps so far.
     pub(super) change_count: u64,
-    hits: Vec<Hit>,
+    hits: Hits,
     /// Handle and number of each affected instance, by slot.
     pub(super) affected: Vec<(u64, u32)>,
     /// Slots in the order of their handles.
     by_handle: Vec<u32>,
-    /// By slot, where its hits begin.
-    starts: Vec<u32>,
-    key: Vec<u8>,
-    old_row: Vec<u8>,
-    new_row: Vec<u8>,
+    rows: RowScratch,
     /// What concerns flows.
     pub(super) events: Vec<Event>,
     pub(super) flow: FlowScratch,
@@ -81,22 +65,30 @@ pub(super) struct Step<'a> {
     pub(super) counters: &'a mut Counters,
 }
 
-/// Whether a row passes the filter of a template.
-fn passes(
+/// Whether a row passes the filter of an instance, and is not beyond its window. `key` is written over.
+fn is_inside(
     (template, plain): (&Template, &Plain),
+    instance: &Instance,
     table: &Table,
     row: &[u8],
-    params: &[u8],
+    key: &mut Vec<u8>,
 ) -> bool {
     let params = Params {
         layout: &template.param_layout,
-        packed: params,
+        packed: &instance.params,
     };
     let input = Input::one(table.layout(), row, params);
-    plain
-        .filter
-        .as_ref()
-        .is_none_or(|filter| filter.truth(&input) == Some(true))
+    let filter = plain.filter.as_ref();
+    if filter.is_some_and(|filter| filter.truth(&input) != Some(true)) {
+        return false;
+    }
+    match (instance.window(), &plain.window) {
+        (Some(window), Some(path)) => {
+            index_key(table, path, row, key);
+            !window.is_beyond(path, key)
+        }
+        _ => true,
+    }
 }
 
 impl Step<'_> {
@@ -124,7 +116,7 @@ impl Step<'_> {
             }
         }
         let plain_count = self.scratch.affected.len();
-        let mut is_concerned = !self.scratch.hits.is_empty();
+        let mut is_concerned = !self.scratch.hits.all.is_empty();
         if self.has_ranks() {
             self.run_ranks(changes);
             is_concerned = true;
@@ -155,18 +147,21 @@ impl Step<'_> {
         let mut probe_count = 0;
         let mut changed: Option<ColumnSet> = None;
         let hasher = self.hasher;
+        let first_hit = self.scratch.hits.all.len();
         let mut targets: SmallVec<[Target<'_>; 32]> = SmallVec::new();
         let push = |target| targets.push(target);
         router.route(table.layout(), change, hasher, &mut probe_count, push);
         self.wait_for(&targets);
         for target in targets {
             match target {
-                Target::Instance(number) => {
-                    self.consider(table, number, change, position, first, &mut changed);
+                Target::Instance(number, sides) => {
+                    let target = (number, sides);
+                    self.consider(table, target, change, position, first, &mut changed);
                 }
                 Target::Group(group) => self.concern(table, group, change, position, &mut changed),
             }
         }
+        self.write_shared(table, change, first_hit);
         for &(template, site) in router.free() {
             if site == RANK {
                 self.note_move(table, template, change, position, &mut changed);
@@ -181,7 +176,7 @@ impl Step<'_> {
     fn wait_for(&self, targets: &[Target<'_>]) {
         if targets.len() > 1 {
             let word = |target: &Target<'_>| match target {
-                Target::Instance(number) => {
+                Target::Instance(number, _) => {
                     let instance = self.instances.get(*number);
                     instance.seen ^ u64::from(instance.params.first().copied().unwrap_or_default())
                 }
@@ -195,7 +190,7 @@ impl Step<'_> {
     fn consider(
         &mut self,
         table: &Table,
-        number: u32,
+        (number, sides): (u32, Sides),
         change: Changed<'_>,
         position: u32,
         first: u64,
@@ -204,6 +199,12 @@ impl Step<'_> {
         let instance = self.instances.get_mut(number);
         let now = self.scratch.change_count;
         if instance.seen == now {
+            // What the row was and what it is led here, one after the other.
+            if instance.hit == now {
+                let hit = &mut self.scratch.hits.all[instance.last_hit as usize];
+                hit.was |= hit.is_routed && sides.old;
+                hit.is |= hit.is_routed && sides.new;
+            }
             return;
         }
         instance.seen = now;
@@ -222,39 +223,64 @@ impl Step<'_> {
             }
             is_decided = changed.is_disjoint(&plain.decides);
         }
-        let key = &mut self.scratch.key;
-        let mut is_in = |row: &[u8]| {
-            if !passes((template, plain), table, row, &instance.params) {
-                return false;
-            }
-            match (instance.window(), &plain.window) {
-                (Some(window), Some(path)) => {
-                    index_key(table, path, row, key);
-                    !window.is_beyond(path, key)
-                }
-                _ => true,
-            }
+        let (was, is) = if plain.is_routed {
+            (sides.old, sides.new)
+        } else {
+            let key = &mut self.scratch.rows.key;
+            let mut is_in = |row: &[u8]| is_inside((template, plain), instance, table, row, key);
+            let failures = failures::count();
+            let was = change.old.is_some_and(&mut is_in);
+            let is = if is_decided {
+                was
+            } else {
+                change.new.is_some_and(&mut is_in)
+            };
+            self.usage[instance.template as usize].failures += failures::count() - failures;
+            (was, is)
         };
-        let failures = failures::count();
-        let was = change.old.is_some_and(&mut is_in);
-        let is = match is_decided {
-            true => was,
-            false => change.new.is_some_and(&mut is_in),
-        };
-        self.usage[instance.template as usize].failures += failures::count() - failures;
         if !was && !is {
             return;
         }
-        if instance.hit < first {
-            instance.slot = self.scratch.affected.len() as u32;
+        let hits = &mut self.scratch.hits.all;
+        let slot = if instance.hit < first {
             self.scratch.affected.push((instance.handle, number));
-        }
+            self.scratch.affected.len() as u32 - 1
+        } else {
+            hits[instance.last_hit as usize].slot
+        };
         instance.hit = now;
-        self.scratch.hits.push(Hit {
-            slot: instance.slot,
+        instance.last_hit = hits.len() as u32;
+        hits.push(Hit {
+            slot,
             change: position,
             was,
             is,
+            is_routed: plain.is_routed,
+            shared: plain.is_shared.then_some(instance.template),
+            ..Hit::default()
+        });
+    }
+
+    /// Writes what a change becomes for the instances that share it.
+    fn write_shared(&mut self, table: &Table, change: Changed<'_>, first_hit: usize) {
+        let Self {
+            templates,
+            usage,
+            scratch,
+            ..
+        } = self;
+        let Scratch { hits, rows, .. } = &mut **scratch;
+        hits.write_shared(first_hit, |number, hit, out| {
+            let template = templates.get(number);
+            let failures = failures::count();
+            if let (Some(plain), Some(change)) = (template.plain(), row_change(hit, change)) {
+                let params = Params {
+                    layout: &template.param_layout,
+                    packed: &[],
+                };
+                write_change((template, plain), table, params, change, rows, out);
+            }
+            usage[number as usize].failures += failures::count() - failures;
         });
     }
 
@@ -278,16 +304,9 @@ impl Step<'_> {
         let mut hits = std::mem::take(&mut self.scratch.hits);
         let mut affected = std::mem::take(&mut self.scratch.affected);
         let mut by_handle = std::mem::take(&mut self.scratch.by_handle);
-        let mut starts = std::mem::take(&mut self.scratch.starts);
-        if affected.len() > 1 {
-            hits.sort_unstable_by_key(|hit| (hit.slot, hit.change));
-        }
-        for (position, hit) in hits.iter().enumerate() {
-            if hit.slot as usize == starts.len() {
-                starts.push(position as u32);
-            }
-        }
-        starts.push(hits.len() as u32);
+        hits.order(plain_count);
+        // Looked at once for all, if one has several changes.
+        let mut are_ordered: Option<bool> = None;
         by_handle.extend(0..affected.len() as u32);
         by_handle.sort_unstable_by_key(|slot| affected[*slot as usize].0);
         for &slot in &by_handle {
@@ -302,7 +321,18 @@ impl Step<'_> {
                 out.close(handle);
                 continue;
             }
-            let own = &hits[starts[slot] as usize..starts[slot + 1] as usize];
+            let own = hits.of(slot);
+            if own[0].shared.is_some() {
+                let are_ordered = own.len() < 2
+                    || *are_ordered.get_or_insert_with(|| are_by_key(self.db, changes));
+                let table = changes.get(own[0].change as usize);
+                let table = table.and_then(|change| self.db.table(change.table));
+                let unordered = table.filter(|_| !are_ordered);
+                let unordered = unordered.map(|table| (table, changes));
+                hits.put(slot, unordered, out.bytes());
+                out.close(handle);
+                continue;
+            }
             let failures = failures::count();
             self.emit_instance(number, own, changes, out);
             self.usage[template as usize].failures += failures::count() - failures;
@@ -312,12 +342,11 @@ impl Step<'_> {
         hits.clear();
         affected.clear();
         by_handle.clear();
-        starts.clear();
         let scratch = &mut *self.scratch;
         scratch.flow_bytes.clear();
         scratch.flow_ends.clear();
         (scratch.hits, scratch.affected) = (hits, affected);
-        (scratch.by_handle, scratch.starts) = (by_handle, starts);
+        scratch.by_handle = by_handle;
     }
 
     fn emit_instance(&mut self, number: u32, hits: &[Hit], changes: &ChangeSet, out: &mut Deltas) {
@@ -330,14 +359,7 @@ impl Step<'_> {
         let allowance;
         let mut rows: RowChanges<'_> = hits
             .iter()
-            .filter_map(|hit| {
-                let change = changes.get(hit.change as usize)?;
-                Some(RowChange {
-                    keyed: change.new.or(change.old)?,
-                    old: change.old.filter(|_| hit.was),
-                    new: change.new.filter(|_| hit.is),
-                })
-            })
+            .filter_map(|hit| row_change(hit, changes.get(hit.change as usize)?))
             .collect();
         if rows.len() > 1 {
             let key = &table.def().primary_key;
@@ -376,53 +398,9 @@ impl Step<'_> {
                 table,
                 params,
                 *change,
-                self.scratch,
+                &mut self.scratch.rows,
                 bytes,
             );
         }
-    }
-}
-
-/// Appends the operation of one changed row, if anything that shows has changed.
-fn write_change(
-    (template, plain): (&Template, &Plain),
-    table: &Table,
-    params: Params<'_>,
-    change: RowChange<'_>,
-    scratch: &mut Scratch,
-    out: &mut Vec<u8>,
-) {
-    let layout = table.layout();
-    let result = |row, buffer| {
-        plain
-            .projection
-            .apply(&Input::one(layout, row, params), buffer)
-    };
-    match (change.old, change.new) {
-        (None, Some(new)) => {
-            let row = result(new, &mut scratch.new_row);
-            DeltaWriter::new(out).push(DeltaOp::Insert { row });
-        }
-        (Some(old), None) => {
-            scratch.key.clear();
-            layout.project(old, &table.def().primary_key, &mut scratch.key);
-            DeltaWriter::new(out).push(DeltaOp::Delete { key: &scratch.key });
-        }
-        (Some(old), Some(new)) => {
-            let start = out.len();
-            scratch.key.clear();
-            layout.project(new, &table.def().primary_key, &mut scratch.key);
-            DeltaWriter::new(out).push(DeltaOp::Update {
-                key: &scratch.key,
-                mask: &[],
-                values: &[],
-            });
-            let old = result(old, &mut scratch.old_row);
-            let new = result(new, &mut scratch.new_row);
-            if !write_difference(&template.result_layout, old, new, out) {
-                out.truncate(start);
-            }
-        }
-        (None, None) => {}
     }
 }

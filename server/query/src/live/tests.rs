@@ -4,6 +4,7 @@ mod budget;
 mod deep;
 mod explain;
 mod ranks;
+mod routed;
 mod routes;
 mod sub_queries;
 mod windows;

@@ -205,6 +205,17 @@ impl Route {
                 .all(|(one, other)| spans(one, other))
     }
 
+    /// Whether every row that it leads to passes a filter, and no other: nothing of it is left to check.
+    pub(crate) fn is_all_of(&self, filter: &Expr) -> bool {
+        let parts = filter.conjuncts();
+        let bounds = self.spans.iter().map(Span::bound_count).sum::<usize>();
+        self.atoms.is_empty()
+            && bounds == parts.len()
+            && parts
+                .iter()
+                .all(|part| self.spans.iter().any(|span| span.is_exactly(part)))
+    }
+
     /// What it is looked up by.
     pub(super) fn shape(&self) -> Shape {
         match self.spans.as_slice() {

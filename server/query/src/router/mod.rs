@@ -11,7 +11,7 @@ mod tests;
 pub(crate) use cover::{Route, Routes, cover};
 #[cfg(test)]
 pub(crate) use table::SIGNATURES_MAX;
-pub(crate) use table::{Group, TableRouter, Target, is_scanned};
+pub(crate) use table::{Group, Sides, TableRouter, Target, is_scanned};
 
 use crate::plan::expr::Expr;
 

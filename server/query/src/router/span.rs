@@ -130,6 +130,28 @@ impl Span {
         self.beginning.is_some()
     }
 
+    /// Bounds that it has.
+    pub(super) fn bound_count(&self) -> usize {
+        usize::from(self.lower.is_some()) + usize::from(self.upper.is_some())
+    }
+
+    /// Whether a condition is one of its bounds, and one value has one key: then a key between the bounds says
+    /// that the condition holds.
+    pub(super) fn is_exactly(&self, condition: &Expr) -> bool {
+        let Expr::Compare(op, left, constant) = condition else {
+            return false;
+        };
+        let bound = match op {
+            CompareOp::LessOrEqual => &self.upper,
+            CompareOp::GreaterOrEqual => &self.lower,
+            _ => return false,
+        };
+        matches!(**left, Expr::Column(slot) if Axis::of(slot) == self.axis)
+            && self.axis.has_key_for_each()
+            && slot_of(constant).is_some_and(|slot| slot.kind == self.axis.kind)
+            && bound.as_ref() == Some(&**constant)
+    }
+
     /// Forgets all but the beginning, which is looked up by itself.
     pub(super) fn keep_beginning(&mut self) {
         (self.lower, self.upper) = (None, None);
@@ -174,6 +196,13 @@ impl Axis {
             kind: column.kind,
             nullable: column.nullable,
         }
+    }
+
+    /// Whether it has no NULLs, and each other value a key of its own.
+    fn has_key_for_each(self) -> bool {
+        use Kind::{I8, I16, I32, I64, U8, U16, U32, U64};
+        let is_word = matches!(self.kind, I8 | I16 | I32 | I64 | U8 | U16 | U32 | U64);
+        is_word && !self.nullable
     }
 
     pub(super) fn read(self, packed: &[u8]) -> Scalar<'_> {

@@ -38,10 +38,17 @@ pub(crate) struct Group {
     pub(crate) members: SmallVec<[u32; 4]>,
 }
 
+/// Which rows of a change led to someone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sides {
+    pub(crate) old: bool,
+    pub(crate) new: bool,
+}
+
 /// Whom a changed row may concern.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target<'r> {
-    Instance(u32),
+    Instance(u32, Sides),
     Group(&'r Group),
 }
 
@@ -387,8 +394,8 @@ impl TableRouter {
         signatures.position(|signature| signature.is_of(route))
     }
 
-    /// Calls `visit` with every instance whose filter may accept the old or the new row; with some of
-    /// them more than once.
+    /// Calls `visit` with every instance whose filter may accept the old or the new row, and which of them; with
+    /// some of them more than once.
     pub(crate) fn route<'r>(
         &'r self,
         layout: &RowLayout,
@@ -397,28 +404,49 @@ impl TableRouter {
         probe_count: &mut u64,
         mut visit: impl FnMut(Target<'r>),
     ) {
-        let mut name = |number| {
+        let mut name = |number, sides| {
             visit(match number & GROUP {
-                0 => Target::Instance(number),
+                0 => Target::Instance(number, sides),
                 _ => Target::Group(self.groups.get(number ^ GROUP)),
             });
         };
+        let there = Sides {
+            old: change.old.is_some(),
+            new: change.new.is_some(),
+        };
+        let (old, new) = (
+            Sides {
+                new: false,
+                ..there
+            },
+            Sides {
+                old: false,
+                ..there
+            },
+        );
         for signature in &self.signatures {
             if signature.entry_count == 0 {
                 continue;
             }
-            // An update that keeps the key is one probe.
-            let new = change.new.filter(|new| {
-                change
-                    .old
-                    .is_none_or(|old| !signature.is_same_key(layout, old, new))
-            });
-            for row in [change.old, new].into_iter().flatten() {
+            let mut probe = |row: &[u8], sides| {
                 *probe_count += 1;
-                signature.visit(layout, row, hasher, &mut name);
+                signature.visit(layout, row, hasher, &mut |number| name(number, sides));
+            };
+            match (change.old, change.new) {
+                // An update that keeps the key is one probe.
+                (Some(before), Some(after)) if signature.is_same_key(layout, before, after) => {
+                    probe(after, there);
+                }
+                (before, after) => {
+                    for (row, sides) in [(before, old), (after, new)] {
+                        if let Some(row) = row {
+                            probe(row, sides);
+                        }
+                    }
+                }
             }
         }
-        self.scanned.iter().for_each(|number| name(*number));
+        self.scanned.iter().for_each(|number| name(*number, there));
     }
 
     /// Sites that every changed row concerns.

@@ -301,7 +301,7 @@ proptest! {
                 let change = Changed { table: TableId::FIRST_USER, old: None, new: Some(&row) };
                 let mut found = vec![false; instances.len()];
                 router.route(&layout, change, &hasher, &mut 0, |target| match target {
-                    Target::Instance(number) => found[number as usize] = true,
+                    Target::Instance(number, _) => found[number as usize] = true,
                     Target::Group(_) => panic!("there are no sites"),
                 });
                 for (number, (filter, param_layout, params)) in instances.iter().enumerate() {
@@ -350,7 +350,7 @@ fn found(router: &TableRouter, layout: &RowLayout, row: &[u8], hasher: &FixedSta
     let mut found = Vec::new();
     let change = Changed { table, old, new };
     router.route(layout, change, hasher, &mut 0, |target| match target {
-        Target::Instance(number) => found.push(number),
+        Target::Instance(number, _) => found.push(number),
         Target::Group(_) => panic!("there are no sites"),
     });
     found

@@ -3,10 +3,9 @@
 use serde_json::{Value as Json, json};
 use syncline_protocol::ErrorCode;
 use syncline_protocol::limits::{MOVED_ROWS_MAX, MOVED_WALK_ROWS_MAX};
-use syncline_protocol::message::{DeltaOp, DeltaReader};
 
 use super::How;
-use crate::tests::{Fixture, key_of, me, ordered, params, table};
+use crate::tests::{Fixture, fold, me, ordered, params, table};
 
 fn points() -> Fixture {
     let columns = "id u32, x i32, y i32?, name string";
@@ -204,40 +203,6 @@ fn a_move_is_within_the_budget() {
     });
     assert_eq!(moved.unwrap_err().message, "no");
     assert_eq!(live.stats().instances, 1);
-}
-
-/// Folds operations into rows by their keys.
-fn fold(
-    description: &syncline_protocol::message::ResultDescription,
-    ops: &[u8],
-    folded: &mut std::collections::BTreeMap<Vec<u8>, Vec<u8>>,
-) {
-    let layout = syncline_protocol::RowLayout::new(description.types().cloned().collect());
-    let mut reader = DeltaReader::new(description, ops);
-    while let Some(op) = reader.next_op().unwrap() {
-        match op {
-            DeltaOp::Insert { row } => {
-                let key = key_of(description, row);
-                assert_eq!(folded.insert(key, row.to_vec()), None);
-            }
-            DeltaOp::Delete { key } => assert!(folded.remove(key).is_some()),
-            DeltaOp::Update { key, mask, values } => {
-                let old = folded.get_mut(key).unwrap();
-                let mut values = syncline_protocol::packed::Reader::new(values);
-                let mut new = Vec::new();
-                for (column, ty) in layout.types().iter().enumerate() {
-                    let is_new = mask[column / 8] >> (column % 8) & 1 == 1;
-                    new.extend_from_slice(if is_new {
-                        values.value(ty).unwrap()
-                    } else {
-                        layout.column(old, column)
-                    });
-                }
-                assert_ne!(*old, new, "an update changes something");
-                *old = new;
-            }
-        }
-    }
 }
 
 /// Whatever bounds move where, over indexes or without, alone or in company, the difference leads to the

@@ -386,6 +386,11 @@ impl Expr {
         found
     }
 
+    /// Whether this itself, not a part of it, reads a parameter.
+    pub(crate) fn is_param(&self) -> bool {
+        matches!(self, Self::Param(_) | Self::ColumnIs(..))
+    }
+
     /// Whether an aggregate is used.
     pub(crate) fn has_aggregate(&self) -> bool {
         self.any(&mut |part| matches!(part, Self::Aggregate(_)))
