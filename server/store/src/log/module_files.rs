@@ -69,14 +69,16 @@ impl ModuleStore {
         handover.check_poison()?;
         let _turn = own.storing.lock();
         own.module_use.lock().expect(hash);
-        if let Err(error) = put(&*own.disk, &own.folder, hash, wasm) {
-            own.module_use.lock().forget(hash);
-            if crate::disk::is_full(&error) {
-                return Err(LogError::DiskFull);
+        match put(&*own.disk, &own.folder, hash, wasm) {
+            Ok(is_made) => own.module_use.lock().is_stored(hash, is_made),
+            Err(error) => {
+                own.module_use.lock().forget(hash);
+                if crate::disk::is_full(&error) {
+                    return Err(LogError::DiskFull);
+                }
+                return Err(handover.poison(&format!("a module could not be stored: {error}")));
             }
-            return Err(handover.poison(&format!("a module could not be stored: {error}")));
         }
-        own.module_use.lock().is_stored(hash);
         // A file too many is no reason to refuse a publish; the next one tries again.
         let _ = own.remove_unused(handover.kept());
         Ok(())
@@ -108,22 +110,27 @@ impl Inner {
     /// The same, for who has the turn to.
     fn remove_unused(&self, kept: Lsn) -> io::Result<()> {
         // While we have the turn nothing becomes needed that is not.
-        let Some(needed) = self.module_use.lock().needed_from(kept) else {
-            return Ok(());
+        let (needed, refused) = {
+            let mut module_use = self.module_use.lock();
+            (module_use.needed_from(kept), module_use.take_refused())
         };
-        let needed: Vec<_> = needed
-            .iter()
-            .map(|hash| path_of(&self.folder, hash))
-            .collect();
-        let mut is_any = false;
-        for name in self.disk.list(&self.folder)? {
-            let path = self.folder.join(name);
-            if path.extension().is_some_and(|e| e == "wasm") && !needed.contains(&path) {
-                self.disk.remove(&path)?;
-                is_any = true;
-            }
+        let paths = |hashes: &[[u8; 32]]| -> Vec<PathBuf> {
+            let paths = hashes.iter().map(|hash| path_of(&self.folder, hash));
+            paths.collect()
+        };
+        let mut unused = paths(&refused);
+        if let Some(needed) = needed {
+            let needed = paths(&needed);
+            let files = self.disk.list(&self.folder)?.into_iter();
+            unused = files.map(|name| self.folder.join(name)).collect();
+            unused.retain(|path| {
+                path.extension().is_some_and(|e| e == "wasm") && !needed.contains(path)
+            });
         }
-        if is_any {
+        for path in &unused {
+            crate::disk::remove_if_there(&*self.disk, path)?;
+        }
+        if !unused.is_empty() {
             self.disk.sync_dir(&self.folder)?;
         }
         Ok(())
@@ -142,6 +149,8 @@ struct ModuleUse {
     expected: Vec<[u8; 32]>,
     /// Those of them that are durable.
     stored: Vec<[u8; 32]>,
+    /// Modules whose files this open has made, and that no publish has named so far: nothing of the past does.
+    made: Vec<[u8; 32]>,
 }
 
 impl ModuleUse {
@@ -151,6 +160,7 @@ impl ModuleUse {
             published: hash.map(|hash| (since, hash)).into_iter().collect(),
             expected: Vec::new(),
             stored: Vec::new(),
+            made: Vec::new(),
         }
     }
 
@@ -159,16 +169,27 @@ impl ModuleUse {
         self.expected.push(*hash);
     }
 
-    /// Its file is durable.
-    fn is_stored(&mut self, hash: &[u8; 32]) {
+    /// Its file is durable, and was not there before if it `is_made`.
+    fn is_stored(&mut self, hash: &[u8; 32], is_made: bool) {
         if !self.stored.contains(hash) {
             self.stored.push(*hash);
+        }
+        if is_made && !self.made.contains(hash) {
+            self.made.push(*hash);
         }
     }
 
     fn publish(&mut self, lsn: Lsn, hash: &[u8; 32]) {
         self.published.push((lsn, *hash));
+        self.made.retain(|own| own != hash);
         self.forget(hash);
+    }
+
+    /// Modules that were stored for nothing: they can go whatever is known of the past.
+    fn take_refused(&mut self) -> Vec<[u8; 32]> {
+        let expected = &self.expected;
+        let refused = self.made.extract_if(.., |own| !expected.contains(own));
+        refused.collect()
     }
 
     /// One publish less will come with it.
@@ -195,8 +216,13 @@ impl ModuleUse {
     }
 }
 
-/// Stores the wasm; durable when this returns. Nothing is written if it is there already.
-pub(crate) fn put(disk: &dyn Disk, folder: &Path, hash: &[u8; 32], wasm: &[u8]) -> io::Result<()> {
+/// Stores the wasm; durable when this returns. Nothing is written if it is there already; whether there was no file.
+pub(crate) fn put(
+    disk: &dyn Disk,
+    folder: &Path,
+    hash: &[u8; 32],
+    wasm: &[u8],
+) -> io::Result<bool> {
     if Sha256::digest(wasm).as_slice() != hash {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -206,8 +232,11 @@ pub(crate) fn put(disk: &dyn Disk, folder: &Path, hash: &[u8; 32], wasm: &[u8]) 
     let path = path_of(folder, hash);
     // A file that is there may be from before a crash that it did not survive whole.
     match read_file(disk, &path) {
-        Ok(stored) if stored == wasm => disk.sync_dir(folder),
-        _ => replace_file(disk, &path, wasm),
+        Ok(stored) if stored == wasm => disk.sync_dir(folder).map(|()| false),
+        found => {
+            replace_file(disk, &path, wasm)?;
+            Ok(found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound))
+        }
     }
 }
 
