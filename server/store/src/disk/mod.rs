@@ -98,11 +98,19 @@ pub fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
 pub fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_added_extension(NEW);
     remove_if_there(disk, &new)?;
-    let mut file = disk.create(&new)?;
-    file.write_at(0, bytes)?;
-    file.sync_data()?;
+    if let Err(error) = write_new(disk, &new, bytes) {
+        // A disk that is full needs the room of what does not fit. Who opens the folder next removes it otherwise.
+        let _ = disk.remove(&new);
+        return Err(error);
+    }
     disk.rename(&new, path)?;
     disk.sync_dir(folder_of(path))
+}
+
+fn write_new(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = disk.create(path)?;
+    file.write_at(0, bytes)?;
+    file.sync_data()
 }
 
 /// Removes a file; no error if there is none.
