@@ -140,6 +140,11 @@ fn a_database_that_has_ended_answers_that() {
     let error = shared.send(Outside::Stats(oneshot::channel().0));
     let code = error.unwrap_err().known_code();
     assert_eq!(code, Some(ErrorCode::ServerShutdown));
+    let health = http(&server, "GET /v1/health HTTP/1.1", b"");
+    assert!(health.contains(r#""failed":1"#), "{health}");
+    assert!(health.contains(r#""status":"degraded""#), "{health}");
+    let metrics = http(&server, "GET /metrics HTTP/1.1", b"");
+    assert!(metrics.contains("syncline_databases_failed 1"), "{metrics}");
 }
 
 #[test]
@@ -166,6 +171,14 @@ fn a_damaged_database_does_not_keep_the_others_from_being_served() {
 
     let server = start();
     assert!(server.state.database("good").is_ok());
+    let health = http(&server, "GET /v1/health HTTP/1.1", b"");
+    for part in [
+        r#""closed":1"#,
+        r#""databases":1"#,
+        r#""status":"degraded""#,
+    ] {
+        assert!(health.contains(part), "{health}");
+    }
     let left_out = server.left_out();
     assert!(left_out[0].1.contains("salvage"), "{left_out:?}");
     assert_eq!(left_out[0].0, "bad");
