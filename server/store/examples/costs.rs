@@ -25,6 +25,45 @@ fn main() {
     ] {
         indexed(name, kind);
     }
+    hidden();
+}
+
+/// How long commits wait while a hidden index is made, for each row of the table.
+fn hidden() {
+    let rows = 200_000;
+    let types = [Type::U64, Type::U64, Type::U64, Type::String, Type::Bool];
+    let mut database = filled(&types, None, rows, |id| {
+        let text = format!("the text of row {id}");
+        let mut row = [id, id * 2_654_435_761 % 1000, id * 7]
+            .map(u64::to_le_bytes)
+            .concat();
+        row.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        row.extend_from_slice(text.as_bytes());
+        row.push(u8::from(id % 3 == 0));
+        row
+    });
+    for (name, columns, kind) in [
+        ("hash, 200 rows a key", &[1][..], IndexKind::Hash),
+        ("hash, a row a key", &[2], IndexKind::Hash),
+        ("hash, a text a row", &[3], IndexKind::Hash),
+        ("hash, two keys", &[4], IndexKind::Hash),
+        ("hash, two columns", &[3, 1], IndexKind::Hash),
+        ("ordered, 200 rows a key", &[1], IndexKind::Ordered),
+        ("ordered, a row a key", &[2], IndexKind::Ordered),
+        ("ordered, two columns", &[1, 2], IndexKind::Ordered),
+    ] {
+        let started = cpu_ns();
+        let made = database.add_hidden_index(TABLE, columns, kind);
+        let ns = per(started, rows);
+        let index = made.expect("the columns are there");
+        let table = database.table(TABLE).expect("it was installed");
+        let bytes = table.hidden_index_bytes(index) as f64 / rows as f64;
+        println!(
+            "{:44} {ns:8.1}   {bytes:.0} B",
+            format!("hidden index made, {name}")
+        );
+        database.drop_hidden_index(TABLE, index);
+    }
 }
 
 /// Two finds, two updates and a commit: what a bank transfer asks of the store.

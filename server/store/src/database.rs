@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use syncline_protocol::{ChangeSet, TableId};
 
+mod hidden;
 mod install;
 mod recovery;
 mod undo;

@@ -49,6 +49,6 @@ pub use past::{FoundError, Past, found, read_history, read_past};
 pub use salvage::{Salvaged, salvage};
 pub use schema::{DatabaseSchema, SchemaDifference, SchemaError};
 pub use scrub::{Scrub, ScrubProgress, ScrubReport};
-pub use table::{IndexId, Rows, Table, WriteError, row_hash};
+pub use table::{IndexId, IndexShape, Rows, Table, WriteError, row_hash};
 pub use transaction::{ScanChunk, ScanError, ScanPosition, Transaction};
 pub use view::ReadView;

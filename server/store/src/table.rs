@@ -8,21 +8,24 @@ use syncline_protocol::{RowLayout, TableDef, TableId, Type};
 mod auto_increment;
 mod error;
 mod evolve;
+mod hidden;
 mod rank;
 mod row_hash;
 mod rows;
 mod write;
 
 pub use error::{IndexId, WriteError};
+pub use hidden::IndexShape;
 pub use row_hash::row_hash;
 pub use rows::Rows;
 
 use crate::index::{HashIndex, Heap, KeyBuffer, KeyColumns, KeyHasher, Matches, Secondary};
 use crate::pages::{Pages, PagesView};
 use auto_increment::AutoIncrement;
+use hidden::Hidden;
 
 /// The rows of one table and its indexes. Every row is valid for the layout, canonical, within the
-/// limits, and in every index.
+/// limits, and in every index, hidden ones too.
 #[derive(Debug)]
 pub struct Table {
     id: TableId,
@@ -31,6 +34,8 @@ pub struct Table {
     primary: HashIndex,
     /// In the order of the definition.
     secondary: Vec<Secondary>,
+    /// Those that no definition names.
+    hidden: Vec<Hidden>,
     auto_increment: Option<AutoIncrement>,
     /// Length of every row if any bytes of that length are a row.
     plain_len: Option<usize>,
@@ -52,6 +57,7 @@ impl Table {
                 .iter()
                 .map(|index| Secondary::new(index, &layout))
                 .collect(),
+            hidden: Vec::new(),
             auto_increment: AutoIncrement::new(&def),
             plain_len: write::plain_len(layout.types()),
             heap: Heap {
@@ -120,7 +126,8 @@ impl Table {
     }
 
     fn secondary(&self, index: IndexId) -> Option<&Secondary> {
-        self.secondary.get(index.position()?)
+        let declared = self.secondary.get(index.position()?);
+        declared.or_else(|| self.hidden_index(index))
     }
 
     /// Columns of an index.

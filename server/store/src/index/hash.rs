@@ -87,6 +87,11 @@ impl HashIndex {
         }
     }
 
+    /// Bytes that it takes.
+    pub(crate) fn byte_len(&self) -> usize {
+        size_of_val(&*self.entries)
+    }
+
     /// The first place with this hash that `is_match` accepts.
     #[inline]
     pub(crate) fn find(&self, hash: KeyHash, is_match: impl Fn(RowRef) -> bool) -> Option<RowRef> {

@@ -31,6 +31,16 @@ impl OrderedKey {
     }
 }
 
+impl OrderedKey {
+    /// Bytes beside its own.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Inline { .. } => 0,
+            Repr::Heap(bytes) => bytes.len(),
+        }
+    }
+}
+
 impl From<&[u8]> for OrderedKey {
     fn from(key: &[u8]) -> Self {
         Self(if key.len() <= INLINE_BYTES {

@@ -44,6 +44,14 @@ impl OrderedIndex {
         }
     }
 
+    /// Bytes that it takes with so many rows, the nodes being two thirds full and all keys as long as the
+    /// first one.
+    pub(crate) fn byte_len(&self, rows: usize) -> usize {
+        let mut all = self.range(Bound::Unbounded, Bound::Unbounded);
+        let on_heap = all.next().map_or(0, |(key, _)| key.heap_bytes());
+        rows * (size_of::<(OrderedKey, RowRef)>() * 3 / 2 + on_heap)
+    }
+
     pub(crate) fn insert(&mut self, key: &[u8], at: RowRef) {
         let replaced = match self {
             Self::Plain(entries) => entries.insert(key.into(), at),

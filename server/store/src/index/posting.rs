@@ -55,6 +55,12 @@ impl PostingIndex {
             .map_or(Refs::One(None), Posting::refs)
     }
 
+    /// Bytes that it takes with so many rows: a slot for each key that there is room for, and at most two
+    /// places for each row.
+    pub(crate) fn byte_len(&self, rows: usize) -> usize {
+        self.postings.capacity() * (size_of::<Posting>() + 1) + rows * 2 * size_of::<RowRef>()
+    }
+
     /// Adds a row. `is_match` tells whether the row at a place has the key.
     pub(crate) fn insert(&mut self, hash: KeyHash, at: RowRef, is_match: impl Fn(RowRef) -> bool) {
         let is_match = |posting: &Posting| posting.hash() == hash && is_match(posting.first());

@@ -83,35 +83,46 @@ impl Secondary {
 
     /// The index of all rows of the table.
     pub(crate) fn build(def: &IndexDef, heap: &Heap) -> Result<Self, BuildError> {
-        let mut index = Self::new(def, &heap.layout);
-        let rows = heap.pages.view().places();
-        for (_, row) in rows.clone() {
-            if index.is_too_large(&heap.layout, row) {
-                return Err(BuildError::KeyTooLarge);
-            }
-        }
-        match &mut index.places {
-            Places::Ordered(places) => {
-                let key = |row| OrderedKey::from(&ordered_key(&index.columns, heap, row)[..]);
-                *places = places.rebuilt(rows.clone().map(|(at, row)| (key(row), at)).collect());
-            }
-            Places::Unique(places) => {
-                places.reserve(heap.pages.view().len());
-                rows.clone()
-                    .for_each(|(at, row)| places.insert(heap.hash(&index.columns, row), at));
-            }
-            Places::Postings(_) => rows
-                .clone()
-                .for_each(|(at, row)| index.insert(heap, row, at)),
-        }
-        if def.unique
-            && rows
-                .into_iter()
-                .any(|(at, row)| index.forbids(heap, row, Some(at)))
+        let empty = Self::new(def, &heap.layout);
+        let mut rows = heap.pages.view().places();
+        if rows
+            .clone()
+            .any(|(_, row)| empty.is_too_large(&heap.layout, row))
         {
+            return Err(BuildError::KeyTooLarge);
+        }
+        let index = empty.filled(heap);
+        if def.unique && rows.any(|(at, row)| index.forbids(heap, row, Some(at))) {
             return Err(BuildError::Unique);
         }
         Ok(index)
+    }
+
+    /// With all rows of the table, whatever their keys.
+    pub(crate) fn filled(mut self, heap: &Heap) -> Self {
+        let index = &mut self;
+        let rows = heap.pages.view().places();
+        match &mut index.places {
+            Places::Ordered(places) => {
+                let key = |row| OrderedKey::from(&ordered_key(&index.columns, heap, row)[..]);
+                *places = places.rebuilt(rows.map(|(at, row)| (key(row), at)).collect());
+            }
+            Places::Unique(places) => {
+                places.reserve(heap.pages.view().len());
+                rows.for_each(|(at, row)| places.insert(heap.hash(&index.columns, row), at));
+            }
+            Places::Postings(_) => rows.for_each(|(at, row)| index.insert(heap, row, at)),
+        }
+        self
+    }
+
+    /// Bytes that it takes with so many rows, roughly.
+    pub(crate) fn byte_len(&self, rows: usize) -> usize {
+        match &self.places {
+            Places::Unique(index) => index.byte_len(),
+            Places::Postings(index) => index.byte_len(rows),
+            Places::Ordered(index) => index.byte_len(rows),
+        }
     }
 
     /// Adds a row that lies there.

@@ -2,10 +2,11 @@
 
 use syncline_protocol::CodecError;
 use syncline_protocol::limits::{
-    CALL_ROWS_MAX, CALL_WRITE_BYTES_MAX, KEY_BYTES_MAX, ROW_BYTES_MAX,
+    CALL_ROWS_MAX, CALL_WRITE_BYTES_MAX, INDEXES_MAX, KEY_BYTES_MAX, ROW_BYTES_MAX,
 };
 
-/// An index of a table: 0 is the primary key, `i + 1` is `indexes[i]` of the definition.
+/// An index of a table: 0 is the primary key, `i + 1` is `indexes[i]` of the definition; see
+/// [`Self::is_hidden`] for others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndexId(pub u16);
 
@@ -13,10 +14,19 @@ impl IndexId {
     /// The primary key.
     pub const PRIMARY: Self = Self(0);
 
+    /// From here on no definition has indexes.
+    pub(super) const FIRST_HIDDEN: u16 = 1 << 15;
+
     /// The index at this position of the definition's `indexes`.
     #[must_use]
     pub const fn secondary(position: usize) -> Self {
         Self(position as u16 + 1)
+    }
+
+    /// Whether it is the number of a hidden index: one that no definition has, nor a module can name.
+    #[must_use]
+    pub const fn is_hidden(self) -> bool {
+        self.0 >= Self::FIRST_HIDDEN
     }
 
     /// Position in the definition's `indexes`; `None` for the primary key.
@@ -25,6 +35,11 @@ impl IndexId {
         usize::from(self.0).checked_sub(1)
     }
 }
+
+const _: () = assert!(
+    INDEXES_MAX < IndexId::FIRST_HIDDEN as usize,
+    "no declared index has the number of a hidden one"
+);
 
 /// Why a row was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

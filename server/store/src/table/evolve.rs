@@ -5,7 +5,7 @@ use std::sync::Arc;
 use syncline_protocol::TableDef;
 
 use super::error::IndexId;
-use super::{AutoIncrement, Pages, Table, row_bytes};
+use super::{AutoIncrement, Pages, Table, hidden, row_bytes};
 use crate::index::{BuildError, HashIndex, Secondary};
 
 /// Indexes that a table is about to have: `None` where it has the index already.
@@ -30,7 +30,7 @@ impl Table {
     }
 
     /// Takes over a definition that differs in its indexes and the `public` mark alone, with the
-    /// indexes that [`Self::build_indexes`] made for it.
+    /// indexes that [`Self::build_indexes`] made for it. Hidden ones stay.
     pub(crate) fn evolve(&mut self, def: Arc<TableDef>, new: NewIndexes) {
         let mut old = std::mem::take(&mut self.secondary);
         for (index, built) in def.indexes.iter().zip(new) {
@@ -44,9 +44,10 @@ impl Table {
     }
 
     /// Drops the secondary indexes, until [`Self::build_indexes`] and [`Self::evolve`] bring them
-    /// back.
+    /// back; hidden ones for good.
     pub(crate) fn drop_indexes(&mut self) {
         self.secondary.clear();
+        self.drop_hidden_indexes();
     }
 
     /// Removes all rows and resets the auto_increment mark.
@@ -55,7 +56,7 @@ impl Table {
         self.primary = HashIndex::default();
         self.row_sum = 0;
         self.auto_increment = AutoIncrement::new(&self.def);
-        for index in &mut self.secondary {
+        for index in hidden::all(&mut self.secondary, &mut self.hidden) {
             *index = Secondary::new(&index.def().clone(), &self.heap.layout);
         }
     }

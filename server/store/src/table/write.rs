@@ -5,7 +5,7 @@ use syncline_protocol::limits::{KEY_BYTES_MAX, ROW_BYTES_MAX};
 use syncline_protocol::{CodecError, Type};
 
 use super::error::{IndexId, WriteError};
-use super::{Heap, Table, row_hash};
+use super::{Heap, Table, hidden, row_hash};
 use crate::index::{KeyBuffer, KeyHash};
 use crate::pages::RowRef;
 
@@ -136,7 +136,7 @@ impl Table {
         let at = self.heap.pages.insert(row)?;
         self.row_sum = self.row_sum.wrapping_add(row_hash(row));
         self.primary.insert(hash, at);
-        for index in &mut self.secondary {
+        for index in hidden::all(&mut self.secondary, &mut self.hidden) {
             index.insert(&self.heap, row, at);
         }
         Some(at)
@@ -147,7 +147,7 @@ impl Table {
     pub(crate) fn replace(&mut self, hash: KeyHash, at: RowRef, row: &[u8]) -> Option<RowRef> {
         let old = self.heap.row(at).expect("an index points at rows");
         let gone = row_hash(old);
-        if !self.secondary.is_empty() {
+        if !self.secondary.is_empty() || !self.hidden.is_empty() {
             self.old_row.clear();
             self.old_row.extend_from_slice(old);
         }
@@ -157,7 +157,7 @@ impl Table {
         if now_at != at {
             self.primary.relocate(hash, at, now_at);
         }
-        for index in &mut self.secondary {
+        for index in hidden::all(&mut self.secondary, &mut self.hidden) {
             let old = &self.old_row;
             if !index.columns().same(&self.heap.layout, old, row) {
                 index.remove(&self.heap, old, at);
@@ -173,7 +173,7 @@ impl Table {
     pub(crate) fn take(&mut self, hash: KeyHash, at: RowRef) {
         let row = self.heap.row(at).expect("an index points at rows");
         self.row_sum = self.row_sum.wrapping_sub(row_hash(row));
-        for index in &mut self.secondary {
+        for index in hidden::all(&mut self.secondary, &mut self.hidden) {
             index.remove(&self.heap, row, at);
         }
         self.primary.remove(hash, at);

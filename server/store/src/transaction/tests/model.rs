@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use syncline_protocol::abi::{BOUND_EXCLUDED, BOUND_INCLUDED, BOUND_NONE};
-use syncline_protocol::{ChangeSet, TableId, packed};
+use syncline_protocol::{ChangeSet, IndexKind, TableId, packed};
 
 use super::choices::{Choices, tables, value};
 use super::oracle::Oracle;
@@ -21,6 +21,7 @@ const VIEW: u8 = 5;
 const OPEN_SCAN: u8 = 6;
 const READ_SCAN: u8 = 7;
 const ASK: u8 = 8;
+const HIDE: u8 = 9;
 
 fn step() -> impl Strategy<Value = (u8, Vec<u8>)> {
     let kind = prop_oneof![
@@ -33,6 +34,7 @@ fn step() -> impl Strategy<Value = (u8, Vec<u8>)> {
         2 => Just(OPEN_SCAN),
         4 => Just(READ_SCAN),
         1 => Just(ASK),
+        2 => Just(HIDE),
     ];
     (kind, proptest::collection::vec(any::<u8>(), 0..24))
 }
@@ -158,8 +160,29 @@ impl Run {
                     scan.read(tx, &self.now, cap_bytes);
                 }
             }
+            HIDE => self.hide(table, choices),
             _ => self.check(),
         }
+    }
+
+    /// Adds a hidden index to a table, or drops one; in the middle of a transaction too.
+    fn hide(&mut self, table: usize, choices: &mut Choices<'_>) {
+        let columns = self.now[table].layout.types().len();
+        let database = &mut self.tx.as_mut().unwrap().database;
+        let hidden = database.table(id(table)).unwrap().indexes();
+        let hidden: Vec<_> = hidden.filter(|index| index.id.is_hidden()).collect();
+        if choices.below(3) == 0 {
+            if let Some(gone) = hidden.get(choices.below(hidden.len())) {
+                let gone = gone.id;
+                database.drop_hidden_index(id(table), gone);
+            }
+            return;
+        }
+        let kind = choices.pick(&[IndexKind::Hash, IndexKind::Ordered]);
+        let own: Vec<u16> = (0..1 + choices.below(2))
+            .map(|_| choices.below(columns) as u16)
+            .collect();
+        database.add_hidden_index(id(table), &own, kind);
     }
 
     fn check(&self) {

@@ -7,7 +7,7 @@ use syncline_protocol::limits::KEY_BYTES_MAX;
 use syncline_protocol::packed::{self, Reader};
 use syncline_protocol::{IndexKind, RowLayout, TableDef, Type, Value, key};
 
-use crate::table::{IndexId, Table, WriteError};
+use crate::table::{IndexId, IndexShape, Table, WriteError};
 
 #[derive(Clone, Debug)]
 pub(super) struct Oracle {
@@ -195,9 +195,11 @@ impl Oracle {
         assert_eq!(table.rows().size_hint(), (all.len(), Some(all.len())));
         all.sort_by_key(|row| self.primary_key(row));
         assert!(all.iter().eq(self.rows.values()), "all rows, each once");
-        for number in 0..=self.def.indexes.len() {
-            let index = IndexId(number as u16);
-            let columns = self.def.index_columns(number).unwrap();
+        for IndexShape {
+            id: index, columns, ..
+        } in table.indexes()
+        {
+            assert_eq!(table.index_columns(index), Some(columns));
             for row in self.rows.values().chain(probes) {
                 self.check_key(table, index, columns, row);
             }
@@ -227,10 +229,7 @@ impl Oracle {
             found.sort_by_key(|row| self.primary_key(row));
         }
         assert!(found.iter().eq(expected.iter().copied()), "rows of one key");
-        let is_unique = index
-            .position()
-            .is_none_or(|at| self.def.indexes[at].unique);
-        let identifies = is_unique && !self.has_null(row, columns);
+        let identifies = table.is_unique(index) && !self.has_null(row, columns);
         let one = expected
             .first()
             .map(|row| row.as_slice())
