@@ -114,6 +114,12 @@ pub const LIVE_IDLE_MS: u64 = 10_000;
 pub const LIVE_IDLE_INSTANCES_MAX: usize = 1024;
 /// Bytes that one of them may take.
 pub const LIVE_IDLE_BYTES_MAX: usize = 4 << 20;
+/// Indexes that live queries of a database make for want of declared ones.
+pub const LIVE_INDEXES_MAX: usize = 64;
+/// Those of one table: each of them makes every write of a row dearer.
+pub const LIVE_INDEXES_PER_TABLE_MAX: usize = 8;
+/// Rows of a table that such an index is made of at most: commits wait for it.
+pub const LIVE_INDEX_ROWS_MAX: usize = 250_000;
 /// Subscriptions of an identity, over all its connections.
 pub const IDENTITY_SUBSCRIPTIONS_MAX: usize = 65_536;
 /// Live instances of an identity that must look at every change of a table.

@@ -33,4 +33,6 @@ pub struct Counters {
     pub subscriptions: u64,
     /// Bytes that live queries take.
     pub live_bytes: u64,
+    /// Indexes that live queries made for want of declared ones.
+    pub live_indexes: u64,
 }

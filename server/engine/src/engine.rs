@@ -187,6 +187,9 @@ impl Engine {
         let start = ticks();
         self.suspects.expire(start);
         self.live.advance(start);
+        let database = self.database.as_mut();
+        self.live
+            .drop_unused_indexes(database.expect("no transaction is open between two steps"));
         self.first_answers.advance(start);
         self.refuse_excess(inbox, start);
         if self.waits_for(inbox, start) == Wait::Nothing {
@@ -458,6 +461,7 @@ impl Engine {
         counters.durable = self.log.durable().0;
         counters.connections = self.connections.len() as u64;
         counters.live_bytes = (self.live.byte_len() + self.quotas.texts.byte_len()) as u64;
+        counters.live_indexes = self.live.hidden_index_count() as u64;
         counters
     }
 }

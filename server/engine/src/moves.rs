@@ -57,7 +57,7 @@ impl Engine {
         };
         let database = self
             .database
-            .as_ref()
+            .as_mut()
             .expect("no transaction is open between two commands");
         let before = known.handle;
         let (quotas, charge) = (&self.quotas, known.charge);

@@ -175,7 +175,11 @@ impl Engine {
     /// After the data was thrown away no live result is right any more: connections are closed, and
     /// their clients come back and ask anew.
     fn restart_live_queries(&mut self, reason: &str, close: bool) {
-        self.live = LiveQueries::with_hash_seed(self.database().hash_seed());
+        let database = self.database.as_mut();
+        let database = database.expect("no transaction is open here");
+        // Nobody is left to use or to drop them.
+        database.drop_hidden_indexes();
+        self.live = LiveQueries::with_hash_seed(database.hash_seed());
         self.live.set_budgets(self.budgets);
         self.first_answers.clear();
         self.quotas = Quotas::default();

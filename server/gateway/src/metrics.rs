@@ -112,6 +112,7 @@ fn write(name: &str, stats: &Stats) {
         ("syncline_sockets", stats.sockets),
         ("syncline_subscriptions", engine.subscriptions),
         ("syncline_live_bytes", engine.live_bytes),
+        ("syncline_live_indexes", engine.live_indexes),
         ("syncline_inbox_commands", stats.inbox),
     ] {
         gauge!(metric, "database" => name.to_owned()).set(value as f64);

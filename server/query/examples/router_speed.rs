@@ -141,14 +141,14 @@ fn main() {
         admin: false,
     };
     for count in [0u64, 1_000, 10_000, 100_000] {
-        let db = database();
+        let mut db = database();
         let mut live = LiveQueries::new();
         let memory = resident_bytes();
         let start = Instant::now();
         for owner in 0..count {
             let params = [("o".to_owned(), Param::Int(owner.into()))];
             let sql = "SELECT * FROM tasks WHERE owner = :o";
-            live.subscribe(&db, sql, &params, &caller)
+            live.subscribe(&mut db, sql, &params, &caller)
                 .expect("the query is live");
         }
         let per_subscription = |total: f64| total / count.max(1) as f64;
@@ -183,7 +183,7 @@ fn windows(caller: &Caller) {
     for owner in 0..OWNERS {
         let params = [("o".to_owned(), Param::Int(owner.into()))];
         let sql = "SELECT * FROM tasks WHERE owner = :o ORDER BY rank DESC LIMIT 10";
-        live.subscribe(&db, sql, &params, caller)
+        live.subscribe(&mut db, sql, &params, caller)
             .expect("the query is live");
     }
     let mut out = Deltas::new();

@@ -1,6 +1,6 @@
 //! Why a query is refused.
 
-use syncline_protocol::{ErrorCode, WireError};
+use syncline_protocol::{ErrorCode, TableId, WireError};
 
 use crate::syntax::Position;
 
@@ -16,6 +16,28 @@ pub struct QueryError {
     pub hint: Option<String>,
     /// Where in the text, if it is about a place in it.
     pub position: Option<Position>,
+    /// The index with which it would not be refused, or for something else.
+    pub(crate) missing: Option<Box<MissingIndex>>,
+}
+
+/// An index that leads to rows that are asked for, and that the table has not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MissingIndex {
+    pub(crate) table: TableId,
+    pub(crate) columns: Vec<u16>,
+    /// Whether order matters; else a hash index does.
+    pub(crate) is_ordered: bool,
+}
+
+impl MissingIndex {
+    /// For people.
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.is_ordered {
+            "an ordered index"
+        } else {
+            "an index"
+        }
+    }
 }
 
 impl QueryError {
@@ -26,6 +48,7 @@ impl QueryError {
             message: message.into(),
             hint: None,
             position: None,
+            missing: None,
         }
     }
 

@@ -32,7 +32,7 @@
 //!
 //! let mut live = LiveQueries::new();
 //! let caller = Caller { identity: Identity([7; 32]), admin: false };
-//! let red = live.subscribe(&db, "SELECT * FROM pixels WHERE color = 1", &[], &caller);
+//! let red = live.subscribe(&mut db, "SELECT * FROM pixels WHERE color = 1", &[], &caller);
 //! let handle = red.expect("the query is live").handle;
 //!
 //! let mut transaction = db.begin();

@@ -185,8 +185,8 @@ impl Fixture {
         self.db.as_ref().unwrap()
     }
 
-    pub(crate) fn parts(&mut self) -> (&Database, &mut LiveQueries) {
-        (self.db.as_ref().unwrap(), &mut self.live)
+    pub(crate) fn parts(&mut self) -> (&mut Database, &mut LiveQueries) {
+        (self.db.as_mut().unwrap(), &mut self.live)
     }
 
     pub(crate) fn publish(&mut self, tables: Vec<TableDef>, clear_data: bool) {
@@ -263,7 +263,7 @@ impl Fixture {
         query: QueryRef<'_>,
         given: Json,
     ) -> Result<Subscribed, QueryError> {
-        let db = self.db.as_ref().unwrap();
+        let db = self.db.as_mut().unwrap();
         self.live.subscribe(db, query, &params(given), &me())
     }
 

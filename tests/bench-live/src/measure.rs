@@ -58,7 +58,7 @@ pub(crate) fn params(values: &[(&'static str, u64)]) -> Vec<(String, Param)> {
 impl Crowd {
     /// Subscribes `count` times.
     pub(crate) fn new(
-        db: &Database,
+        db: &mut Database,
         sql: &str,
         count: u64,
         params_of: ParamsOf<'_>,

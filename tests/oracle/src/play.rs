@@ -163,14 +163,17 @@ impl<'c> World<'c> {
         for one in self.watched.drain(..) {
             self.live.unsubscribe(one.handle);
         }
+        let db = self.db.as_mut().expect("there is one between transactions");
+        self.live.drop_unused_indexes(db);
         let stats = self.live.stats();
-        let left = (
+        let left = [
             stats.templates,
             stats.instances,
             stats.router_entries,
             stats.scanned_instances,
-        );
-        if left == (0, 0, 0, 0) {
+            stats.hidden_indexes,
+        ];
+        if left == [0; 5] {
             Ok(())
         } else {
             failure(
@@ -237,11 +240,15 @@ impl<'c> World<'c> {
             }
             (Ok(_), None) => unreachable!("who answers says what"),
         }
-        let db = self.db.as_ref().expect("there is one between transactions");
+        let db = self.db.as_mut().expect("there is one between transactions");
+        let made = self.live.hidden_index_count();
         let subscribed = match self.live.subscribe(db, &ours, &params, &who) {
             Ok(subscribed) => subscribed,
             Err(error) => return self.refused(id, &ours, &error),
         };
+        if self.live.hidden_index_count() > made {
+            self.tally.count("made an index");
+        }
         self.tally.live(&ours);
         let mut watched = Watched {
             id,
@@ -340,7 +347,7 @@ impl<'c> World<'c> {
         let mut one = self.watched.swap_remove(position);
         let before = std::mem::replace(&mut one.query.params, params.to_vec());
         let given = Self::params(&one.query);
-        let db = self.db.as_ref().expect("there is one between transactions");
+        let db = self.db.as_mut().expect("there is one between transactions");
         let statement = one.statement.clone();
         let moved = self
             .live
@@ -405,7 +412,8 @@ impl<'c> World<'c> {
             return failure("sqlite", None, words);
         }
         let mut deltas = std::mem::take(&mut self.deltas);
-        let db = self.db.as_ref().expect("it was just put there");
+        let db = self.db.as_mut().expect("it was just put there");
+        self.live.drop_unused_indexes(db);
         self.live.step(db, &changes, &mut deltas);
         let settled = self.live.settle(db);
         let mut watched = std::mem::take(&mut self.watched);

@@ -135,7 +135,7 @@ impl Engine {
         };
         let database = self
             .database
-            .as_ref()
+            .as_mut()
             .expect("no transaction is open between two commands");
         let (mut rows, mut ends) = (Vec::new(), Vec::new());
         let (form, params) = (&query.form, &query.params);

@@ -78,7 +78,7 @@ impl Engine {
         let Some(connection) = self.connections.get_mut(conn) else {
             return failed;
         };
-        let database = self.database.as_ref().expect("no transaction is open here");
+        let database = self.database.as_mut().expect("no transaction is open here");
         let caller = QueryCaller {
             identity: connection.identity,
             admin: connection.admin,

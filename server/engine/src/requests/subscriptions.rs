@@ -126,7 +126,7 @@ impl Engine {
             .map_err(|error| error.to_wire())?;
         let database = self
             .database
-            .as_ref()
+            .as_mut()
             .expect("no transaction is open between two commands");
         let subscribed = self
             .live

@@ -106,6 +106,24 @@ fn rows(report: &Report, db: &Database, from: From, reach: &Reach) -> String {
     }
 }
 
+/// Adds the indexes that were made for it.
+pub(crate) fn add_hidden(report: &mut Report, db: &Database, flow: &Flow) {
+    for (id, index) in &flow.hidden {
+        let Some(table) = db.table(*id) else { continue };
+        let columns = column_names(table, table.index_columns(*index).unwrap_or_default());
+        let kind = if table.is_ordered(*index) {
+            "ordered"
+        } else {
+            "hash"
+        };
+        let text = format!(
+            "made on demand; declare index({kind}, columns({columns})) in the module: it then costs no look at \
+             all rows, and counts for no limit"
+        );
+        report.add("index", &table.def().name, text);
+    }
+}
+
 /// Adds what each result remembers.
 pub(crate) fn add_state(report: &mut Report, flow: &Flow) {
     if !flow.is_stateful {

@@ -10,7 +10,7 @@ use syncline_protocol::message::{ResultColumn, ResultDescription};
 use syncline_protocol::{Type, Value, packed};
 use syncline_store::{IndexId, Table};
 
-pub(crate) use flow::{add_state, add_ways, signatures};
+pub(crate) use flow::{add_hidden, add_state, add_ways, signatures};
 pub(crate) use once::add_access;
 
 use crate::execute::RowSink;
@@ -74,16 +74,14 @@ impl Report {
 
     /// An index of a table, its columns, and to how many rows it leads from one key.
     pub(crate) fn index(&self, table: &Table, index: IndexId) -> String {
-        let def = table.def();
-        let position = usize::from(index.0);
-        let columns = def.index_columns(position).unwrap_or_default();
-        let names = column_names(table, columns);
-        let own = position.checked_sub(1).and_then(|at| def.indexes.get(at));
-        let (name, is_unique) = match own {
-            Some(own) => (format!("index {}", own.name), own.unique),
-            None => ("primary key".to_owned(), true),
+        let names = column_names(table, table.index_columns(index).unwrap_or_default());
+        let declared = index.position().and_then(|at| table.def().indexes.get(at));
+        let name = match declared {
+            Some(own) => format!("index {}", own.name),
+            None if index.is_hidden() => "hidden index".to_owned(),
+            None => "primary key".to_owned(),
         };
-        let fan_out = match is_unique {
+        let fan_out = match table.is_unique(index) {
             true => ", one row".to_owned(),
             false if self.has_figures => format!(", about {} rows", fan_out(table, index)),
             false => String::new(),
@@ -105,8 +103,7 @@ pub(crate) fn column_names(table: &Table, columns: &[u16]) -> String {
 
 /// Rows with the same key as a row, on average over a few rows: what a changed row leads to.
 fn fan_out(table: &Table, index: IndexId) -> usize {
-    let def = table.def();
-    let columns = def.index_columns(usize::from(index.0)).unwrap_or_default();
+    let columns = table.index_columns(index).unwrap_or_default();
     let (mut key, mut found, mut count) = (Vec::new(), 0, 0);
     for row in table.rows().take(SAMPLE_ROWS) {
         key.clear();

@@ -2,10 +2,11 @@
 //! the way the instances are.
 
 use syncline_protocol::{RowLayout, TableId};
-use syncline_store::Table;
+use syncline_store::{IndexId, Table};
 
 use super::overlay::Side;
 use super::reach::{Atom, Reach, atoms_of};
+use crate::error::MissingIndex;
 use crate::plan::expr::{ColumnSet, Expr};
 use crate::router::Route;
 
@@ -68,11 +69,23 @@ pub(crate) struct Map {
     pub(crate) conds: Vec<Cond>,
 }
 
-/// A source that no index leads to, and the columns of one that would.
+/// A source that no index leads to.
 #[derive(Clone, Debug)]
 pub(crate) struct NoWay {
     pub(crate) table: Option<TableId>,
-    pub(crate) columns: Vec<u16>,
+    /// An index that would lead there.
+    pub(crate) missing: Option<MissingIndex>,
+}
+
+/// How much an index would help, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Help {
+    /// From the rows of another source to those that equal them in something.
+    Joined,
+    /// To the rows that equal something constant.
+    Constant,
+    /// To the rows on one side of something.
+    Bounded,
 }
 
 /// How a way is looked for.
@@ -93,6 +106,20 @@ pub(crate) struct Wish {
 pub(crate) struct Way {
     pub(crate) checks: Vec<Expr>,
     pub(crate) hops: Vec<Hop>,
+}
+
+impl Hop {
+    /// The hidden index that it goes over.
+    pub(crate) fn hidden_index(&self) -> Option<(TableId, IndexId)> {
+        match self {
+            Self::Bind {
+                from: From::Table(id),
+                reach,
+                ..
+            } => Some((*id, reach.hidden_index()?)),
+            _ => None,
+        }
+    }
 }
 
 impl Way {
@@ -233,7 +260,7 @@ impl Search<'_, '_> {
             From::Table(id) => match (self.tables)(id) {
                 Some(table) => {
                     let reach = Reach::choose(table, &atoms);
-                    (reach.cost(Some(table.def())), reach)
+                    (reach.cost(Some(table)), reach)
                 }
                 None => (Reach::SCAN, Reach::All),
             },
@@ -293,25 +320,61 @@ impl Search<'_, '_> {
         best
     }
 
-    /// Columns of an index that would lead to a source.
-    fn no_way(&self, source: u8) -> NoWay {
-        let stop = &self.map.stops[usize::from(source)];
-        let others = |expr: &Expr| refs_of(expr).0 >> source & 1 == 0;
-        let mut columns: Vec<u16> = Vec::new();
-        for atom in self.atoms(source, &others) {
-            if let Atom::Equal(column, _) = atom
-                && !columns.contains(&column)
-            {
-                columns.push(column);
+    /// The error of a dead end, where some of these sources should be found.
+    fn no_way(&self, mut sources: impl Iterator<Item = u8> + Clone) -> NoWay {
+        let table_of = |source: u8| match self.map.stops[usize::from(source)].from {
+            From::Table(id) => Some(id),
+            From::Node(_) => None,
+        };
+        let missing = sources.clone().filter_map(|source| {
+            let (help, columns) = self.helpful(source)?;
+            let missing = MissingIndex {
+                table: table_of(source)?,
+                columns,
+                is_ordered: help == Help::Bounded,
+            };
+            Some((help, missing))
+        });
+        match missing.min_by_key(|(help, _)| *help) {
+            Some((_, missing)) => NoWay {
+                table: Some(missing.table),
+                missing: Some(missing),
+            },
+            None => NoWay {
+                table: sources.find_map(table_of),
+                missing: None,
+            },
+        }
+    }
+
+    /// Columns of an index that would lead to a source by what is known.
+    fn helpful(&self, source: u8) -> Option<(Help, Vec<u16>)> {
+        let atoms = self.atoms(source, &|expr| self.is_known(expr));
+        let columns = |is_joined: bool| {
+            let mut columns: Vec<u16> = Vec::new();
+            for atom in &atoms {
+                if let Atom::Equal(column, part) = atom
+                    && part.reads_rows() == is_joined
+                    && !columns.contains(column)
+                {
+                    columns.push(*column);
+                }
+            }
+            columns
+        };
+        // What is constant is left to the conditions: the index then serves other constants too, and ways on
+        // which the instance is not known.
+        for (help, is_joined) in [(Help::Joined, true), (Help::Constant, false)] {
+            let columns = columns(is_joined);
+            if !columns.is_empty() {
+                return Some((help, columns));
             }
         }
-        NoWay {
-            table: match stop.from {
-                From::Table(id) => Some(id),
-                From::Node(_) => None,
-            },
-            columns,
-        }
+        let bounded = atoms.iter().find_map(|atom| match atom {
+            Atom::Lower(column, ..) | Atom::Upper(column, ..) => Some(*column),
+            Atom::Equal(..) => None,
+        });
+        bounded.map(|column| (Help::Bounded, vec![column]))
     }
 }
 
@@ -375,7 +438,9 @@ impl Map {
                     continue;
                 }
                 Some((_, source, reach)) if wish.may_scan && search.known == 0 => (source, reach),
-                Some((_, source, _)) => return Err(search.no_way(source)),
+                Some(_) => {
+                    return Err(search.no_way(sources.filter(open).filter(is_wanted)));
+                }
                 None => unreachable!("a wanted source is open"),
             };
             search.known |= 1 << source;
@@ -410,7 +475,7 @@ impl Map {
         };
         let (cost, reach) = search.reach(source, sets);
         if cost >= Reach::SCAN {
-            return Err(search.no_way(source));
+            return Err(search.no_way(std::iter::once(source)));
         }
         let stop = &self.stops[usize::from(source)];
         Ok(Hop::Bind {

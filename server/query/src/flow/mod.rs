@@ -27,8 +27,8 @@ mod state;
 mod step;
 mod zset;
 
-use syncline_protocol::RowLayout;
-use syncline_store::Database;
+use syncline_protocol::{RowLayout, TableId};
+use syncline_store::{Database, IndexId};
 
 use crate::error::QueryError;
 use crate::plan::expr::ColumnSet;
@@ -64,6 +64,8 @@ pub(crate) struct Flow {
     /// Of the outer tuple of what is no sub-query: nothing.
     no_outer: RowLayout,
     subs: SubPlans,
+    /// Hidden indexes on its ways.
+    pub(crate) hidden: Vec<(TableId, IndexId)>,
     /// Whether some change is a matter of every instance.
     pub(crate) asks_everyone: bool,
     pub(crate) is_stateful: bool,
@@ -100,6 +102,7 @@ impl Flow {
         let planner = Planner {
             db,
             subs: SubPlans::default(),
+            hidden: Vec::new(),
         };
         let mut compiler = Compiler {
             planner,
@@ -138,6 +141,7 @@ impl Flow {
             gates,
             no_outer: RowLayout::new(Vec::new()),
             subs: planner.subs,
+            hidden: planner.hidden,
             asks_everyone,
             is_stateful: nodes.iter().any(Node::is_stateful),
             nodes,

@@ -324,8 +324,7 @@ impl<'a> TableChanges<'a> {
 }
 
 fn index_columns(table: &Table, index: IndexId) -> &[u16] {
-    let columns = table.def().index_columns(usize::from(index.0));
-    columns.unwrap_or_default()
+    table.index_columns(index).unwrap_or_default()
 }
 
 fn project(table: &Table, columns: &[u16], row: &[u8], out: &mut SmallVec<[u8; 64]>) {

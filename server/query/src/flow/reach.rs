@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use smallvec::SmallVec;
 use syncline_protocol::packed::Reader;
-use syncline_protocol::{TableDef, Type, key};
+use syncline_protocol::{Type, key};
 use syncline_store::{IndexId, Table};
 
 use super::overlay::Part;
@@ -61,6 +61,12 @@ impl KeyPart {
             ty,
             accepts_null,
         }
+    }
+
+    /// Whether the row of some source gives the value.
+    pub(crate) fn reads_rows(&self) -> bool {
+        self.expr
+            .any(&mut |part| matches!(part, Expr::Column(_) | Expr::ColumnIs(..) | Expr::Outer(_)))
     }
 
     /// Appends the packed value of the column; `false` if no row has it.
@@ -197,10 +203,7 @@ impl Reach {
         else {
             return false;
         };
-        let columns = match index.0.checked_sub(1) {
-            None => &table.def().primary_key,
-            Some(secondary) => &table.def().indexes[usize::from(secondary)].columns,
-        };
+        let columns = table.index_columns(*index).unwrap_or_default();
         [(left, right), (right, left)].iter().any(|(one, other)| {
             let own = match one.as_ref() {
                 Expr::Column(slot) if slot.source == source => slot.index,
@@ -231,17 +234,21 @@ impl Reach {
         }
     }
 
+    /// The hidden index that it goes over.
+    pub(crate) fn hidden_index(&self) -> Option<IndexId> {
+        match self {
+            Self::Exact { index, .. } | Self::Range { index, .. } => {
+                Some(*index).filter(|index| index.is_hidden())
+            }
+            Self::All | Self::Arranged { .. } => None,
+        }
+    }
+
     /// What it costs, roughly: few rows before many.
-    pub(crate) fn cost(&self, def: Option<&TableDef>) -> u32 {
+    pub(crate) fn cost(&self, table: Option<&Table>) -> u32 {
         match self {
             Self::All => Self::SCAN,
-            Self::Exact { index, .. } => {
-                let is_unique = match index.0.checked_sub(1) {
-                    None => true,
-                    Some(at) => def.is_some_and(|def| def.indexes[usize::from(at)].unique),
-                };
-                if is_unique { 1 } else { 10 }
-            }
+            Self::Exact { index, .. } if table.is_some_and(|t| t.is_unique(*index)) => 1,
             Self::Range { equal, .. } if !equal.is_empty() => 20,
             Self::Range {
                 lower: Some(_),
@@ -250,7 +257,7 @@ impl Reach {
             } => 30,
             Self::Range { .. } => 40,
             Self::Arranged { key, .. } if key.is_empty() => 50,
-            Self::Arranged { .. } => 10,
+            Self::Exact { .. } | Self::Arranged { .. } => 10,
         }
     }
 
@@ -259,7 +266,6 @@ impl Reach {
 
     /// The best way to the rows of a table.
     pub(crate) fn choose(table: &Table, atoms: &[Atom]) -> Self {
-        let def = table.def();
         let equal = |column: u16| {
             atoms.iter().find_map(|atom| match atom {
                 Atom::Equal(own, part) if *own == column => Some(part.clone()),
@@ -267,13 +273,8 @@ impl Reach {
             })
         };
         let mut best = Self::All;
-        let count = def.indexes.len() + 1;
-        for position in 0..count {
-            let columns = def.index_columns(position).unwrap_or_default();
-            let index = match position.checked_sub(1) {
-                None => IndexId(0),
-                Some(secondary) => IndexId::secondary(secondary),
-            };
+        for shape in table.indexes() {
+            let (index, columns) = (shape.id, shape.columns);
             let parts: Vec<KeyPart> = columns.iter().map_while(|column| equal(*column)).collect();
             let found = if parts.len() == columns.len() {
                 Self::Exact { index, key: parts }
@@ -299,7 +300,7 @@ impl Reach {
             } else {
                 continue;
             };
-            if found.cost(Some(def)) < best.cost(Some(def)) {
+            if found.cost(Some(table)) < best.cost(Some(table)) {
                 best = found;
             }
         }

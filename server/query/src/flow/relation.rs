@@ -3,8 +3,8 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use syncline_protocol::{ErrorCode, RowLayout};
-use syncline_store::{Database, Table};
+use syncline_protocol::{ErrorCode, RowLayout, TableId};
+use syncline_store::{Database, IndexId, Table};
 
 use super::hops::{Cond, From, Hop, Map, NoWay, Stop, Way, Wish, refs_of};
 use super::memo::Given;
@@ -138,6 +138,8 @@ pub(crate) type Nodes = Vec<(u16, Vec<Vec<u16>>)>;
 pub(crate) struct Planner<'t> {
     pub(crate) db: &'t Database,
     pub(crate) subs: SubPlans,
+    /// Hidden indexes on the ways of its plans.
+    pub(crate) hidden: Vec<(TableId, IndexId)>,
 }
 
 /// Whether an expression has a sub-query.
@@ -166,9 +168,7 @@ pub(crate) fn split_filter(select: &Select) -> (Vec<Expr>, Vec<Expr>) {
 }
 
 impl<'t> Planner<'t> {
-    pub(crate) fn table(
-        &self,
-    ) -> impl Fn(syncline_protocol::TableId) -> Option<&'t Table> + use<'t> {
+    pub(crate) fn table(&self) -> impl Fn(TableId) -> Option<&'t Table> + use<'t> {
         let db = self.db;
         move |id| db.table(id)
     }
@@ -184,17 +184,27 @@ impl<'t> Planner<'t> {
         };
         let message = format!("no index leads to the rows of `{}` in this query", def.name);
         let error = QueryError::new(ErrorCode::LiveNoAccessPath, message);
-        if no_way.columns.is_empty() {
+        let Some(missing) = &no_way.missing else {
             return error
                 .hint("compare a column of it with a column of another table or a parameter");
-        }
+        };
         let name = |column: &u16| def.columns[usize::from(*column)].name.as_str();
-        let columns: Vec<&str> = no_way.columns.iter().map(name).collect();
-        let columns = columns.join(", ");
-        error.hint(format!(
-            "declare an index on {}({columns}) in the module",
-            def.name
-        ))
+        let columns: Vec<&str> = missing.columns.iter().map(name).collect();
+        let (kind, columns) = (missing.kind(), columns.join(", "));
+        let hint = format!("declare {kind} on {}({columns}) in the module", def.name);
+        QueryError {
+            missing: Some(Box::new(missing.clone())),
+            ..error.hint(hint)
+        }
+    }
+
+    /// Notes the hidden indexes of a way.
+    pub(crate) fn note_hidden(&mut self, hops: &[Hop]) {
+        for index in hops.iter().filter_map(Hop::hidden_index) {
+            if !self.hidden.contains(&index) {
+                self.hidden.push(index);
+            }
+        }
     }
 
     /// Plans every sub-query of an expression that stays where it is.
@@ -275,6 +285,7 @@ impl<'t> Planner<'t> {
         let way = map
             .way(&tables, wish, &mut sets)
             .map_err(|no_way| self.no_way(&no_way))?;
+        self.note_hidden(&way.hops);
         let mut lefts = Vec::new();
         for (offset, stop) in left_stops.into_iter().enumerate() {
             let source = (lefts_from + offset) as u8;
@@ -285,11 +296,9 @@ impl<'t> Planner<'t> {
             std::mem::swap(&mut conds, &mut map.conds);
             map.stops.push(stop);
             let found = map.hop_to(source, &tables, &mut sets);
-            lefts.push(Left {
-                source,
-                hop: found.map_err(|no_way| self.no_way(&no_way))?,
-                on,
-            });
+            let hop = found.map_err(|no_way| self.no_way(&no_way))?;
+            self.note_hidden(std::slice::from_ref(&hop));
+            lefts.push(Left { source, hop, on });
         }
         let grouping = select.grouping.as_ref().map(grouping_plan);
         let types = query.outputs.iter().map(|output| output.ty.clone());

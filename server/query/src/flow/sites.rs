@@ -251,8 +251,11 @@ impl Finder<'_, '_> {
                 sets.len() - 1
             })
         };
-        map.way(&tables, wish, &mut sets)
-            .map_err(|no_way| self.planner.no_way(&no_way))
+        let way = map
+            .way(&tables, wish, &mut sets)
+            .map_err(|no_way| self.planner.no_way(&no_way))?;
+        self.planner.note_hidden(&way.hops);
+        Ok(way)
     }
 
     fn set_ways(&mut self, number: usize, map: Map, is_candidate: bool) -> Result<(), QueryError> {

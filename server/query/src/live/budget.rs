@@ -32,6 +32,8 @@ pub struct Budgets {
     pub first_rows: u64,
     /// Rows that one step may look at for one template.
     pub step_rows: u64,
+    /// Rows of a table that a hidden index is made of at most.
+    pub index_rows: usize,
     /// Ticks of [`LiveQueries::advance`] that an instance is kept after its last subscription; 0 keeps none.
     pub idle_ticks: u64,
     /// Instances that are kept so.
@@ -49,6 +51,7 @@ impl Default for Budgets {
             bytes: limits::LIVE_BYTES_MAX,
             first_rows: limits::LIVE_FIRST_ROWS_MAX,
             step_rows: limits::LIVE_STEP_ROWS_MAX,
+            index_rows: limits::LIVE_INDEX_ROWS_MAX,
             idle_ticks: 0,
             idle_instances: limits::LIVE_IDLE_INSTANCES_MAX,
             allow_adhoc: true,
@@ -150,10 +153,10 @@ impl LiveQueries {
         self.budgets = budgets;
     }
 
-    /// Bytes that live queries take, roughly: what they remember, and what it takes to find them.
+    /// Bytes that live queries take, roughly: what they remember, what it takes to find them, and hidden indexes.
     #[must_use]
     pub fn byte_len(&self) -> usize {
-        self.byte_len
+        self.byte_len + self.hidden.byte_len()
     }
 
     /// Notes that something of a template takes other bytes than before.

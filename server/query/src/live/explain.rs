@@ -69,10 +69,10 @@ pub enum CostClass {
 
 impl LiveQueries {
     /// Answers `EXPLAIN [LIVE] query`: rows of three texts go to `sink`. `None` if the query is no such text.
-    /// Estimates and counters are for the admin.
+    /// Estimates and counters are for the admin. Indexes that a live one lacks are made, as if it was subscribed to.
     pub fn explain<'a>(
         &mut self,
-        db: &Database,
+        db: &mut Database,
         query: impl Into<QueryRef<'a>>,
         params: &[(String, Param)],
         caller: &Caller,
@@ -107,7 +107,7 @@ impl LiveQueries {
     /// A query that cannot live is explained by why not.
     fn explain_live(
         &mut self,
-        db: &Database,
+        db: &mut Database,
         asked: (QueryRef<'_>, &[(String, Param)], &Caller),
         report: &mut Report,
     ) -> Result<(), QueryError> {
@@ -131,14 +131,14 @@ impl LiveQueries {
 
     fn explain_template(
         &mut self,
-        db: &Database,
+        db: &mut Database,
         (query, params, caller): (QueryRef<'_>, &[(String, Param)], &Caller),
         report: &mut Report,
     ) -> Result<(), QueryError> {
         let declared = self.declared(db);
         let plan = bind(db, &declared, &query.read()?, params, caller, Mode::Live)?;
         let draft = Draft::new(db, plan.clone())?;
-        let template = draft.to_template(db)?;
+        let template = self.make_template(db, &draft)?;
         // The seed of the other hashes is a secret.
         let hash = FixedState::default().hash_one(draft.identity.as_slice());
         report.add("template", "id", format!("{hash:016x}"));
@@ -274,6 +274,7 @@ impl Template {
             }
             Form::Flow(flow) => {
                 explain::add_ways(report, db, flow);
+                explain::add_hidden(report, db, flow);
                 explain::add_state(report, flow);
             }
         }

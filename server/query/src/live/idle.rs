@@ -45,6 +45,10 @@ impl Idle {
         }
     }
 
+    pub(super) fn tick(&self) -> u64 {
+        self.tick
+    }
+
     pub(super) fn len(&self) -> usize {
         self.known.len()
     }

@@ -21,14 +21,16 @@ use crate::plan::expr::Params;
 use crate::router::Route;
 
 impl LiveQueries {
-    pub(super) fn template(&mut self, db: &Database, draft: &Draft) -> Result<u32, QueryError> {
+    pub(super) fn template(&mut self, db: &mut Database, draft: &Draft) -> Result<u32, QueryError> {
         let hash = self.hasher.hash_one(draft.identity.as_slice());
         let templates = &self.templates;
         let is_same = |number: &u32| *templates.get(*number).identity == *draft.identity;
         if let Some(number) = self.template_index.find(hash, is_same) {
             return Ok(*number);
         }
-        let number = self.templates.insert(draft.to_template(db)?);
+        let template = self.make_template(db, draft)?;
+        let number = self.templates.insert(template);
+        self.hold_indexes(number);
         let count = self.usage.len().max(number as usize + 1);
         self.usage.resize(count, Usage::default());
         self.usage[number as usize] = Usage::default();
@@ -42,6 +44,7 @@ impl LiveQueries {
 
     pub(super) fn remove_template(&mut self, number: u32) {
         self.set_free(number, false);
+        self.release_indexes(number);
         let watchers = self.ranks.remove(&number);
         debug_assert!(watchers.is_none_or(|own| own.is_empty()), "they left");
         let template = self.templates.remove(number);

@@ -5,6 +5,7 @@ mod deltas;
 mod explain;
 #[cfg(test)]
 mod fuzz;
+mod hidden;
 mod hits;
 mod idle;
 mod instance;
@@ -50,6 +51,7 @@ pub use budget::Budgets;
 pub use deltas::Deltas;
 pub use explain::CostClass;
 use explain::Usage;
+use hidden::HiddenIndexes;
 use idle::Idle;
 use instance::Instance;
 pub use moves::{How, Moved, NewRows, Statement};
@@ -85,6 +87,7 @@ pub struct LiveQueries {
     /// That live queries take.
     byte_len: usize,
     idle: Idle,
+    hidden: HiddenIndexes,
     counters: Counters,
 }
 
@@ -156,6 +159,10 @@ pub struct Stats {
     pub box_entries: usize,
     /// Instances that are looked at on every change of their table.
     pub scanned_instances: usize,
+    /// Indexes that live queries made for want of declared ones.
+    pub hidden_indexes: usize,
+    /// Bytes that those take.
+    pub hidden_index_bytes: usize,
     /// What happened.
     pub counters: Counters,
 }
@@ -190,6 +197,7 @@ impl LiveQueries {
             last_handle: 0,
             routers: HashMap::with_hasher(hasher.clone()),
             idle: Idle::new(hasher.clone()),
+            hidden: HiddenIndexes::default(),
             hasher,
             scratch: Scratch::default(),
             budgets: Budgets::default(),
@@ -199,10 +207,11 @@ impl LiveQueries {
     }
 
     /// Adds a subscription. Its rows are those of [`Self::rows`] now, its changes the deltas of
-    /// every [`Self::step`] from now on.
+    /// every [`Self::step`] from now on. Indexes that it lacks are made in `db`, hidden ones, as far as the limits
+    /// allow: see [`Self::drop_unused_indexes`].
     pub fn subscribe<'a>(
         &mut self,
-        db: &Database,
+        db: &mut Database,
         query: impl Into<QueryRef<'a>>,
         params: &[(String, Param)],
         caller: &Caller,
@@ -216,7 +225,7 @@ impl LiveQueries {
     /// Adds a subscription to the instance of a query with these parameters.
     fn join(
         &mut self,
-        db: &Database,
+        db: &mut Database,
         select: &Arc<syntax::Query>,
         params: &[(String, Param)],
         caller: &Caller,
@@ -242,11 +251,20 @@ impl LiveQueries {
     }
 
     /// Adds a subscription to a query that was bound to live: the number of its instance, and whether that is new.
-    fn subscribe_plan(&mut self, db: &Database, plan: Query) -> Result<(u32, bool), QueryError> {
-        self.subscribe_draft(db, &Draft::new(db, plan)?)
+    fn subscribe_plan(
+        &mut self,
+        db: &mut Database,
+        plan: Query,
+    ) -> Result<(u32, bool), QueryError> {
+        let draft = Draft::new(db, plan)?;
+        self.subscribe_draft(db, &draft)
     }
 
-    fn subscribe_draft(&mut self, db: &Database, draft: &Draft) -> Result<(u32, bool), QueryError> {
+    fn subscribe_draft(
+        &mut self,
+        db: &mut Database,
+        draft: &Draft,
+    ) -> Result<(u32, bool), QueryError> {
         let template = self.template(db, draft)?;
         let found = self.find_instance(template, &draft.params, draft.limit);
         let (number, is_new) = match found {
@@ -368,6 +386,8 @@ impl LiveQueries {
             templates: self.templates.len(),
             instances: self.instances.len(),
             idle_instances: self.idle.len(),
+            hidden_indexes: self.hidden.len(),
+            hidden_index_bytes: self.hidden.byte_len(),
             counters: self.counters,
             ..Stats::default()
         };

@@ -102,7 +102,7 @@ impl LiveQueries {
     /// fails it stays as it was.
     pub fn set_params(
         &mut self,
-        db: &Database,
+        db: &mut Database,
         handle: u64,
         statement: &Statement,
         params: &[(String, Param)],
@@ -114,7 +114,7 @@ impl LiveQueries {
     /// Like [`Self::set_params`], if `allow` lets who asked have the instance that it comes to.
     pub fn set_params_if(
         &mut self,
-        db: &Database,
+        db: &mut Database,
         handle: u64,
         statement: &Statement,
         (params, caller): (&[(String, Param)], &Caller),

@@ -40,7 +40,7 @@ impl LiveQueries {
     /// After a publish: finds indexes again and reads all states anew. Instances that do not fit the
     /// new schema are dropped, with all their subscriptions, and returned with the reason. If rows
     /// changed too (`--clear-data`), the rows of all others must be sent anew.
-    pub fn rebind(&mut self, db: &Database) -> Vec<(u64, QueryError)> {
+    pub fn rebind(&mut self, db: &mut Database) -> Vec<(u64, QueryError)> {
         // Nobody is told of those.
         self.evict_idle();
         let mut instances: Vec<(u32, u32)> = Vec::new();
@@ -56,7 +56,7 @@ impl LiveQueries {
             HashMap::with_hasher(self.hasher.clone());
         for number in numbers {
             self.set_free(number, false);
-            if let Err(error) = self.templates.get_mut(number).rebind(db) {
+            if let Err(error) = self.rebind_template(db, number) {
                 misfits.insert(number, error);
             }
             self.set_free(number, true);
@@ -90,7 +90,7 @@ impl LiveQueries {
     /// subscription goes over to it. If it fails the subscription stays, and should be ended.
     pub fn ask_again<'a>(
         &mut self,
-        db: &Database,
+        db: &mut Database,
         handle: u64,
         query: impl Into<QueryRef<'a>>,
         (params, caller): (&[(String, Param)], &Caller),
@@ -103,7 +103,7 @@ impl LiveQueries {
 
     fn bind_again(
         &mut self,
-        db: &Database,
+        db: &mut Database,
         handle: u64,
         query: QueryRef<'_>,
         (params, caller): (&[(String, Param)], &Caller),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use syncline_protocol::limits::WINDOW_ROWS_MAX;
 use syncline_protocol::message::{OrderColumn, ResultDescription};
 use syncline_protocol::{ErrorCode, RowLayout, TableDef, TableId, Type};
-use syncline_store::{Database, Table};
+use syncline_store::{Database, IndexId, Table};
 
 use super::plain::{Plain, plain_table};
 use super::rank::Rank;
@@ -255,6 +255,11 @@ impl Template {
             Form::Plain(_) | Form::Rank(_) => None,
             Form::Flow(flow) => Some(flow),
         }
+    }
+
+    /// Those on its ways.
+    pub(super) fn hidden_indexes(&self) -> &[(TableId, IndexId)] {
+        self.flow().map_or(&[], |flow| &flow.hidden)
     }
 
     /// Checks that the template still fits its tables after a publish, and finds its indexes again.

@@ -3,6 +3,7 @@
 mod budget;
 mod deep;
 mod explain;
+mod hidden;
 mod ranks;
 mod routed;
 mod routes;

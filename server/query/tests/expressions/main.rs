@@ -271,7 +271,7 @@ impl Run {
     }
 
     fn watch(&mut self, text: Text) {
-        let (db, live) = (self.db.as_ref().unwrap(), &mut self.live);
+        let (db, live) = (self.db.as_mut().unwrap(), &mut self.live);
         let subscribed = live
             .subscribe(db, text.ours.as_str(), &[], &CALLER)
             .unwrap_or_else(|error| panic!("{error}: {}", text.ours));

@@ -28,8 +28,8 @@ fn world(owner: impl Fn(u64) -> u64) -> Database {
 
 pub(super) fn affected(scale: Scale, report: &mut Report) -> Result<()> {
     let owners = scale.subscriptions;
-    let db = world(|id| id % owners);
-    let mut crowd = Crowd::new(&db, SQL, owners, &|number| vec![("o", number)])?;
+    let mut db = world(|id| id % owners);
+    let mut crowd = Crowd::new(&mut db, SQL, owners, &|number| vec![("o", number)])?;
     let named = (
         "equality",
         compare_all(&(0..owners).collect::<Vec<u64>>(), |owner, probe| {
@@ -65,8 +65,8 @@ pub(super) fn unaffected(scale: Scale, report: &mut Report) -> Result<()> {
     // No row has an owner that somebody listens to.
     let mut db = world(|id| owners + id);
     let mut crowds = [
-        Crowd::new(&db, SQL, 0, &|number| vec![("o", number)])?,
-        Crowd::new(&db, SQL, owners, &|number| vec![("o", number)])?,
+        Crowd::new(&mut db, SQL, 0, &|number| vec![("o", number)])?,
+        Crowd::new(&mut db, SQL, owners, &|number| vec![("o", number)])?,
     ];
     let (mut changes, mut out) = (ChangeSet::new(), Deltas::new());
     let mut differences = Vec::new();

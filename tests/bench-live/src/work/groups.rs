@@ -19,9 +19,9 @@ pub(super) fn measure(scale: Scale, report: &mut Report) -> Result<()> {
         &[(IndexKind::Hash, &[1])],
     );
     let rows = (0..ROWS).map(|n| row(&[n, n % GROUPS, n]));
-    let db = fill(database(vec![sale]), table_id(0), rows);
+    let mut db = fill(database(vec![sale]), table_id(0), rows);
     let sql = "SELECT shop, COUNT(*) AS n, SUM(price) AS total FROM sale GROUP BY shop";
-    let mut crowd = Crowd::new(&db, sql, 1, &|_| Vec::new())?;
+    let mut crowd = Crowd::new(&mut db, sql, 1, &|_| Vec::new())?;
     let named = ("groups", 0.0);
     let writes = |n: u64| {
         let id = scatter(n, ROWS);

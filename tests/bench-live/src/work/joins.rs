@@ -68,8 +68,8 @@ fn measure(
     report: &mut Report,
 ) -> Result<()> {
     let people = scale.subscriptions;
-    let db = world(people, rooms);
-    let mut crowd = Crowd::new(&db, sql, people, &|number| vec![("p", number)])?;
+    let mut db = world(people, rooms);
+    let mut crowd = Crowd::new(&mut db, sql, people, &|number| vec![("p", number)])?;
     // The best loop over parameters alone does not know who is in which room: it compares one number.
     let all: Vec<u64> = (0..people).collect();
     let named = (work, compare_all(&all, |person, probe| *person == probe));
@@ -93,8 +93,10 @@ pub(super) fn two(scale: Scale, report: &mut Report) -> Result<()> {
 
 /// Memory of subscriptions to a join, which keeps nothing of its tables.
 fn idle(scale: Scale, sql: &str, rooms: u64, report: &mut Report) -> Result<()> {
-    let db = world(scale.subscriptions, rooms);
-    let crowd = Crowd::new(&db, sql, scale.subscriptions, &|number| vec![("p", number)])?;
+    let mut db = world(scale.subscriptions, rooms);
+    let crowd = Crowd::new(&mut db, sql, scale.subscriptions, &|number| {
+        vec![("p", number)]
+    })?;
     report.at_most("join, B an idle subscription", crowd.bytes_each, IDLE_BYTES);
     Ok(())
 }

@@ -57,9 +57,9 @@ pub(super) fn interval(scale: Scale, report: &mut Report) -> Result<()> {
     // Ten over each place.
     let length = SIDE * 10 / count;
     let from = |number: u64| scatter(number + 3, SIDE);
-    let db = fill(database(vec![things()]), table_id(0), (0..ROWS).map(thing));
+    let mut db = fill(database(vec![things()]), table_id(0), (0..ROWS).map(thing));
     let sql = "SELECT id, size FROM thing WHERE x >= :a AND x < :b";
-    let mut crowd = Crowd::new(&db, sql, count, &|number| {
+    let mut crowd = Crowd::new(&mut db, sql, count, &|number| {
         vec![("a", from(number)), ("b", from(number) + length)]
     })?;
     let ranges: Vec<_> = (0..count).map(|n| (from(n), from(n) + length)).collect();
@@ -76,9 +76,9 @@ pub(super) fn boxes(scale: Scale, report: &mut Report) -> Result<()> {
     let count = scale.subscriptions;
     let length = (SIDE as f64 * (10.0 / count as f64).sqrt()) as u64;
     let from = |number: u64| (scatter(number + 3, SIDE), scatter(number + 3 + ROWS, SIDE));
-    let db = fill(database(vec![things()]), table_id(0), (0..ROWS).map(thing));
+    let mut db = fill(database(vec![things()]), table_id(0), (0..ROWS).map(thing));
     let sql = "SELECT id, size FROM thing WHERE x BETWEEN :x0 AND :x1 AND y BETWEEN :y0 AND :y1";
-    let mut crowd = Crowd::new(&db, sql, count, &|number| {
+    let mut crowd = Crowd::new(&mut db, sql, count, &|number| {
         let (x, y) = from(number);
         vec![("x0", x), ("x1", x + length), ("y0", y), ("y1", y + length)]
     })?;
@@ -122,7 +122,7 @@ fn around(id: u64, tick: u64) -> Vec<(&'static str, u64)> {
 }
 
 /// Moves every subscription to where its player is; bytes of the differences.
-fn move_all(db: &Database, crowd: &mut Crowd, moves: &[Vec<(String, Param)>]) -> Result<usize> {
+fn move_all(db: &mut Database, crowd: &mut Crowd, moves: &[Vec<(String, Param)>]) -> Result<usize> {
     let mut bytes = 0;
     for (member, params) in crowd.members.iter_mut().zip(moves) {
         let (handle, statement) = (member.handle, &member.statement);
@@ -146,7 +146,7 @@ pub(super) fn tick(scale: Scale, report: &mut Report) -> Result<()> {
     let rows = (0..PLAYERS).map(|id| player(id, 0));
     let mut db = fill(database(vec![players]), table_id(0), rows);
     let sql = "SELECT id, x, y FROM player WHERE x BETWEEN :x0 AND :x1 AND y BETWEEN :y0 AND :y1";
-    let mut crowd = Crowd::new(&db, sql, PLAYERS, &|id| around(id, 0))?;
+    let mut crowd = Crowd::new(&mut db, sql, PLAYERS, &|id| around(id, 0))?;
     let (mut changes, mut out) = (ChangeSet::new(), Deltas::new());
     let (mut times, mut transactions) = (Times::default(), Times::default());
     let ticks = (scale.commits / 1000).clamp(3, 20);
@@ -159,7 +159,7 @@ pub(super) fn tick(scale: Scale, report: &mut Report) -> Result<()> {
         times.time(|| -> Result<()> {
             crowd.live.step(&db, &changes, &mut out);
             affected += out.len();
-            bytes += out.byte_len() + move_all(&db, &mut crowd, &moves)?;
+            bytes += out.byte_len() + move_all(&mut db, &mut crowd, &moves)?;
             Ok(())
         })?;
     }

@@ -31,9 +31,9 @@ fn score(rows: u64) -> impl Fn(u64) -> Vec<Write> {
 }
 
 pub(super) fn top(scale: Scale, report: &mut Report) -> Result<()> {
-    let db = world(ROWS, IndexKind::Ordered);
+    let mut db = world(ROWS, IndexKind::Ordered);
     let sql = "SELECT id, score FROM player ORDER BY score DESC LIMIT 100";
-    let mut crowd = Crowd::new(&db, sql, 1, &|_| Vec::new())?;
+    let mut crowd = Crowd::new(&mut db, sql, 1, &|_| Vec::new())?;
     let named = ("top", 0.0);
     let (mut figure, _) = run(named, db, &mut crowd, scale.commits, score(ROWS))?;
     figure.bytes_per_subscription = 0.0;
@@ -48,9 +48,9 @@ pub(super) fn top(scale: Scale, report: &mut Report) -> Result<()> {
 
 /// A page in the middle of the table. Every update goes to the other side of it, so that it moves by a row.
 pub(super) fn deep(scale: Scale, report: &mut Report) -> Result<()> {
-    let db = world(ROWS, IndexKind::Counted);
+    let mut db = world(ROWS, IndexKind::Counted);
     let sql = "SELECT id, score FROM player ORDER BY score DESC LIMIT 20 OFFSET 500000";
-    let mut crowd = Crowd::new(&db, sql, 1, &|_| Vec::new())?;
+    let mut crowd = Crowd::new(&mut db, sql, 1, &|_| Vec::new())?;
     let named = ("deep", 0.0);
     let writes = |n: u64| {
         let score = if n.is_multiple_of(2) {
@@ -78,10 +78,10 @@ pub(super) fn deep(scale: Scale, report: &mut Report) -> Result<()> {
 /// little.
 pub(super) fn rank(scale: Scale, report: &mut Report) -> Result<()> {
     let watchers = scale.subscriptions;
-    let db = world(ROWS, IndexKind::Counted);
+    let mut db = world(ROWS, IndexKind::Counted);
     let sql = "SELECT COUNT(*) AS above FROM player \
                WHERE score > (SELECT me.score FROM player AS me WHERE me.id = :p)";
-    let mut crowd = Crowd::new(&db, sql, watchers, &|number| {
+    let mut crowd = Crowd::new(&mut db, sql, watchers, &|number| {
         vec![("p", scatter(number, ROWS / 2) * 2)]
     })?;
     let named = ("rank", 0.0);

@@ -179,7 +179,7 @@ impl Run {
             return;
         }
         let kind = choices.pick(&[IndexKind::Hash, IndexKind::Ordered]);
-        let own: Vec<u16> = (0..1 + choices.below(2))
+        let own: Vec<u16> = (0..=choices.below(2))
             .map(|_| choices.below(columns) as u16)
             .collect();
         database.add_hidden_index(id(table), &own, kind);
