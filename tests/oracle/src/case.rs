@@ -136,7 +136,7 @@ struct Making {
 
 impl Making {
     fn history(&mut self) {
-        for _ in 0..self.random.below(12) {
+        for _ in 0..4 + self.random.below(10) {
             self.write();
         }
         let mut watched: Vec<(u32, Vec<Constant>)> = Vec::new();
@@ -255,7 +255,7 @@ impl Making {
         let count = if self.random.chance(6) {
             30
         } else {
-            1 + self.random.below(6)
+            2 + self.random.below(10)
         };
         let writes = (0..count).map(|_| {
             let table = self.random.below(self.tables.list.len());

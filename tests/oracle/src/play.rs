@@ -8,7 +8,9 @@ use syncline_client::cache::{Chunk, LiveResult};
 use syncline_protocol::message::ResultDescription;
 use syncline_protocol::param::Param;
 use syncline_protocol::{ChangeSet, ErrorCode, Lsn, TableId};
-use syncline_query::{Caller, Deltas, How, LiveQueries, QueryError, Statement, query_once};
+use syncline_query::{
+    Budgets, Caller, Deltas, How, LiveQueries, QueryError, Statement, query_once,
+};
 use syncline_store::Database;
 
 use crate::case::{ADMIN, Case, Kind, Step, Write};
@@ -125,13 +127,20 @@ impl<'c> World<'c> {
                 format!("SQLite refuses the tables: {error}"),
             )
         })?;
+        let mut live = LiveQueries::with_hash_seed(1);
+        // Less than a server allows: steps are given up, and no query takes the time of a thousand others.
+        live.set_budgets(Budgets {
+            first_rows: 1_000_000,
+            step_rows: 200_000,
+            ..Budgets::default()
+        });
         Ok(Self {
             raw_names: case.names(false),
             names: case.names(true),
             case,
             db: Some(db),
             lsn: 1,
-            live: LiveQueries::with_hash_seed(1),
+            live,
             mirror,
             watched: Vec::new(),
             deltas: Deltas::new(),
