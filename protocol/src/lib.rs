@@ -42,6 +42,8 @@ pub mod change;
 pub mod abi;
 
 #[cfg(feature = "wire")]
+pub mod claims;
+#[cfg(feature = "wire")]
 pub mod json;
 #[cfg(feature = "wire")]
 pub mod logical;
@@ -54,6 +56,8 @@ pub mod param;
 mod strategies;
 
 pub use change::{ChangeSet, Changed};
+#[cfg(feature = "wire")]
+pub use claims::Claims;
 pub use decimal::Decimal;
 pub use error::{CodecError, ErrorCode, WireError};
 pub use ids::{ConnectionId, Epoch, Identity, Lsn, TableId};

@@ -137,6 +137,11 @@ pub const FIRST_ANSWERS_BYTES_MAX: usize = 64 << 20;
 /// Live instances that no equality, bound or beginning of a column finds, per table.
 pub const SCANNED_INSTANCES_MAX: usize = 256;
 
+/// Claims of a token that queries can read.
+pub const CLAIMS_MAX: usize = 32;
+/// Bytes of one that is text.
+pub const CLAIM_BYTES_MAX: usize = 256;
+
 /// Connections of a server.
 pub const CONNECTIONS_MAX: usize = 100_000;
 /// Subscriptions of a connection.

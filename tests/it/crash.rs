@@ -132,6 +132,7 @@ impl Life {
         let query = Box::new(QueryText {
             form: sql.into(),
             params: Vec::new(),
+            claims: syncline_protocol::Claims::NONE,
         });
         let answer = self.ask(|ticket| Command::Query {
             origin: origin(ticket.0),

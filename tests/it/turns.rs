@@ -68,6 +68,7 @@ impl World {
                 connection: ConnectionId([index as u8 + 1; 16]),
                 identity: Identity([index as u8 + 1; 32]),
                 admin: false,
+                claims: syncline_protocol::Claims::NONE,
                 encoding: Encoding::MessagePack,
                 delivery: Delivery::Confirmed,
                 token: None,

@@ -447,6 +447,9 @@ pub(crate) struct Token {
     /// How long it is good, as 90s, 15m, 12h or 30d; for ever if not said
     #[arg(long, value_parser = crate::parse::duration)]
     pub(crate) ttl: Option<Duration>,
+    /// What queries call auth.NAME: true, false and integers are that, all else is text; again for more
+    #[arg(long = "claim", value_name = "NAME=VALUE")]
+    pub(crate) claims: Vec<String>,
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use syncline_host::Module;
 use syncline_protocol::message::{Delivery, Encoding, OwnedQueryForm};
 use syncline_protocol::param::Param;
-use syncline_protocol::{ConnectionId, Identity, TableDef, TableId};
+use syncline_protocol::{Claims, ConnectionId, Identity, TableDef, TableId};
 
 /// A connection as gateway and engine name it. Gateway reuses an index with the next generation, so
 /// what was held for a connection that is gone never reaches the one that took its place.
@@ -146,6 +146,8 @@ pub struct Connect {
     pub identity: Identity,
     /// Sees private tables.
     pub admin: bool,
+    /// Of its token.
+    pub claims: Claims,
     /// How its messages are written.
     pub encoding: Encoding,
     /// When it is told of transactions.
@@ -163,6 +165,8 @@ pub struct QueryText {
     pub form: OwnedQueryForm,
     /// Values of its parameters.
     pub params: Vec<(String, Param)>,
+    /// Of the token of who asks without a connection; a connection has its own.
+    pub claims: Claims,
 }
 
 /// A new module for the database.

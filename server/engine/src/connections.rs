@@ -3,7 +3,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use syncline_protocol::message::{Delivery, Encoding};
-use syncline_protocol::{ConnectionId, Identity};
+use syncline_protocol::{Claims, ConnectionId, Identity};
 
 use crate::command::ConnKey;
 use crate::live::asked::Asked;
@@ -16,6 +16,7 @@ pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) identity: Identity,
     pub(crate) admin: bool,
+    pub(crate) claims: Claims,
     pub(crate) encoding: Encoding,
     pub(crate) delivery: Delivery,
     pub(crate) subscriptions: Vec<Subscription>,

@@ -40,6 +40,7 @@ impl Engine {
             id: connect.connection,
             identity: connect.identity,
             admin: connect.admin,
+            claims: connect.claims,
             encoding: connect.encoding,
             delivery: connect.delivery,
             subscriptions: Vec::new(),

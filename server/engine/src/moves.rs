@@ -54,6 +54,7 @@ impl Engine {
         let caller = QueryCaller {
             identity: connection.identity,
             admin: connection.admin,
+            claims: connection.claims.clone(),
         };
         let database = self
             .database

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use syncline_protocol::packed::{self, Reader};
 use syncline_protocol::{
-    ConnectionId, ErrorCode, Field, Identity, TableDef, WireError, json as wire_json,
+    Claims, ConnectionId, ErrorCode, Field, Identity, TableDef, WireError, json as wire_json,
 };
 use syncline_query::Caller;
 use syncline_store::past::{BackupError, Cause, Past, RowEvent, RowFate};
@@ -17,6 +17,7 @@ pub fn query_past(past: &Past, query: &QueryText, admin: Identity) -> Result<Jso
     let caller = Caller {
         identity: admin,
         admin: true,
+        claims: Claims::NONE,
     };
     let (mut rows, mut ends) = (Vec::new(), Vec::new());
     let mut push = |row: &[u8]| {

@@ -3,7 +3,7 @@
 use syncline_protocol::abi::query::{ANSWER_REFUSED, ANSWER_ROWS, Request, read_request};
 use syncline_protocol::limits::{CALL_QUERY_BYTES_MAX, SQL_PARAMS_MAX};
 use syncline_protocol::packed::put_sized;
-use syncline_protocol::{ErrorCode, Field, Identity, WireError, schema_codec};
+use syncline_protocol::{Claims, ErrorCode, Field, Identity, WireError, schema_codec};
 use syncline_query::Caller;
 use syncline_store::Database;
 
@@ -40,6 +40,7 @@ fn try_answer(
     let caller = Caller {
         identity,
         admin: true,
+        claims: Claims::NONE,
     };
     let mut rows = Vec::new();
     let mut is_full = false;

@@ -112,6 +112,7 @@ fn connect(index: u32, delivery: Delivery) -> Command {
         connection: ConnectionId([index as u8 + 1; 16]),
         identity: Identity([index as u8 + 1; 32]),
         admin: false,
+        claims: syncline_protocol::Claims::NONE,
         encoding: Encoding::MessagePack,
         delivery,
         token: None,

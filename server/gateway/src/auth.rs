@@ -1,7 +1,7 @@
 //! Who somebody is: tokens that the server signs, and the admin token.
 //!
 //! A token is an ES256 JWT with `iss` (the server's key), `sub`, `aud` (the database) and, if it
-//! ends, `exp`. An identity is SHA-256 of issuer, a zero byte, and subject. The admin token is 32 random
+//! ends, `exp`. Its other claims are what queries call `auth.name`. An identity is SHA-256 of issuer, a zero byte, and subject. The admin token is 32 random
 //! bytes in a file that only its owner can read.
 
 use std::path::Path;
@@ -13,8 +13,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use syncline_protocol::{ConnectionId, ErrorCode, Identity, WireError};
+use syncline_protocol::{Claims as TokenClaims, ConnectionId, ErrorCode, Identity, WireError};
 
 use crate::files;
 
@@ -25,6 +26,8 @@ pub struct Authenticated {
     pub identity: Identity,
     /// Came with the admin token.
     pub admin: bool,
+    /// Of the token; none of a new one.
+    pub claims: TokenClaims,
     /// Seconds since the Unix epoch after which the token is no good.
     pub expires: Option<u64>,
     /// The token that was made for it, if it came without one.
@@ -47,6 +50,9 @@ struct Claims {
     iat: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     exp: Option<u64>,
+    /// What queries call `auth.name`.
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 /// Why the keys of a data folder cannot be used.
@@ -123,12 +129,30 @@ impl Authority {
         now_s: u64,
         ttl_s: Option<u64>,
     ) -> Result<String, WireError> {
+        self.issue_with(database, subject, now_s, ttl_s, Map::new())
+    }
+
+    /// Like [`Self::issue`], with claims for queries.
+    pub fn issue_with(
+        &self,
+        database: &str,
+        subject: &str,
+        now_s: u64,
+        ttl_s: Option<u64>,
+        more: Map<String, Value>,
+    ) -> Result<String, WireError> {
+        let bad = |message: String| WireError::new(ErrorCode::BadRequest, message);
+        if let Some(name) = more.keys().find(|name| TokenClaims::is_registered(name)) {
+            return Err(bad(format!("the claim `{name}` is the token's own")));
+        }
+        TokenClaims::read(&more).map_err(bad)?;
         let claims = Claims {
             iss: self.issuer.clone(),
             sub: subject.to_owned(),
             aud: database.to_owned(),
             iat: now_s,
             exp: ttl_s.map(|ttl| now_s.saturating_add(ttl)),
+            more,
         };
         jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &self.signing).map_err(
             |error| WireError::new(ErrorCode::Internal, format!("signing failed: {error}")),
@@ -149,6 +173,7 @@ impl Authority {
             return Ok(Authenticated {
                 identity,
                 admin: false,
+                claims: TokenClaims::NONE,
                 expires: None,
                 token: Some(token),
             });
@@ -158,6 +183,7 @@ impl Authority {
             return Ok(Authenticated {
                 identity,
                 admin: true,
+                claims: TokenClaims::NONE,
                 expires: None,
                 token: None,
             });
@@ -175,9 +201,12 @@ impl Authority {
             return Err(refuse(&ErrorKind::ExpiredSignature.into()));
         }
         let identity = identity(&claims.iss, &claims.sub);
+        let own = TokenClaims::read(&claims.more)
+            .map_err(|reason| WireError::new(ErrorCode::BadToken, reason))?;
         Ok(Authenticated {
             identity,
             admin: false,
+            claims: own,
             expires: claims.exp,
             token: None,
         })

@@ -14,7 +14,7 @@ use syncline_protocol::limits::{
     SLOW_CLIENT_MS_MAX,
 };
 use syncline_protocol::message::{ClientMessage, Encoding, ErrorMessage, ServerMessage};
-use syncline_protocol::{ConnectionId, ErrorCode, Identity, WireError};
+use syncline_protocol::{Claims, ConnectionId, ErrorCode, Identity, WireError};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
@@ -56,6 +56,7 @@ pub(crate) struct Connection {
     /// The engine has been told of it and not yet of its end.
     pub(crate) is_known: Cell<bool>,
     pub(crate) identity: Cell<Identity>,
+    claims: RefCell<Claims>,
     /// Seconds since the Unix epoch at which its token ends.
     pub(crate) expires: Cell<Option<u64>>,
     /// Waits for the database to write what is in its outbox.
@@ -111,6 +112,7 @@ impl Connection {
             phase: Cell::new(Phase::Greeting(now + greeting)),
             is_known: Cell::new(false),
             identity: Cell::default(),
+            claims: RefCell::default(),
             expires: Cell::default(),
             is_dirty: Cell::new(false),
             heard: Cell::new(now),
@@ -271,6 +273,7 @@ impl Connection {
         if let Phase::Greeting(_) = self.phase.get() {
             let who = requests::greet(context, &message)?;
             self.identity.set(who.identity);
+            self.claims.replace(who.claims.clone());
             self.expires.set(who.expires);
             self.phase.set(Phase::Open);
             self.is_known.set(true);
@@ -279,7 +282,8 @@ impl Connection {
         // Every request is answered, and is in flight until then.
         self.in_flight.set(self.in_flight.get() + 1);
         if let ClientMessage::Auth(auth) = &message {
-            let renewed = requests::renew(context, self.identity.get(), &auth.token);
+            let who = (self.identity.get(), &*self.claims.borrow());
+            let renewed = requests::renew(context, who, &auth.token);
             let outcome = renewed.map(|expires| self.expires.set(expires));
             return Ok(requests::reply(self.key, auth.id, outcome));
         }

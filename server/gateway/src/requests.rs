@@ -4,7 +4,7 @@ use bytes::Bytes;
 use syncline_engine::{CallArgs, Command, ConnKey, Connect, Origin, QueryText};
 use syncline_protocol::message::{Args, ClientMessage, Encoding, QueryForm};
 use syncline_protocol::param::Param;
-use syncline_protocol::{ConnectionId, ErrorCode, Identity, WireError};
+use syncline_protocol::{Claims, ConnectionId, ErrorCode, Identity, WireError};
 
 use crate::auth::Authenticated;
 use crate::context::Context;
@@ -112,6 +112,7 @@ pub(crate) fn connect(
         connection,
         identity: who.identity,
         admin: who.admin,
+        claims: who.claims,
         encoding,
         delivery: hello.delivery,
         token: who.token,
@@ -119,10 +120,10 @@ pub(crate) fn connect(
     })))
 }
 
-/// When the new token of this identity ends.
+/// When the new token of this identity ends. What is subscribed to is for the claims of the old one.
 pub(crate) fn renew(
     context: &Context,
-    identity: Identity,
+    (identity, claims): (Identity, &Claims),
     token: &str,
 ) -> Result<Option<u64>, WireError> {
     let name = &context.shared.name;
@@ -133,6 +134,13 @@ pub(crate) fn renew(
         return Err(
             WireError::new(ErrorCode::BadToken, "the token is of another identity")
                 .hint("open a new connection for it"),
+        );
+    }
+    if who.claims != *claims {
+        return Err(
+            WireError::new(ErrorCode::BadToken, "the token has other claims").hint(
+                "open a new connection for it: what is subscribed to is for those of the first",
+            ),
         );
     }
     Ok(who.expires)
@@ -155,7 +163,12 @@ pub(crate) fn query_text(
     params: Vec<(String, Param)>,
 ) -> Result<Box<QueryText>, WireError> {
     let form = form.into_owned().map_err(|error| error.to_wire())?;
-    Ok(Box::new(QueryText { form, params }))
+    let claims = Claims::NONE;
+    Ok(Box::new(QueryText {
+        form,
+        params,
+        claims,
+    }))
 }
 
 /// The same bytes without a copy, if they lie in the payload; JSON text with escapes does not.

@@ -139,6 +139,7 @@ fn main() {
     let caller = Caller {
         identity: Identity([0; 32]),
         admin: false,
+        claims: syncline_protocol::Claims::NONE,
     };
     for count in [0u64, 1_000, 10_000, 100_000] {
         let mut db = database();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use syncline_protocol::param::Param;
-use syncline_protocol::{ErrorCode, Identity, Type};
+use syncline_protocol::{Claims, ErrorCode, Identity, Type};
 use syncline_store::{Database, DatabaseSchema};
 
 use crate::Caller;
@@ -106,6 +106,7 @@ fn check(
     let client = Caller {
         identity: Identity::default(),
         admin: false,
+        claims: Claims::NONE,
     };
     bind(db, declared, &query, params, &client, Mode::Live).map(|_| ())
 }

@@ -12,7 +12,7 @@
 //! Nothing here knows a socket, a file, a clock or a client.
 //!
 //! ```
-//! use syncline_protocol::{ChangeSet, ColumnDef, Identity, Schema, TableDef, TableId, Type};
+//! use syncline_protocol::{ChangeSet, Claims, ColumnDef, Identity, Schema, TableDef, TableId, Type};
 //! use syncline_query::{Caller, Deltas, LiveQueries};
 //! use syncline_store::Database;
 //!
@@ -31,7 +31,7 @@
 //! db.install(schema).expect("there are no rows");
 //!
 //! let mut live = LiveQueries::new();
-//! let caller = Caller { identity: Identity([7; 32]), admin: false };
+//! let caller = Caller { identity: Identity([7; 32]), admin: false, claims: Claims::NONE };
 //! let red = live.subscribe(&mut db, "SELECT * FROM pixels WHERE color = 1", &[], &caller);
 //! let handle = red.expect("the query is live").handle;
 //!
@@ -91,13 +91,15 @@ pub use live::{
 };
 pub use syntax::Position;
 
-use syncline_protocol::Identity;
+use syncline_protocol::{Claims, Identity};
 
 /// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// What `:me` is.
     pub identity: Identity,
     /// Sees private tables.
     pub admin: bool,
+    /// What `auth.name` is.
+    pub claims: Claims,
 }

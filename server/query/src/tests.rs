@@ -102,6 +102,7 @@ pub(crate) fn me() -> Caller {
     Caller {
         identity: Identity([7; 32]),
         admin: false,
+        claims: syncline_protocol::Claims::NONE,
     }
 }
 

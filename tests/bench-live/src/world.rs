@@ -15,6 +15,7 @@ pub(crate) const fn table_id(number: u16) -> TableId {
 pub(crate) const CALLER: Caller = Caller {
     identity: Identity([0; 32]),
     admin: false,
+    claims: syncline_protocol::Claims::NONE,
 };
 
 /// A table with columns of u64; the first `key` of them are the primary key.

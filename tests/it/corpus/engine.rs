@@ -175,6 +175,7 @@ impl World for EngineWorld {
             connection: ConnectionId([index as u8 + 1; 16]),
             identity: identity(token.unwrap_or(who)),
             admin: token == Some(ADMIN),
+            claims: syncline_protocol::Claims::NONE,
             encoding: Encoding::MessagePack,
             delivery: hello.delivery,
             token: token.is_none().then(|| who.to_owned()),
@@ -188,7 +189,12 @@ impl World for EngineWorld {
         let conn = key(link);
         let text = |form: QueryForm<'_>, params| {
             let form = form.into_owned().unwrap();
-            Box::new(QueryText { form, params })
+            let claims = syncline_protocol::Claims::NONE;
+            Box::new(QueryText {
+                form,
+                params,
+                claims,
+            })
         };
         let command = match ClientMessage::decode(Encoding::MessagePack, message).unwrap() {
             ClientMessage::Call(call) => {

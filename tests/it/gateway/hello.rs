@@ -295,3 +295,56 @@ fn only_so_many_connections() {
         Socket::try_open(server.server().address(), "bank", &[MSGPACK]).is_ok()
     });
 }
+
+#[test]
+fn claims_of_a_token_decide_what_its_queries_give() {
+    let server = TestServer::of("bank");
+    let issue = |subject: &str, claims: Json| {
+        let body = json!({ "subject": subject, "claims": claims }).to_string();
+        let token = Some(server.server().admin_token());
+        server.post("/v1/databases/bank/tokens", body, token)
+    };
+    let token = |subject: &str, claims: Json| {
+        let answer = issue(subject, claims);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()["token"].as_str().unwrap().to_owned()
+    };
+    let ask = |token: Option<&str>| {
+        let sql = "SELECT auth.role AS role, auth.level >= 3 AS high FROM (SELECT COUNT(*) AS n FROM account) AS one";
+        let body = json!({ "sql": sql }).to_string();
+        let answer = server.post("/v1/databases/bank/query", body, token);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()["rows"][0].clone()
+    };
+    let teller = token("ada", json!({"role": "teller", "level": 3}));
+    let guest = token("eve", json!({"role": "guest", "level": 1, "more": ["x"]}));
+    let _open = Client::connect(&server, "bank");
+    assert_eq!(ask(Some(&teller)), json!(["teller", true]));
+    assert_eq!(ask(Some(&guest)), json!(["guest", false]));
+    assert_eq!(ask(None), json!([null, null]));
+    for bad in [
+        json!({"sub": "eve"}),
+        json!({"exp": 1}),
+        json!({"role": "x".repeat(300)}),
+    ] {
+        assert_eq!(issue("eve", bad).status, 400);
+    }
+    // A connection keeps the claims that it came with.
+    let connect = |token: &str| {
+        Client::try_connect(&server, "bank", Encoding::MessagePack, Some(token)).unwrap()
+    };
+    let mut ada = connect(&teller);
+    for (id, claims, is_taken) in [
+        (100, json!({"role": "teller", "level": 3}), true),
+        (101, json!({"role": "admin", "level": 3}), false),
+        (102, json!({}), false),
+    ] {
+        let next = token("ada", claims);
+        let message = ClientMessage::Auth(Auth {
+            id,
+            token: next.as_str().into(),
+        });
+        ada.send(&ada.peer.encoded(&message));
+        assert_eq!(matches!(ada.wait(id), Answer::Value(..)), is_taken);
+    }
+}

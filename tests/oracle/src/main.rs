@@ -9,6 +9,7 @@
 //! that is no number (0 there, NULL here), case in LIKE and in letters beyond ASCII, division of decimal numbers.
 //! For those `execute::tests` of syncline-query says what they are.
 
+mod answer;
 mod case;
 mod failure;
 mod play;

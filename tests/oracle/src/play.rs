@@ -13,6 +13,7 @@ use syncline_query::{
 };
 use syncline_store::Database;
 
+use crate::answer::Answer;
 use crate::case::{ADMIN, Case, Kind, Step, Write};
 use crate::failure::{Failure, Played, failure};
 use crate::query::Query;
@@ -93,22 +94,7 @@ fn caller(user: u8) -> Caller {
     Caller {
         identity: person(usize::from(user)),
         admin: user == ADMIN,
-    }
-}
-
-/// Rows of an answer, packed, one after the other.
-#[derive(Debug, Default)]
-struct Answer {
-    rows: Vec<Vec<u8>>,
-}
-
-impl Answer {
-    fn of(
-        ask: impl FnOnce(&mut dyn FnMut(&[u8])) -> Result<(), QueryError>,
-    ) -> Result<Self, QueryError> {
-        let mut answer = Self::default();
-        ask(&mut |row| answer.rows.push(row.to_vec()))?;
-        Ok(answer)
+        claims: syncline_protocol::Claims::NONE,
     }
 }
 

@@ -161,6 +161,7 @@ fn connect(client: &Client, is_confirmed: bool) -> Command {
         connection: ConnectionId(client.id),
         identity: Identity(client.identity),
         admin: true,
+        claims: syncline_protocol::Claims::NONE,
         encoding: Encoding::MessagePack,
         delivery,
         token: None,
@@ -180,7 +181,12 @@ fn command_of(call: &Call, origin: Origin) -> Command {
 fn text(query: usize) -> QueryText {
     let form = OwnedQueryForm::Sql(QUERIES[query].to_owned());
     let params = Vec::new();
-    QueryText { form, params }
+    let claims = syncline_protocol::Claims::NONE;
+    QueryText {
+        form,
+        params,
+        claims,
+    }
 }
 
 pub(crate) fn key(index: usize) -> ConnKey {

@@ -1,6 +1,6 @@
 //! `syncline token`.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::api::Api;
 use crate::args::{Common, Token};
@@ -11,7 +11,18 @@ use crate::output;
 pub(crate) fn run(common: &Common, args: &Token) -> Result<(), Failure> {
     let api = Api::new(common)?;
     let ttl = args.ttl.map(|ttl| ttl.as_secs());
-    let body = json!({ "subject": args.subject, "ttl_s": ttl });
+    let mut claims = Map::new();
+    for given in &args.claims {
+        let Some((name, text)) = given.split_once('=') else {
+            return Err(Failure::usage("a claim is NAME=VALUE, as role=admin"));
+        };
+        let plain = serde_json::from_str::<Value>(text);
+        let plain = plain
+            .ok()
+            .filter(|value| value.is_boolean() || value.is_i64());
+        claims.insert(name.to_owned(), plain.unwrap_or_else(|| text.into()));
+    }
+    let body = json!({ "subject": args.subject, "ttl_s": ttl, "claims": claims });
     let answer = api.post(&[&args.database, "tokens"], &body)?;
     if common.json {
         return output::line(&answer);

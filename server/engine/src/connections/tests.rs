@@ -9,6 +9,7 @@ fn connection(index: u32) -> Connection {
         id: ConnectionId::default(),
         identity: Identity::default(),
         admin: false,
+        claims: syncline_protocol::Claims::NONE,
         encoding: Encoding::MessagePack,
         delivery: Delivery::Confirmed,
         subscriptions: Vec::new(),

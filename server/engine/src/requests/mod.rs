@@ -129,9 +129,14 @@ impl Engine {
             return self.reply(origin, None, Err(poisoned()));
         }
         self.counters.queries += 1;
+        let claims = match origin {
+            Origin::Connection { conn, .. } => self.connections.get(conn).map(|own| &own.claims),
+            Origin::Ticket { .. } => Some(&query.claims),
+        };
         let caller = QueryCaller {
             identity: caller.identity,
             admin: caller.admin,
+            claims: claims.cloned().unwrap_or_default(),
         };
         let database = self
             .database

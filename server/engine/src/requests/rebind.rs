@@ -82,6 +82,7 @@ impl Engine {
         let caller = QueryCaller {
             identity: connection.identity,
             admin: connection.admin,
+            claims: connection.claims.clone(),
         };
         for known in &mut connection.subscriptions {
             let (quotas, charge, asked) = (&self.quotas, known.charge, &known.asked);

@@ -120,6 +120,7 @@ impl Engine {
         let caller = QueryCaller {
             identity: connection.identity,
             admin: connection.admin,
+            claims: connection.claims.clone(),
         };
         self.quotas
             .check(caller.identity, caller.admin)

@@ -79,6 +79,7 @@ pub(super) fn subscribe(index: u32, id: u32, sql: &str, params: &[(&str, i128)])
     let query = QueryText {
         form: OwnedQueryForm::Sql(sql.into()),
         params: params.collect(),
+        claims: syncline_protocol::Claims::NONE,
     };
     Command::Subscribe {
         conn: conn(index),
@@ -425,6 +426,7 @@ fn values_that_leave_nothing_out_count_as_well() {
         let query = QueryText {
             form: OwnedQueryForm::Sql(sql.into()),
             params: vec![("t".to_owned(), Param::Text(text))],
+            claims: syncline_protocol::Claims::NONE,
         };
         let query = Box::new(query);
         let conn = conn(0);

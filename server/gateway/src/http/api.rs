@@ -176,7 +176,8 @@ pub(crate) async fn query(
         ))
     })?;
     let (identity, admin) = (who.identity, who.admin);
-    let query = query_text(body.sql, body.params.into_iter().collect())?;
+    let mut query = query_text(body.sql, body.params.into_iter().collect())?;
+    query.claims = who.claims.clone();
     if let Some(as_of) = body.as_of {
         return past::query(&state, &name, as_of, query, as_admin?.identity).await;
     }
@@ -277,6 +278,8 @@ fn line_json(line: &LogEntry) -> String {
 struct TokenBody {
     subject: String,
     ttl_s: Option<u64>,
+    #[serde(default)]
+    claims: serde_json::Map<String, Json_>,
 }
 
 pub(crate) async fn tokens(
@@ -289,7 +292,7 @@ pub(crate) async fn tokens(
     let body = read_body(request, FRAME_BYTES_MAX).await?;
     let body: TokenBody = serde_json::from_slice(&body).map_err(|error| {
         bad_request(format!(
-            "the body is not {{\"subject\": .., \"ttl_s\": ..}}: {error}"
+            "the body is not {{\"subject\": .., \"ttl_s\": .., \"claims\": {{..}}}}: {error}"
         ))
     })?;
     if body.ttl_s == Some(0) {
@@ -298,7 +301,7 @@ pub(crate) async fn tokens(
     let now = crate::now_s();
     let token = state
         .authority
-        .issue(&name, &body.subject, now, body.ttl_s)?;
+        .issue_with(&name, &body.subject, now, body.ttl_s, body.claims)?;
     let who = state.authority.authenticate(&name, Some(&token), now)?;
     Ok(Json(json!({ "token": token, "identity": who.identity })).into_response())
 }

@@ -22,6 +22,8 @@ pub(super) struct Binder<'a> {
     pub(super) db: &'a Database,
     pub(super) declared: &'a Declared,
     pub(super) caller: Caller,
+    /// Whether a claim was met.
+    pub(super) has_claims: bool,
     params: &'a [(String, Param)],
     used: Vec<bool>,
     /// The positions of the parameters, in the order of their uses.
@@ -66,7 +68,8 @@ impl<'a> Binder<'a> {
         Ok(Self {
             db,
             declared,
-            caller: *caller,
+            caller: caller.clone(),
+            has_claims: false,
             params,
             used: vec![false; params.len()],
             uses: Vec::new(),

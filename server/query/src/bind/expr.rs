@@ -26,6 +26,7 @@ impl<'a> Binder<'a> {
             Operand::Free(Free {
                 value: Param::Null, ..
             }) => null_of(&Type::Bool),
+            Operand::Free(claim) if claim.is_claim => claim.meet(&Type::Bool)?,
             other => other.settle()?,
         };
         if *ty.non_null() == Type::Bool {
@@ -207,6 +208,9 @@ impl<'a> Binder<'a> {
             // A NULL is one of what it is looked for among.
             (Operand::Free(free), Some(first)) if free.value == Param::Null => {
                 null_of(first.clone().settle()?.1.non_null())
+            }
+            (Operand::Free(claim), Some(first)) if claim.is_claim => {
+                claim.meet(first.clone().settle()?.1.non_null())?
             }
             (operand, _) => operand.settle()?,
         };

@@ -3,6 +3,7 @@
 //! one.
 
 mod binder;
+mod claims;
 mod expr;
 mod function;
 mod group;

@@ -28,6 +28,8 @@ pub(super) struct Free {
     pub(super) parameter: Option<String>,
     /// Which use of a parameter it is, counted from 1.
     pub(super) origin: u16,
+    /// Whether it is a claim of the caller: what is no value of the type that it meets is NULL then.
+    pub(super) is_claim: bool,
     pub(super) at: Position,
 }
 
@@ -100,6 +102,7 @@ impl Free {
             exact: None,
             parameter,
             origin: 0,
+            is_claim: false,
             at,
         }
     }
@@ -151,11 +154,20 @@ impl Free {
                 _ if self.exact.is_some() => Type::Decimal,
                 Param::Int(_) => Type::I128,
                 Param::Float(_) => Type::F64,
-                _ => return Err(self.mismatch(ty)),
+                _ => return self.or_null(ty),
             };
             return self.exactly(&wide).ok_or_else(|| self.mismatch(ty));
         }
-        Err(self.mismatch(ty))
+        self.or_null(ty)
+    }
+
+    /// The value as one of type `ty`; a claim that is none is NULL.
+    pub(super) fn or_null(&self, ty: &Type) -> Result<(Expr, Type), QueryError> {
+        match self.exactly(ty) {
+            Some(exact) => Ok(exact),
+            None if self.is_claim => Ok(null_of(ty)),
+            None => Err(self.mismatch(ty)),
+        }
     }
 
     /// The value as one of type `ty`, if it is one.

@@ -54,7 +54,7 @@ impl Binder<'_> {
         };
         let raw = Caller {
             admin: true,
-            ..self.caller
+            ..self.caller.clone()
         };
         let caller = std::mem::replace(&mut self.caller, raw);
         let local = self.local.replace(Vec::new());
@@ -67,6 +67,7 @@ impl Binder<'_> {
         let bound = self.condition(policy);
         self.frames.truncate(self.frames.len() - 2);
         (self.caller, self.local, self.with) = (caller, local, with);
-        bound.map(Some).map_err(within)
+        let bound = bound.map_err(within)?;
+        Ok(self.decided(bound))
     }
 }

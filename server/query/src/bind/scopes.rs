@@ -139,7 +139,10 @@ impl Binder<'_> {
     ) -> Result<Operand, QueryError> {
         match self.look_up(self.frames.len(), table, name)? {
             Some((expr, ty)) => Ok(Operand::Typed(expr, ty)),
-            None => Err(self.unknown(table, name)),
+            None => match self.claim(table, name) {
+                Some(claim) => Ok(claim),
+                None => Err(self.unknown(table, name)),
+            },
         }
     }
 

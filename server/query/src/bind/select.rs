@@ -24,7 +24,8 @@ impl<'a> Binder<'a> {
         let ((sources, conditions), size) = self.sized(|this| {
             let (sources, mut conditions) = this.sources(&select.from)?;
             if let Some(node) = &select.filter {
-                conditions.push(this.condition(node)?);
+                let condition = this.condition(node)?;
+                conditions.extend(this.decided(condition));
             }
             Ok((sources, conditions))
         })?;

@@ -89,14 +89,16 @@ pub(super) fn arithmetic(
 ) -> Result<Operand, QueryError> {
     let (left, right) = match (left, right) {
         (Operand::Free(left), Operand::Free(right)) => {
-            let Some(folded) = fold(op, &left, &right, at) else {
+            let is_claim = left.is_claim || right.is_claim;
+            let nothing = || is_claim.then(|| Free::new(Param::Null, None, at));
+            let Some(folded) = fold(op, &left, &right, at).or_else(nothing) else {
                 let (left, right) = (left.describe(), right.describe());
                 return Err(type_error(
                     format!("{left} {} {right} has no value", symbol(op)),
                     at,
                 ));
             };
-            return Ok(Operand::Free(folded));
+            return Ok(Operand::Free(Free { is_claim, ..folded }));
         }
         (left, right) => {
             let (left_ty, right_ty) = (typed(&left), typed(&right));
@@ -190,10 +192,10 @@ fn number(
             let found = free
                 .exactly(&Type::I64)
                 .or_else(|| free.exactly(&Type::I128));
-            found.ok_or_else(|| free.mismatch(partner))
+            found.map_or_else(|| free.or_null(partner), Ok)
         }
         _ if is_number(partner) || matches!(partner, Type::Timestamp | Type::Duration) => {
-            free.exactly(partner).ok_or_else(|| free.mismatch(partner))
+            free.or_null(partner)
         }
         _ => Err(type_error(
             format!("arithmetic with {partner} is not defined"),
@@ -230,7 +232,9 @@ pub(super) fn comparable(
             ((expr, ty), right)
         }
         (left, Operand::Typed(expr, ty)) => (left.meet(&ty)?, (expr, ty)),
-        (Operand::Free(left), Operand::Free(right)) if left.value == Param::Null => {
+        (Operand::Free(left), Operand::Free(right))
+            if left.value == Param::Null || left.is_claim && !right.is_claim =>
+        {
             let right = right.settle()?;
             (left.meet(&right.1)?, right)
         }
@@ -297,9 +301,15 @@ pub(super) fn unify(
             target = Some(join(target, ty.non_null(), at)?);
         }
     }
-    for operand in &operands {
-        if let Operand::Free(free) = operand
-            && free.value != Param::Null
+    let free = operands.iter().filter_map(|operand| match operand {
+        Operand::Free(free) => Some(free),
+        Operand::Typed(..) => None,
+    });
+    // A claim takes what type there is.
+    let (claims, plain): (Vec<&Free>, Vec<&Free>) = free.partition(|free| free.is_claim);
+    for free in plain.into_iter().chain(claims) {
+        if free.value != Param::Null
+            && !(free.is_claim && target.is_some())
             && target.as_ref().is_none_or(|ty| free.exactly(ty).is_none())
         {
             let (_, own) = free.clone().settle()?;
@@ -325,9 +335,7 @@ pub(super) fn unify(
                 None => return Err(type_error(format!("{ty} is no {target}"), at)),
             },
             Operand::Free(free) => {
-                let found = free
-                    .exactly(&target)
-                    .ok_or_else(|| free.mismatch(&target))?;
+                let found = free.or_null(&target)?;
                 (found.0, is_nullable(&found.1))
             }
         });

@@ -102,6 +102,7 @@ fn client(who: [u8; 32]) -> Caller {
     Caller {
         identity: Identity(who),
         admin: false,
+        claims: syncline_protocol::Claims::NONE,
     }
 }
 

@@ -206,7 +206,8 @@ impl Finder<'_, '_> {
     /// A site without its ways. Conditions on its row alone are those of the map that read nothing else.
     fn add_site(&mut self, table: TableId, source: u8, reads: ColumnSet, map: &Map) {
         let is_own = |cond: &&Cond| {
-            cond.refs == 1 << source && cond.owner.is_none_or(|owner| owner == source)
+            let is_on_row = cond.refs == 1 << source || cond.expr.is_never();
+            is_on_row && cond.owner.is_none_or(|owner| owner == source)
         };
         let own: Vec<Expr> = map
             .conds

@@ -33,6 +33,7 @@ const ROWS: u32 = 14;
 const CALLER: Caller = Caller {
     identity: Identity([1; 32]),
     admin: false,
+    claims: syncline_protocol::Claims::NONE,
 };
 
 /// Columns: name, domain, whether they can be NULL.

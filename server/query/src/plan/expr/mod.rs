@@ -237,6 +237,13 @@ impl ColumnSet {
 }
 
 impl Expr {
+    /// A condition that no row meets, whatever the constants are.
+    pub(crate) const NEVER: Self = Self::Or(Vec::new());
+
+    pub(crate) fn is_never(&self) -> bool {
+        matches!(self, Self::Or(items) if items.is_empty())
+    }
+
     pub(crate) fn literal(ty: Type, packed: Vec<u8>) -> Self {
         Self::Literal(Literal {
             ty,
