@@ -17,6 +17,12 @@ pub(crate) enum Mutant {
     Unknown,
     /// A window is filled up from behind.
     Refill,
+    /// NULL equals nothing, where rows are found by a key.
+    NullKey,
+    /// The sum of no values is NULL.
+    EmptySum,
+    /// The rows of a query in FROM are read as they were where that is asked for.
+    ArrangedBefore,
 }
 
 #[cfg(test)]
@@ -26,7 +32,7 @@ thread_local! {
 
 impl Mutant {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Before,
         Self::Either,
         Self::CountsRows,
@@ -34,6 +40,9 @@ impl Mutant {
         Self::Candidates,
         Self::Unknown,
         Self::Refill,
+        Self::NullKey,
+        Self::EmptySum,
+        Self::ArrangedBefore,
     ];
 
     /// Switches one on, for this thread.

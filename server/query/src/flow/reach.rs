@@ -10,6 +10,7 @@ use syncline_protocol::packed::Reader;
 use syncline_protocol::{Type, key};
 use syncline_store::{IndexId, Table};
 
+use super::mutant::Mutant;
 use super::overlay::Part;
 use crate::plan::expr::{Expr, Input};
 use crate::scalar::{Kind, Scalar, is_nullable};
@@ -71,13 +72,14 @@ impl KeyPart {
 
     /// Appends the packed value of the column; `false` if no row has it.
     pub(crate) fn put(&self, input: &Input<'_>, out: &mut KeyBytes) -> bool {
+        let accepts_null = self.accepts_null || Mutant::NullKey.is_on();
         let nullable = is_nullable(&self.ty);
         let kind = Kind::of(&self.ty);
         if let Expr::Column(slot) = &self.expr
             && (slot.kind, slot.nullable) == (kind, nullable)
             && let Some(packed) = input.row(slot.source).column(slot.index)
         {
-            if nullable && packed.first() == Some(&1) && !self.accepts_null {
+            if nullable && packed.first() == Some(&1) && !accepts_null {
                 return false;
             }
             out.extend_from_slice(packed);
@@ -86,7 +88,7 @@ impl KeyPart {
         let value = self.expr.eval(input);
         if value == Scalar::Null {
             out.push(1);
-            return nullable && self.accepts_null;
+            return nullable && accepts_null;
         }
         // What the column cannot hold, none of its rows has.
         let Some(value) = value.fit(kind) else {

@@ -7,6 +7,7 @@ use syncline_protocol::packed::Reader;
 use syncline_protocol::{Type, key};
 
 use super::counter::Counter;
+use crate::flow::mutant::Mutant;
 use crate::plan::{Aggregate, AggregateCall};
 use crate::scalar::{Kind, Scalar, is_nullable, or_failed};
 use crate::sums::{FloatSum, IntSum};
@@ -150,6 +151,7 @@ impl Accumulator {
         let is_average = call.function == Aggregate::Average;
         match self {
             Self::Count(count) => Scalar::Int((*count).into()),
+            Self::Int(0, _) if Mutant::EmptySum.is_on() => Scalar::Int(0),
             Self::Int(0, _) | Self::Float(0, _) | Self::Decimal(0, _) | Self::Truth(0, 0) => {
                 Scalar::Null
             }

@@ -5,6 +5,7 @@ use std::ops::{Bound, ControlFlow};
 
 use syncline_protocol::RowLayout;
 
+use crate::flow::mutant::Mutant;
 use crate::flow::overlay::Side;
 
 /// Rows in one or more orders. Rows of a query with a key are different from each other.
@@ -70,6 +71,11 @@ impl Arranged {
         side: Side,
         visit: &mut dyn FnMut(&'s [u8]) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
+        let side = if Mutant::ArrangedBefore.is_on() {
+            Side::After
+        } else {
+            side
+        };
         let from = (Bound::Included(packed), Bound::Unbounded);
         for entry in self.sets[set].range::<[u8], _>(from) {
             if !entry.starts_with(packed) {
