@@ -3,12 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 use syncline_protocol::packed::{self, Reader};
-use syncline_protocol::{PolicyDef, Schema, TableDef, Type};
+use syncline_protocol::{Claims, PolicyDef, Schema, TableDef, TableId, Type};
+use syncline_query::{Budgets, Caller};
+use syncline_store::{Database, Transaction};
 
+use crate::failure::{Played, failure};
 use crate::query::Query;
 use crate::random::Random;
 use crate::relational::Relational;
-use crate::schema::{Domain, Tables, domain, random_constant};
+use crate::schema::{Domain, Tables, domain, packed_key, person, random_constant};
 use crate::text::{Constant, Text, fill, same};
 
 /// What happens, from beginning to end.
@@ -18,6 +21,9 @@ pub(crate) struct Case {
     /// The condition of each table's policy.
     pub(crate) policies: Vec<Option<Text>>,
     pub(crate) steps: Vec<Step>,
+    /// The step at which the queries there are come to be asked in the other way too: see [`crate::shadow`].
+    #[serde(default)]
+    pub(crate) shadow_from: Option<u32>,
 }
 
 /// One thing that happens.
@@ -64,6 +70,9 @@ pub(crate) enum Kind {
 /// The user who sees all rows.
 pub(crate) const ADMIN: u8 = 9;
 
+/// Of cases that are played in two ways: those take over twice as long.
+const SHADOW_PERCENT: usize = 7;
+
 const WATCHED: u32 = 10;
 const TRANSACTIONS: usize = 26;
 
@@ -81,6 +90,16 @@ impl Case {
             tables: self.tables.clone(),
             policies: policies.collect(),
             ..Schema::default()
+        }
+    }
+
+    /// A database without rows.
+    pub(crate) fn database(&self) -> Played<Database> {
+        let mut db = Database::new(1);
+        let schema = db.schema().evolve(self.schema(), [0; 32], false);
+        match schema.map(|schema| db.install(schema)) {
+            Ok(Ok(())) => Ok(db),
+            _ => failure("schema", None, "the schema is refused"),
         }
     }
 
@@ -116,11 +135,35 @@ impl Case {
             making.fill();
         }
         making.history();
+        let is_shadowed = !is_big && making.random.chance(SHADOW_PERCENT);
+        let shadow_from = is_shadowed.then(|| {
+            let count = making.steps.len();
+            making.random.below(count) as u32
+        });
         Self {
+            shadow_from,
             tables: making.tables.list.into_iter().map(|t| t.def).collect(),
             policies: making.policies,
             steps: making.steps,
         }
+    }
+}
+
+/// Less than a server allows: steps are given up, and no query takes the time of a thousand others.
+pub(crate) fn budgets() -> Budgets {
+    Budgets {
+        first_rows: 1_000_000,
+        step_rows: 200_000,
+        ..Budgets::default()
+    }
+}
+
+/// Who asks.
+pub(crate) fn caller(user: u8) -> Caller {
+    Caller {
+        identity: person(usize::from(user)),
+        admin: user == ADMIN,
+        claims: Claims::NONE,
     }
 }
 
@@ -317,6 +360,17 @@ impl Step {
 }
 
 impl Write {
+    /// One change in a transaction: keys that are there, rows that are not, both are what a random change meets.
+    pub(crate) fn apply(&self, case: &Case, transaction: &mut Transaction) {
+        let id = TableId(TableId::FIRST_USER.0 + u32::from(self.table));
+        let def = &case.tables[usize::from(self.table)];
+        match self.kind {
+            Kind::Insert => drop(transaction.insert(id, &mut self.row.clone())),
+            Kind::Update => drop(transaction.update(id, &mut self.row.clone())),
+            Kind::Delete => drop(transaction.delete(id, &packed_key(def, &self.row))),
+        }
+    }
+
     fn words(&self, case: &Case) -> String {
         let def = &case.tables[usize::from(self.table)];
         let mut reader = Reader::new(&self.row);

@@ -17,10 +17,12 @@ mod query;
 mod random;
 mod relational;
 mod schema;
+mod shadow;
 mod shrink;
 mod sqlite;
 mod tally;
 mod text;
+mod watched;
 
 #[cfg(test)]
 mod tests;

@@ -2,41 +2,25 @@
 //! with our own answer and with SQLite's.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use syncline_client::cache::{Chunk, LiveResult};
-use syncline_protocol::message::ResultDescription;
-use syncline_protocol::param::Param;
-use syncline_protocol::{ChangeSet, ErrorCode, Lsn, TableId};
-use syncline_query::{
-    Budgets, Caller, Deltas, How, LiveQueries, QueryError, Statement, query_once,
-};
+use syncline_protocol::{ChangeSet, ErrorCode, Lsn};
+use syncline_query::{Deltas, How, LiveQueries, QueryError, query_once};
 use syncline_store::Database;
 
 use crate::answer::Answer;
-use crate::case::{ADMIN, Case, Kind, Step, Write};
+use crate::case::{ADMIN, Case, Step, Write, budgets, caller};
 use crate::failure::{Failure, Played, failure};
 use crate::query::Query;
-use crate::schema::{packed_key, person};
+use crate::schema::person;
+use crate::shadow::Shadow;
 use crate::sqlite::{Mirror, NoRows, Row, compare, read_rows};
 use crate::tally::Tally;
 use crate::text::{Around, Constant, Text};
+use crate::watched::Watched;
 
 /// Rows of a result that is compared again and again.
 const ROWS_MAX: usize = 2_000;
-
-/// A live query and its client.
-struct Watched {
-    id: u32,
-    user: u8,
-    query: Query,
-    ours: String,
-    lite: String,
-    handle: u64,
-    statement: Statement,
-    description: Arc<ResultDescription>,
-    cache: LiveResult,
-}
 
 struct World<'c> {
     case: &'c Case,
@@ -49,6 +33,7 @@ struct World<'c> {
     mirror: Mirror,
     watched: Vec<Watched>,
     deltas: Deltas,
+    shadow: Option<Shadow<'c>>,
     tally: &'c mut Tally,
 }
 
@@ -68,6 +53,9 @@ pub(crate) fn play_while(case: &Case, tally: &mut Tally, goes_on: &dyn Fn() -> b
                 break;
             }
             world.step(step)?;
+            if let Some(shadow) = &mut world.shadow {
+                shadow.follow(position, step, &world.watched, world.tally)?;
+            }
         }
         world.end()
     }));
@@ -90,22 +78,10 @@ pub(crate) fn play_while(case: &Case, tally: &mut Tally, goes_on: &dyn Fn() -> b
     }
 }
 
-fn caller(user: u8) -> Caller {
-    Caller {
-        identity: person(usize::from(user)),
-        admin: user == ADMIN,
-        claims: syncline_protocol::Claims::NONE,
-    }
-}
-
 impl<'c> World<'c> {
     fn new(case: &'c Case, tally: &'c mut Tally) -> Played<Self> {
-        let mut db = Database::new(1);
-        let schema = db.schema().evolve(case.schema(), [0; 32], false);
-        match schema.map(|schema| db.install(schema)) {
-            Ok(Ok(())) => {}
-            _ => return failure("schema", None, "the schema is refused"),
-        }
+        let db = case.database()?;
+        let shadow = case.shadow_from.map(|_| Shadow::new(case)).transpose()?;
         let mirror = Mirror::new(&case.tables).or_else(|error| {
             failure(
                 "sqlite",
@@ -114,12 +90,7 @@ impl<'c> World<'c> {
             )
         })?;
         let mut live = LiveQueries::with_hash_seed(1);
-        // Less than a server allows: steps are given up, and no query takes the time of a thousand others.
-        live.set_budgets(Budgets {
-            first_rows: 1_000_000,
-            step_rows: 200_000,
-            ..Budgets::default()
-        });
+        live.set_budgets(budgets());
         Ok(Self {
             raw_names: case.names(false),
             names: case.names(true),
@@ -130,6 +101,7 @@ impl<'c> World<'c> {
             mirror,
             watched: Vec::new(),
             deltas: Deltas::new(),
+            shadow,
             tally,
         })
     }
@@ -179,16 +151,6 @@ impl<'c> World<'c> {
         }
     }
 
-    fn params(query: &Query) -> Vec<(String, Param)> {
-        let mut given = Vec::new();
-        query.text.given(&mut given);
-        let params = given.iter().filter_map(|number| {
-            let constant = query.params.get(usize::from(*number))?;
-            Some((format!("p{number}"), constant.param()))
-        });
-        params.collect()
-    }
-
     fn lite(&self, user: u8, text: &Text, params: &[Constant]) -> String {
         text.lite(Around {
             params,
@@ -204,7 +166,7 @@ impl<'c> World<'c> {
     fn watch(&mut self, id: u32, user: u8, query: &Query) -> Played {
         let ours = query.text.ours(&self.raw_names);
         let lite = self.lite(user, &query.text, &query.params);
-        let params = Self::params(query);
+        let params = query.given();
         let who = caller(user);
         let mut description = None;
         let once = Answer::of(|sink| {
@@ -341,7 +303,7 @@ impl<'c> World<'c> {
         };
         let mut one = self.watched.swap_remove(position);
         let before = std::mem::replace(&mut one.query.params, params.to_vec());
-        let given = Self::params(&one.query);
+        let given = one.query.given();
         let db = self.db.as_mut().expect("there is one between transactions");
         let statement = one.statement.clone();
         let moved = self
@@ -389,15 +351,8 @@ impl<'c> World<'c> {
         let db = self.db.take();
         let db = db.expect("there is one between transactions");
         let mut transaction = db.begin();
-        for Write { table, kind, row } in writes {
-            let id = TableId(TableId::FIRST_USER.0 + u32::from(*table));
-            let def = &self.case.tables[usize::from(*table)];
-            // Keys that are there, rows that are not: both are what a random change meets.
-            match kind {
-                Kind::Insert => drop(transaction.insert(id, &mut row.clone())),
-                Kind::Update => drop(transaction.update(id, &mut row.clone())),
-                Kind::Delete => drop(transaction.delete(id, &packed_key(def, row))),
-            }
+        for write in writes {
+            write.apply(self.case, &mut transaction);
         }
         let mut changes = ChangeSet::new();
         self.db = Some(transaction.commit(&mut changes));
@@ -464,7 +419,7 @@ impl<'c> World<'c> {
     fn compare(&mut self, one: &Watched, is_changed: bool) -> Played {
         let mut fresh = self.fresh(one)?;
         let mut folded: Vec<&[u8]> = one.cache.rows().map(AsRef::as_ref).collect();
-        let cells = read_rows(&one.description, folded.iter().copied());
+        let cells = one.cells();
         if one.description.order.is_empty() {
             fresh.sort_unstable();
             folded.sort_unstable();

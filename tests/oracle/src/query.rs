@@ -1,6 +1,7 @@
 //! Random queries, each as two texts: ours with parameters, SQLite's with their values.
 
 use serde::{Deserialize, Serialize};
+use syncline_protocol::param::Param;
 use syncline_protocol::{IndexKind, TableDef};
 
 use crate::random::Random;
@@ -17,6 +18,17 @@ pub(crate) struct Query {
     pub(crate) is_ordered: bool,
 }
 
+/// The parameters that a text has, by their names.
+pub(crate) fn given(text: &Text, params: &[Constant]) -> Vec<(String, Param)> {
+    let mut numbers = Vec::new();
+    text.given(&mut numbers);
+    let given = numbers.iter().filter_map(|number| {
+        let constant = params.get(usize::from(*number))?;
+        Some((format!("p{number}"), constant.param()))
+    });
+    given.collect()
+}
+
 struct Generator<'a> {
     random: &'a mut Random,
     number: u16,
@@ -25,6 +37,11 @@ struct Generator<'a> {
 }
 
 impl Query {
+    /// The parameters by their names.
+    pub(crate) fn given(&self) -> Vec<(String, Param)> {
+        given(&self.text, &self.params)
+    }
+
     /// One that may be live.
     pub(crate) fn random(random: &mut Random, tables: &Tables) -> Self {
         let generator = Generator::new(random, tables);
@@ -84,7 +101,10 @@ impl Generator<'_> {
         };
         let from = fill("SELECT {} FROM {}", &[&items, &Text::Table(self.number)]);
         match filter {
-            Some(filter) => fill("{} WHERE {}", &[&from, filter]),
+            Some(filter) => {
+                let filter = Text::Filter(Box::new(filter.clone()));
+                fill("{} WHERE {}", &[&from, &filter])
+            }
             None => from,
         }
     }

@@ -186,10 +186,19 @@ impl<'a> Relational<'a> {
     /// A select whose columns have these domains.
     fn select(&mut self, domains: &[Domain]) -> Listed {
         self.select_count += 1;
+        // Whether it is the query itself, as its text says if it is WITH's: see `Text::Filter`.
+        let is_first = self.select_count == 1;
         self.scopes.push(Vec::new());
         let from = self.from();
         let filter = self.random.chance(70).then(|| self.condition(2));
         let is_grouped = self.random.chance(30);
+        let filter = filter.map(|filter| {
+            if is_first && !is_grouped {
+                Text::Filter(Box::new(filter))
+            } else {
+                filter
+            }
+        });
         let distinct = if self.random.chance(15) {
             "DISTINCT "
         } else {

@@ -36,6 +36,8 @@ pub(crate) enum Text {
     Ours(Box<Text>),
     /// With something between; one of them is enough.
     List(Vec<Text>, String),
+    /// The condition of the outermost select, where that lets rows through or not and no more.
+    Filter(Box<Text>),
 }
 
 /// What SQLite's text depends on.
@@ -163,6 +165,7 @@ impl Text {
                 part.write(tables, around, out);
             }
             (Self::Lite(_), None) | (Self::Ours(_), Some(_)) => {}
+            (Self::Filter(part), _) => part.write(tables, around, out),
             (Self::Seq(parts), _) => {
                 for part in parts {
                     part.write(tables, around, out);
@@ -186,15 +189,42 @@ impl Text {
 
     /// Parameters that are used.
     pub(crate) fn given(&self, out: &mut Vec<u16>) {
+        self.visit(&mut |part| {
+            if let Self::Given(number) = part
+                && !out.contains(number)
+            {
+                out.push(*number);
+            }
+        });
+    }
+
+    /// Visits all of the tree.
+    pub(crate) fn visit<'t>(&'t self, each: &mut dyn FnMut(&'t Text)) {
+        each(self);
         match self {
-            Self::Ours(part) | Self::Lite(part) => part.given(out),
-            Self::Given(number) if !out.contains(number) => out.push(*number),
+            Self::Ours(part) | Self::Lite(part) | Self::Filter(part) => part.visit(each),
             Self::Seq(parts) | Self::List(parts, _) => {
                 for part in parts {
-                    part.given(out);
+                    part.visit(each);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// With other words in some places: `change` gives what stands for a part, if not its parts changed.
+    pub(crate) fn changed(&self, change: &dyn Fn(&Text) -> Option<Text>) -> Text {
+        if let Some(other) = change(self) {
+            return other;
+        }
+        let inner = |part: &Text| part.changed(change);
+        match self {
+            Self::Seq(parts) => Self::Seq(parts.iter().map(inner).collect()),
+            Self::List(parts, with) => Self::List(parts.iter().map(inner).collect(), with.clone()),
+            Self::Filter(part) => Self::Filter(Box::new(inner(part))),
+            Self::Ours(part) => Self::Ours(Box::new(inner(part))),
+            Self::Lite(part) => Self::Lite(Box::new(inner(part))),
+            other => other.clone(),
         }
     }
 
@@ -216,6 +246,10 @@ impl Text {
                     }
                 }
                 (parts, Some(with))
+            }
+            Self::Filter(part) => {
+                let less = part.smaller().into_iter();
+                return less.map(|less| Self::Filter(Box::new(less))).collect();
             }
             _ => return found,
         };
