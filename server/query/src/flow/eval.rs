@@ -40,16 +40,8 @@ pub(crate) trait People<'c>: std::fmt::Debug {
     }
     /// Visits all instances of the template.
     fn everyone(&self, visit: &mut dyn FnMut(Person<'c>));
-    /// The arranged rows of a node of an instance, with its layout and the columns of its sets.
-    fn arranged(&self, instance: u32, node: u16) -> Option<Arrangement<'c>>;
-}
-
-/// The rows of a derived table.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrangement<'c> {
-    pub(crate) rows: &'c Arranged,
-    pub(crate) layout: &'c RowLayout,
-    pub(crate) sets: &'c [Vec<u16>],
+    /// The arranged rows of a node of an instance.
+    fn arranged(&self, instance: u32, node: u16) -> Option<&'c Arranged>;
 }
 
 /// Where rows and answers come from.
@@ -59,7 +51,7 @@ pub(crate) struct Scene<'r, 'c> {
     pub(crate) subs: &'r SubPlans,
     pub(crate) people: Option<&'r dyn People<'c>>,
     /// Derived tables that the walk computed itself.
-    pub(crate) own: &'r [Arrangement<'r>],
+    pub(crate) own: &'r [Arranged],
     pub(crate) person: Option<Person<'r>>,
     /// In place of the side that a hop says.
     pub(crate) side: Option<Side>,
@@ -280,8 +272,8 @@ impl<'r, 'c> Scene<'r, 'c> {
                 }),
             },
             From::Node(node) => {
-                let own = self.own.get(usize::from(*node)).copied();
-                let arrangement = own.or_else(|| {
+                let own = self.own.get(usize::from(*node));
+                let arranged = own.or_else(|| {
                     let person = self.person?;
                     self.people?.arranged(person.instance, *node)
                 });
@@ -290,16 +282,14 @@ impl<'r, 'c> Scene<'r, 'c> {
                     sub_queries: &NoAnswers,
                 };
                 let key = reach.arranged_key(&input(tuple, self.params(), &scope));
-                match (arrangement, key) {
-                    (Some(found), Some((set, key))) => found.rows.walk(
-                        (set, &found.sets[set], found.layout),
-                        &key,
-                        side,
-                        &mut |row| {
+                match (arranged, key) {
+                    (Some(arranged), Some((set, key))) => {
+                        arranged.walk(set, &key, side, &mut |row| {
+                            self.overlay.take_row()?;
                             tuple[place].packed = Some(row);
                             visit(tuple)
-                        },
-                    ),
+                        })
+                    }
                     _ => ControlFlow::Continue(()),
                 }
             }

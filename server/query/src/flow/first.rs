@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use super::eval::{Arrangement, People, Person, Scene};
+use super::NodeBody;
+use super::eval::{People, Person, Scene};
 use super::overlay::Side;
+use super::state::Arranged;
 use super::state::NodeState;
 use super::step::{FIRST, FlowScratch, Runner};
-use super::{Flow, NodeBody};
 use crate::plan::expr::Params;
 
 impl Runner<'_> {
@@ -27,7 +28,6 @@ impl Runner<'_> {
             scratch.input.clear();
             let (below, own) = states.split_at_mut(number);
             let people = Newcomer {
-                flow: self.flow,
                 states: below,
                 params,
             };
@@ -79,7 +79,6 @@ impl Runner<'_> {
 /// An instance that is not there yet.
 #[derive(Debug)]
 struct Newcomer<'n> {
-    flow: &'n Flow,
     states: &'n [NodeState],
     params: Params<'n>,
 }
@@ -96,12 +95,7 @@ impl<'n> People<'n> for Newcomer<'n> {
 
     fn everyone(&self, _: &mut dyn FnMut(Person<'n>)) {}
 
-    fn arranged(&self, _: u32, node: u16) -> Option<Arrangement<'n>> {
-        let own = &self.flow.nodes[usize::from(node)];
-        Some(Arrangement {
-            rows: self.states.get(usize::from(node))?.arranged.as_ref()?,
-            layout: &own.layout,
-            sets: &own.sets,
-        })
+    fn arranged(&self, _: u32, node: u16) -> Option<&'n Arranged> {
+        self.states.get(usize::from(node))?.arranged.as_deref()
     }
 }

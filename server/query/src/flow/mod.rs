@@ -34,7 +34,7 @@ use crate::error::QueryError;
 use crate::plan::expr::ColumnSet;
 use crate::plan::{Body, Query, Relation};
 use crate::router::{Routes, site_routes};
-pub(crate) use eval::{Arrangement, People, Person};
+pub(crate) use eval::{People, Person};
 pub(crate) use hops::{From, Hop, Way};
 #[cfg(test)]
 pub(crate) use mutant::Mutant;
@@ -44,8 +44,8 @@ pub(crate) use reads::tables_of;
 use relation::{Planner, SelectPlan, SubPlans, window_of};
 pub(crate) use sites::Site;
 use sites::{Feed, Finder};
-use state::{Arranged, Groups, Ordered, WindowPlan};
-pub(crate) use state::{NodeState, NodeStates};
+pub(crate) use state::{Arranged, NodeState, NodeStates};
+use state::{Groups, Ordered, WindowPlan};
 pub(crate) use step::{Event, FlowScratch, Runner};
 pub(crate) use zset::{Entry, ZSet};
 

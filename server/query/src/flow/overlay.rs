@@ -111,6 +111,17 @@ impl<'a> Overlay<'a> {
         self.left.get() == 0
     }
 
+    /// Looks at one more row, if there may be one.
+    pub(crate) fn take_row(&self) -> ControlFlow<()> {
+        match self.left.get().checked_sub(1) {
+            Some(left) => {
+                self.left.set(left);
+                ControlFlow::Continue(())
+            }
+            None => ControlFlow::Break(()),
+        }
+    }
+
     /// The table as it is now.
     pub(crate) fn table(&self, id: TableId) -> Option<&'a Table> {
         self.db.table(id)
@@ -153,12 +164,9 @@ impl<'a> Overlay<'a> {
         side: Side,
         visit: Visit<'_, 'a>,
     ) -> ControlFlow<()> {
-        let visit: Visit<'_, 'a> = &mut |row| match self.left.get().checked_sub(1) {
-            Some(left) => {
-                self.left.set(left);
-                visit(row)
-            }
-            None => ControlFlow::Break(()),
+        let visit: Visit<'_, 'a> = &mut |row| {
+            self.take_row()?;
+            visit(row)
         };
         let Some(changed) = self.changed(table, side) else {
             return walk_now(table, part, visit);

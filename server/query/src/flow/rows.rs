@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::eval::{Arrangement, NoAnswers, Scene};
+use super::eval::{NoAnswers, Scene};
 use super::hops::Way;
 use super::relation::{Arm, Rel, SelectPlan};
 use super::state::{Arranged, Counter, Groups, Ordered};
@@ -24,17 +24,8 @@ impl<'r, 'c> Scene<'r, 'c> {
             });
             rows.push(arranged);
         }
-        let own: Vec<Arrangement<'_>> = rows
-            .iter()
-            .zip(&plan.derived)
-            .map(|(rows, derived)| Arrangement {
-                rows,
-                layout: &derived.layout,
-                sets: &derived.sets,
-            })
-            .collect();
         let base: Scene<'_, 'c> = *self;
-        let scene = Scene { own: &own, ..base };
+        let scene = Scene { own: &rows, ..base };
         scene.own_combinations(plan, &plan.way, visit)
     }
 

@@ -12,7 +12,7 @@ use super::settle::Runaway;
 use super::step::Step;
 use super::template::Template;
 use crate::failures;
-use crate::flow::{Arrangement, Entry, Event, Flow, Overlay, People, Person, Runner, ZSet};
+use crate::flow::{Arranged, Entry, Event, Flow, Overlay, People, Person, Runner, ZSet};
 use crate::plan::expr::{ColumnSet, Params};
 use crate::router::{Group, TableRouter};
 use crate::row::{changed_columns, compare_columns, write_difference};
@@ -92,18 +92,9 @@ impl<'c> People<'c> for Crowd<'c> {
             .for_each(visit);
     }
 
-    fn arranged(&self, instance: u32, node: u16) -> Option<Arrangement<'c>> {
-        let own = &self.flow.nodes[usize::from(node)];
-        let state = self
-            .instances
-            .get(instance)
-            .nodes()
-            .get(usize::from(node))?;
-        Some(Arrangement {
-            rows: state.arranged.as_ref()?,
-            layout: &own.layout,
-            sets: &own.sets,
-        })
+    fn arranged(&self, instance: u32, node: u16) -> Option<&'c Arranged> {
+        let nodes = self.instances.get(instance).nodes();
+        nodes.get(usize::from(node))?.arranged.as_deref()
     }
 }
 

@@ -357,3 +357,31 @@ fn one_that_grows_is_seen_while_another_shrinks() {
     let ended: Vec<u64> = settled.ended.iter().map(|(handle, _)| *handle).collect();
     assert_eq!(ended, [large.handle]);
 }
+
+/// Rows of a query in FROM are looked at as those of a table are.
+#[test]
+fn rows_of_queries_in_from_are_counted() {
+    let mut fixture = chat();
+    fixture.insert("message", &messages(0..300, |id| id));
+    let members = (0..300).map(|room| json!([room, "ann"]));
+    fixture.insert("member", &members.collect::<Vec<_>>());
+    let sql = "SELECT a.room, b.room AS other FROM (SELECT room, COUNT(*) AS n FROM message GROUP BY room) AS a \
+               JOIN (SELECT room, COUNT(*) AS n FROM member GROUP BY room) AS b ON a.n < b.n";
+    let subscribed = fixture.subscribe(sql, json!({})).unwrap();
+    fixture.live.set_budgets(Budgets {
+        step_rows: 20_000,
+        ..Budgets::default()
+    });
+    // A group that changes meets all of the others, as it was and as it is.
+    fixture.insert("message", &messages(300..310, |id| id));
+    assert!(!fixture.live.is_unsettled());
+    fixture.insert("message", &messages(400..700, |id| id));
+    let (db, live) = fixture.parts();
+    assert!(live.is_unsettled());
+    assert_eq!(live.settle(db).resets, [subscribed.handle]);
+    assert_eq!(fixture.rows_json(&subscribed), json!([]));
+    fixture.insert("member", &[json!([5, "bob"])]);
+    let (db, live) = fixture.parts();
+    live.settle(db);
+    assert_eq!(fixture.rows(&subscribed).len(), 610);
+}
