@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 use syncline_protocol::ErrorCode;
+use syncline_protocol::message::{ResultColumn, ResultDescription};
 use syncline_protocol::param::Param;
 use syncline_store::Database;
 
@@ -122,7 +123,7 @@ impl LiveQueries {
         let load = self.load(next);
         let after = self.description(load.handle).cloned();
         let is_same = match (&before, &after) {
-            (Some(before), Some(after)) => before.columns == after.columns,
+            (Some(before), Some(after)) => has_same_columns(before, after),
             _ => false,
         };
         let result = if is_same {
@@ -169,4 +170,13 @@ impl LiveQueries {
                 hasher.hash_one(instances.get(*other).handle)
             });
     }
+}
+
+/// Whether what is asked for is the same; other policies may make other hidden columns the key.
+fn has_same_columns(before: &ResultDescription, after: &ResultDescription) -> bool {
+    let visible = |of: &'_ ResultDescription| -> Vec<ResultColumn> {
+        let columns = of.columns.iter().filter(|column| !column.hidden);
+        columns.cloned().collect()
+    };
+    visible(before) == visible(after)
 }

@@ -99,3 +99,22 @@ fn a_subscription_goes_where_its_query_leads_now() {
         (0, 0)
     );
 }
+
+/// Other policies may make other columns the key, which a result then has hidden.
+#[test]
+fn hidden_columns_may_be_others() {
+    let column = |name: &str, hidden| ResultColumn {
+        name: name.into(),
+        ty: syncline_protocol::Type::U32,
+        hidden,
+    };
+    let description = |columns: Vec<ResultColumn>| ResultDescription {
+        columns,
+        ..ResultDescription::default()
+    };
+    let one = description(vec![column("n", false), column("id", true)]);
+    let alike = description(vec![column("n", false)]);
+    let other = description(vec![column("n", false), column("id", false)]);
+    assert!(has_same_columns(&one, &alike));
+    assert!(!has_same_columns(&one, &other));
+}
