@@ -50,6 +50,10 @@ pub(crate) enum Step {
     Forget {
         id: u32,
     },
+    /// The tables get other policies.
+    Publish {
+        policies: Vec<Option<Text>>,
+    },
 }
 
 /// One change; one that the store refuses changes nothing.
@@ -77,9 +81,10 @@ const WATCHED: u32 = 10;
 const TRANSACTIONS: usize = 26;
 
 impl Case {
-    pub(crate) fn schema(&self) -> Schema {
-        let names = self.names(false);
-        let policies = self.policies.iter().enumerate();
+    /// The schema with these policies.
+    pub(crate) fn schema(&self, policies: &[Option<Text>]) -> Schema {
+        let names = self.names(&[]);
+        let policies = policies.iter().enumerate();
         let policies = policies.filter_map(|(table, condition)| {
             Some(PolicyDef {
                 table: table as u16,
@@ -96,17 +101,24 @@ impl Case {
     /// A database without rows.
     pub(crate) fn database(&self) -> Played<Database> {
         let mut db = Database::new(1);
-        let schema = db.schema().evolve(self.schema(), [0; 32], false);
+        let schema = db
+            .schema()
+            .evolve(self.schema(&self.policies), [0; 32], false);
         match schema.map(|schema| db.install(schema)) {
             Ok(Ok(())) => Ok(db),
             _ => failure("schema", None, "the schema is refused"),
         }
     }
 
-    /// The tables' names, with their policies if they matter.
-    pub(crate) fn names(&self, with_policies: bool) -> Vec<(String, Option<Text>)> {
-        let policies = self.policies.iter().cloned();
-        let policies = policies.map(|policy| policy.filter(|_| with_policies));
+    /// Whether policies change, which a second server does not hear of.
+    pub(crate) fn has_publish(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| matches!(step, Step::Publish { .. }))
+    }
+
+    /// The tables' names, with their policies; none at all if they do not matter.
+    pub(crate) fn names(&self, policies: &[Option<Text>]) -> Vec<(String, Option<Text>)> {
+        let policies = policies.iter().cloned().chain(std::iter::repeat(None));
         let names = self.tables.iter().map(|def| def.name.clone());
         names.zip(policies).collect()
     }
@@ -135,6 +147,8 @@ impl Case {
             making.fill();
         }
         making.history();
+        let policies = making.policies.clone();
+        making.publishes();
         let is_shadowed = !is_big && making.random.chance(SHADOW_PERCENT);
         let shadow_from = is_shadowed.then(|| {
             let count = making.steps.len();
@@ -143,7 +157,7 @@ impl Case {
         Self {
             shadow_from,
             tables: making.tables.list.into_iter().map(|t| t.def).collect(),
-            policies: making.policies,
+            policies,
             steps: making.steps,
         }
     }
@@ -227,6 +241,32 @@ impl Making {
             if self.random.chance(60) {
                 self.policies[number] = self.policy(number);
             }
+        }
+    }
+
+    /// Other policies, at some places of the history.
+    fn publishes(&mut self) {
+        if !self.random.chance(25) {
+            return;
+        }
+        let is_first = |step: &Step| matches!(step, Step::Watch { .. });
+        let first = self.steps.iter().position(is_first).unwrap_or_default();
+        for _ in 0..=self.random.below(3) {
+            let number = self.random.below(self.tables.list.len());
+            self.policies[number] = if self.random.chance(70) {
+                self.policy(number)
+            } else {
+                None
+            };
+            // Behind the one before, so that only one table's policy changes at once.
+            let before = self
+                .steps
+                .iter()
+                .rposition(|step| matches!(step, Step::Publish { .. }));
+            let from = before.unwrap_or(first) + 1;
+            let at = from + self.random.below(self.steps.len() + 1 - from);
+            let policies = self.policies.clone();
+            self.steps.insert(at, Step::Publish { policies });
         }
     }
 
@@ -349,12 +389,22 @@ impl Step {
                 format!("transaction: {}", writes.join("; "))
             }
             Self::Watch { id, user, query } => {
-                let text = query.text.ours(&case.names(false));
+                let text = query.text.ours(&case.names(&[]));
                 format!("query {id} of user {user}: {text} with {:?}", query.params)
             }
             Self::Move { id, params } => format!("query {id} moves to {params:?}"),
             Self::Again { id } => format!("query {id} is reset"),
             Self::Forget { id } => format!("query {id} ends"),
+            Self::Publish { policies } => {
+                let names = case.names(&[]);
+                let policies = names.iter().zip(policies);
+                let words = policies.map(|((name, _), policy)| match policy {
+                    Some(policy) => format!("{name}: {}", policy.ours(&names)),
+                    None => format!("{name}: none"),
+                });
+                let words: Vec<String> = words.collect();
+                format!("publish with policies of {}", words.join("; "))
+            }
         }
     }
 }

@@ -161,7 +161,7 @@ fn run(cli: &Cli, start: Instant) -> (Tally, Option<(u64, Failure)>) {
 
 /// Prints a case that fails, and how.
 fn tell(case: &Case, failure: &Failure) {
-    let names = case.names(false);
+    let names = case.names(&[]);
     for def in &case.tables {
         let columns: Vec<String> = def
             .columns

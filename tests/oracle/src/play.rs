@@ -1,6 +1,8 @@
 //! Plays a case: after every transaction the rows that the client's cache has folded from the deltas are compared
 //! with our own answer and with SQLite's.
 
+mod publish;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use syncline_client::cache::{Chunk, LiveResult};
@@ -81,7 +83,8 @@ pub(crate) fn play_while(case: &Case, tally: &mut Tally, goes_on: &dyn Fn() -> b
 impl<'c> World<'c> {
     fn new(case: &'c Case, tally: &'c mut Tally) -> Played<Self> {
         let db = case.database()?;
-        let shadow = case.shadow_from.map(|_| Shadow::new(case)).transpose()?;
+        let has_shadow = case.shadow_from.is_some() && !case.has_publish();
+        let shadow = has_shadow.then(|| Shadow::new(case)).transpose()?;
         let mirror = Mirror::new(&case.tables).or_else(|error| {
             failure(
                 "sqlite",
@@ -92,8 +95,8 @@ impl<'c> World<'c> {
         let mut live = LiveQueries::with_hash_seed(1);
         live.set_budgets(budgets());
         Ok(Self {
-            raw_names: case.names(false),
-            names: case.names(true),
+            raw_names: case.names(&[]),
+            names: case.names(&case.policies),
             case,
             db: Some(db),
             lsn: 1,
@@ -116,6 +119,7 @@ impl<'c> World<'c> {
             Step::Watch { id, user, query } => self.watch(*id, *user, query),
             Step::Move { id, params } => self.move_to(*id, params),
             Step::Again { id } => self.again(*id),
+            Step::Publish { policies } => self.publish(policies),
             Step::Forget { id } => {
                 if let Some(position) = self.watched.iter().position(|one| one.id == *id) {
                     let gone = self.watched.swap_remove(position);

@@ -66,7 +66,7 @@ impl<'c> Shadow<'c> {
         live.set_budgets(budgets());
         Ok(Self {
             case,
-            names: case.names(false),
+            names: case.names(&[]),
             db: Some(case.database()?),
             lsn: 1,
             live,
@@ -112,7 +112,7 @@ impl<'c> Shadow<'c> {
             Step::Forget { id } => {
                 self.forget(*id);
             }
-            Step::Watch { .. } | Step::Move { .. } | Step::Again { .. } => {}
+            Step::Watch { .. } | Step::Move { .. } | Step::Again { .. } | Step::Publish { .. } => {}
         }
         if position == from {
             for one in watched {

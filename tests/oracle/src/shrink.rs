@@ -40,7 +40,7 @@ impl Step {
     /// The live query that it is about.
     fn of(&self) -> Option<u32> {
         match self {
-            Self::Write(_) => None,
+            Self::Write(_) | Self::Publish { .. } => None,
             Self::Watch { id, .. }
             | Self::Move { id, .. }
             | Self::Again { id }

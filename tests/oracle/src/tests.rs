@@ -36,6 +36,25 @@ fn other_ways_lead_to_the_same() {
     assert!(count("transaction, in pieces") > 100);
 }
 
+/// Some of those whose policies change meanwhile.
+#[test]
+fn cases_with_a_publish_pass() {
+    let mut total = Tally::default();
+    let seeds = (1_000..).filter(|seed| Case::random(*seed).has_publish());
+    for seed in seeds.take(5) {
+        let mut tally = Tally::default();
+        let played = play(&Case::random(seed), &mut tally);
+        assert!(played.is_ok(), "seed {seed}: {played:?}");
+        total.add(&tally);
+    }
+    for form in ["publish, same", "publish, other"] {
+        assert!(
+            total.forms.get(form).is_some_and(|count| *count > 3),
+            "{form}"
+        );
+    }
+}
+
 fn is_case(path: &std::path::Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension == "json")
