@@ -391,8 +391,7 @@ fn put_key(ty: &Type, packed: &[u8], out: &mut Vec<u8>) {
 impl RangePath {
     /// The memcomparable bounds with these parameters; `None` if no row can be inside.
     pub(crate) fn bounds(&self, table: &Table, params: Params<'_>) -> Option<KeyBounds> {
-        let def = table.def();
-        let columns = def.index_columns(usize::from(self.index.0))?;
+        let columns = table.index_columns(self.index)?;
         let types = table.layout().types();
         let ty = |position: usize| &types[usize::from(columns[position])];
         let mut prefix = Vec::new();

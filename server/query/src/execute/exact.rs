@@ -15,9 +15,7 @@ pub(crate) fn index_key(table: &Table, path: &RangePath, row: &[u8], out: &mut V
     const VALID: &str = "rows are validated where they enter";
     out.clear();
     let def = table.def();
-    let columns = def
-        .index_columns(usize::from(path.index.0))
-        .unwrap_or_default();
+    let columns = table.index_columns(path.index).unwrap_or_default();
     for &column in columns.iter().chain(&def.primary_key) {
         let column = usize::from(column);
         let mut reader = Reader::new(table.layout().column(row, column));
@@ -48,7 +46,7 @@ impl Access {
             Self::All => filter.is_none().then(|| table.len()),
             Self::Exact { index, keys } => {
                 let [key] = keys.as_slice() else { return None };
-                let columns = table.def().index_columns(usize::from(index.0))?;
+                let columns = table.index_columns(*index)?;
                 let conditions = filter.map_or(&[][..], Expr::conjuncts);
                 let is_exact = conditions
                     .iter()
@@ -80,7 +78,7 @@ impl Access {
 impl RangePath {
     /// Whether all of its rows pass the filter, whatever the parameters are, so that they need not be looked at.
     pub(crate) fn is_exact(&self, table: &Table, filter: Option<&Expr>) -> bool {
-        let columns = table.def().index_columns(usize::from(self.index.0));
+        let columns = table.index_columns(self.index);
         let columns = columns.unwrap_or_default();
         let next = columns.get(self.equal.len());
         let is_bound = |bound: &Option<(Expr, bool)>, constant: &Expr, is_inside| matches!(bound, Some((own, inside)) if (own, *inside) == (constant, is_inside));

@@ -114,7 +114,7 @@ fn deciding(table: &Table, filter: Option<&Expr>, window: Option<&RangePath>) ->
         filter.add_columns(0, &mut columns);
     }
     if let Some(path) = window {
-        let place = table.def().index_columns(usize::from(path.index.0));
+        let place = table.index_columns(path.index);
         let place = place.unwrap_or_default().iter();
         place.for_each(|column| columns.insert(*column));
     }

@@ -206,7 +206,7 @@ impl Edge {
 
 /// The key of what an index's first columns equal.
 fn prefix(table: &Table, index: IndexId, equal: &[Expr], params: Params<'_>) -> Option<Vec<u8>> {
-    let columns = table.def().index_columns(usize::from(index.0))?;
+    let columns = table.index_columns(index)?;
     let mut prefix = Vec::new();
     for (column, constant) in columns.iter().zip(equal) {
         let ty = &table.layout().types()[usize::from(*column)];

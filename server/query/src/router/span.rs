@@ -2,7 +2,8 @@
 //!
 //! Each value of a column has a grid key: a number whose order is that of the values, so that a value
 //! between two bounds has a key between theirs. Several values may have one key (texts that begin alike,
-//! integers beyond 64 bits); who is found is verified, so that costs time and nothing else.
+//! integers beyond 64 bits); who is found is verified then, so that costs time and nothing else. Where each value has
+//! a key of its own and the bounds are all that is asked, who is found is known to be right ([`Span::is_exactly`]).
 
 use crate::plan::expr::{Expr, Params, Slot, like_prefix};
 use crate::scalar::{Kind, Scalar};

@@ -3,7 +3,8 @@
 //! Per table, one index for each set of columns that some instance compares with constants: its
 //! signature. All instances with that signature share the index, so a changed row costs one probe a
 //! signature, however many instances there are. An index holds no values, but hashes and grid keys: a
-//! candidate's whole filter is evaluated anyway, so a collision costs time and nothing else.
+//! candidate's whole filter is evaluated, so a collision costs time and nothing else. A filter that is nothing
+//! but bounds of integers need not be: see [`Route::is_all_of`].
 
 use foldhash::quality::FixedState;
 use smallvec::SmallVec;
