@@ -75,6 +75,13 @@ impl Engine {
         let known = &mut connection.subscriptions[at];
         self.quotas.texts.change(&mut known.asked, params);
         if moved.handle == before {
+            // The text may be another.
+            self.quotas.move_to(
+                caller.identity,
+                &mut known.charge,
+                before,
+                &with_text(&moved.load),
+            );
             return Ok(());
         }
         self.subscribers.remove(before, conn);

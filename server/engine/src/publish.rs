@@ -4,7 +4,7 @@ use std::sync::Arc;
 use syncline_host::{Module, Runner};
 use syncline_protocol::message::{SchemaChanged, ServerMessage};
 use syncline_protocol::{
-    ChangeSet, ConnectionId, ErrorCode, Lsn, ReducerKind, Schema, TableId, WireError,
+    ChangeSet, ConnectionId, ErrorCode, Lsn, ReducerKind, Schema, TableDef, TableId, WireError,
 };
 use syncline_query::{LiveQueries, check_declarations};
 use syncline_store::{Database, DatabaseSchema, ModuleStore, PublishRecord};
@@ -89,8 +89,7 @@ impl Engine {
         }
         let lsn = self.log_publish(publish, &schema, &changes);
         // What is live was bound with what was declared: everyone sees what may be seen now.
-        let declared = |schema: &Schema| (schema.policies.clone(), schema.views.clone());
-        if declared(&old.module) != declared(&schema.module) {
+        if !is_seen_alike(&old.module, &schema.module) {
             self.ask_all_again(lsn);
         }
         self.runner = Some(runner);
@@ -236,6 +235,26 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether a publish leaves it as it was who sees which rows: policies and whether tables are public, by the names of
+/// the tables, since these may be in another order, and views.
+pub(crate) fn is_seen_alike(old: &Schema, new: &Schema) -> bool {
+    let conditions = |schema: &Schema, position: usize| {
+        let own = schema.policies.iter();
+        let own = own.filter(|policy| usize::from(policy.table) == position);
+        let mut own: Vec<String> = own.map(|policy| policy.condition.clone()).collect();
+        own.sort_unstable();
+        own
+    };
+    let is_alike = |(position, table): (usize, &TableDef)| {
+        let mut others = new.tables.iter().enumerate();
+        let other = others.find(|(_, other)| other.name == table.name);
+        other.is_none_or(|(at, other)| {
+            table.public == other.public && conditions(old, position) == conditions(new, at)
+        })
+    };
+    old.views == new.views && old.tables.iter().enumerate().all(is_alike)
 }
 
 fn conflict(differences: &[syncline_store::SchemaDifference]) -> WireError {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use syncline_protocol::{PolicyDef, Schema, ViewDef};
+use syncline_protocol::{PolicyDef, Schema, TableDef, ViewDef};
 
 use super::live::{chat, join, subscribe, write};
 use super::*;
@@ -199,4 +199,39 @@ fn a_view_that_is_another_one_ends_what_does_not_fit() {
         BTreeMap::from([((0, 2), "SQL_UNKNOWN_COLUMN".to_owned())])
     );
     check_books(&mut bench);
+}
+
+/// A policy names its table by its position, and tables may change places.
+#[test]
+fn who_sees_what_goes_by_the_names_of_tables() {
+    let table = |name: &str, public| TableDef {
+        name: name.into(),
+        public,
+        columns: vec![],
+        primary_key: vec![],
+        indexes: vec![],
+        auto_increment: None,
+    };
+    let schema = |tables: Vec<TableDef>, policies: &[u16]| Schema {
+        tables,
+        policies: policies
+            .iter()
+            .map(|table| PolicyDef {
+                table: *table,
+                condition: "owner = :me".into(),
+            })
+            .collect(),
+        ..Schema::default()
+    };
+    let (a, b) = (table("a", true), table("b", true));
+    let old = schema(vec![a.clone(), b.clone()], &[0]);
+    let is_alike = |tables: Vec<TableDef>, policies: &[u16]| {
+        crate::publish::is_seen_alike(&old, &schema(tables, policies))
+    };
+    assert!(is_alike(vec![b.clone(), a.clone()], &[1]));
+    assert!(is_alike(vec![table("c", true), a.clone(), b.clone()], &[1]));
+    assert!(!is_alike(vec![b.clone(), a.clone()], &[0]));
+    assert!(!is_alike(vec![a.clone(), b.clone()], &[]));
+    assert!(!is_alike(vec![a.clone(), b.clone()], &[0, 1]));
+    assert!(!is_alike(vec![a, table("b", false)], &[0]));
 }

@@ -193,7 +193,7 @@ impl LiveQueries {
             let most = budgets.template_bytes;
             return Err(too_large("live queries of this form", most));
         }
-        if self.byte_len() + bytes > budgets.bytes + all {
+        if self.byte_len + bytes > budgets.bytes + all {
             let most = budgets.bytes;
             return Err(too_large("the live queries of the database", most));
         }

@@ -111,13 +111,13 @@ impl LiveQueries {
         asked: (QueryRef<'_>, &[(String, Param)], &Caller),
         report: &mut Report,
     ) -> Result<(), QueryError> {
-        use ErrorCode::{LiveLimit, LiveNoAccessPath, LiveUnsupported, QueryLimit};
+        use ErrorCode::{AdhocLiveOff, LiveLimit, LiveNoAccessPath, LiveUnsupported, QueryLimit};
         let Err(error) = self.explain_template(db, asked, report) else {
             return Ok(());
         };
         if !matches!(
             error.code,
-            LiveLimit | LiveNoAccessPath | LiveUnsupported | QueryLimit
+            AdhocLiveOff | LiveLimit | LiveNoAccessPath | LiveUnsupported | QueryLimit
         ) {
             return Err(error);
         }
@@ -136,9 +136,11 @@ impl LiveQueries {
         report: &mut Report,
     ) -> Result<(), QueryError> {
         let declared = self.declared(db);
-        let plan = bind(db, &declared, &query.read()?, params, caller, Mode::Live)?;
+        let select = self.syntax(query)?;
+        self.check_adhoc(db, &declared, &select, caller)?;
+        let plan = bind(db, &declared, &select, params, caller, Mode::Live)?;
         let draft = Draft::new(db, plan.clone())?;
-        let template = self.make_template(db, &draft)?;
+        let template = self.make_template(db, &draft, false)?;
         // The seed of the other hashes is a secret.
         let hash = FixedState::default().hash_one(draft.identity.as_slice());
         report.add("template", "id", format!("{hash:016x}"));

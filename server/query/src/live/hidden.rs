@@ -107,11 +107,16 @@ impl LiveQueries {
         &mut self,
         db: &mut Database,
         draft: &Draft,
+        may_evict: bool,
     ) -> Result<Template, QueryError> {
+        let mut made = Vec::new();
         loop {
             match draft.to_template(db) {
                 Ok(template) => return Ok(template),
-                Err(error) => self.make_missing(db, error, true)?,
+                Err(error) => {
+                    let index = self.make_missing(db, error, &made, may_evict)?;
+                    made.push(index);
+                }
             }
         }
     }
@@ -122,15 +127,16 @@ impl LiveQueries {
         db: &mut Database,
         number: u32,
     ) -> Result<(), QueryError> {
+        // If it fails it holds what it held.
+        let mut kept = self.templates.get(number).hidden_indexes().to_vec();
         self.release_indexes(number);
         let result = loop {
             match self.templates.get_mut(number).rebind(db) {
                 Ok(()) => break Ok(()),
-                Err(error) => {
-                    if let Err(error) = self.make_missing(db, error, false) {
-                        break Err(error);
-                    }
-                }
+                Err(error) => match self.make_missing(db, error, &kept, false) {
+                    Ok(index) => kept.push(index),
+                    Err(error) => break Err(error),
+                },
             }
         };
         self.hold_indexes(number);
@@ -151,7 +157,7 @@ impl LiveQueries {
         let until = self.unused_until();
         for (table, index) in self.templates.get(number).hidden_indexes() {
             if let Some(own) = self.hidden.get_mut(*table, *index) {
-                own.users -= 1;
+                own.users = own.users.saturating_sub(1);
                 own.until = until;
             }
         }
@@ -162,13 +168,15 @@ impl LiveQueries {
     }
 
     /// Makes the index for want of which there was an error; else gives the error back, with what forbids it.
-    /// `may_evict`: instances that nobody listens to may make room for it.
+    /// To make room, those go that nobody uses, but for the ones that are `kept`: made for the same template, which
+    /// does not hold them yet. `may_evict`: instances that nobody listens to go for it too.
     fn make_missing(
         &mut self,
         db: &mut Database,
         error: QueryError,
+        kept: &[(TableId, IndexId)],
         may_evict: bool,
-    ) -> Result<(), QueryError> {
+    ) -> Result<(TableId, IndexId), QueryError> {
         let Some(missing) = error.missing.clone() else {
             return Err(error);
         };
@@ -188,15 +196,16 @@ impl LiveQueries {
             let reason = format!("the table has over {} rows", self.budgets.index_rows);
             return Err(refused(reason));
         }
+        let goes = |own: &Hidden| !kept.contains(&(own.of.table, own.index));
         if self.hidden.refuses(table).is_some() {
-            self.hidden.drop_if(db, |_| true);
+            self.hidden.drop_if(db, goes);
         }
         let is_full = |hidden: &HiddenIndexes, db: &Database| {
             let table = db.table(missing.table);
             table.and_then(|table| hidden.refuses(table))
         };
         if is_full(&self.hidden, db).is_some() && may_evict && self.evict_idle() {
-            self.hidden.drop_if(db, |_| true);
+            self.hidden.drop_if(db, goes);
         }
         if let Some(reason) = is_full(&self.hidden, db) {
             return Err(refused(reason));
@@ -211,6 +220,7 @@ impl LiveQueries {
         };
         let made = db.add_hidden_index(missing.table, &missing.columns, kind);
         let index = made.ok_or_else(|| refused("its keys can be long".to_owned()))?;
+        let place = (missing.table, index);
         self.hidden.all.push(Hidden {
             index,
             of: *missing,
@@ -219,6 +229,6 @@ impl LiveQueries {
             bytes: 0,
         });
         self.hidden.count_bytes(db);
-        Ok(())
+        Ok(place)
     }
 }

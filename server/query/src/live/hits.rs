@@ -41,6 +41,9 @@ pub(super) struct Hits {
     ops: SharedOps,
 }
 
+/// So many operations of a change are looked at for the one that a hit shares. What is not found is written again.
+const LOOKED_AT: usize = 16;
+
 /// Operations of changed rows that are the same for all instances of a template that they concern.
 #[derive(Debug, Default)]
 struct SharedOps {
@@ -127,7 +130,7 @@ impl Hits {
         for hit in &mut all[first..] {
             let Some(template) = hit.shared else { continue };
             let kind = (hit.was, hit.is);
-            let mut known = ops.current.iter().rev();
+            let mut known = ops.current.iter().rev().take(LOOKED_AT);
             let known = known.find(|(own, other, _)| (*own, *other) == (template, kind));
             hit.op = if let Some((.., op)) = known {
                 *op

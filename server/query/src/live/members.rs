@@ -28,7 +28,7 @@ impl LiveQueries {
         if let Some(number) = self.template_index.find(hash, is_same) {
             return Ok(*number);
         }
-        let template = self.make_template(db, draft)?;
+        let template = self.make_template(db, draft, true)?;
         let number = self.templates.insert(template);
         self.hold_indexes(number);
         let count = self.usage.len().max(number as usize + 1);
@@ -280,7 +280,7 @@ impl LiveQueries {
     }
 
     /// Reads the state of an instance anew, and takes the rows that it looks at from those that are left. If that
-    /// fails it has none.
+    /// fails it has an old one, and must be removed.
     pub(super) fn rehydrate(
         &mut self,
         db: &Database,
@@ -303,14 +303,12 @@ impl LiveQueries {
         let scratch = &mut self.scratch.flow;
         let read = first_memory(db, template, (params, limit), scratch, &mut most);
         *rows_left -= rows - most.rows;
-        let (memory, result) = match read {
-            Ok(memory) => (memory, Ok(())),
-            Err(error) => (Memory::Nothing, Err(error)),
-        };
+        // What it had says by which limit it is found.
+        let memory = read?;
         let (before, after) = (memory_bytes(&own.memory), memory_bytes(&memory));
         own.memory = memory;
         self.change_bytes(number, before, after);
-        result
+        Ok(())
     }
 }
 

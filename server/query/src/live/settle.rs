@@ -49,7 +49,16 @@ impl LiveQueries {
         let mut doomed: HashMap<u32, QueryError, FixedState> =
             HashMap::with_hasher(self.hasher.clone());
         let mut count_left = limits::LIVE_RESETS_MAX;
-        for (template, instances) in self.take_runaways() {
+        for (template, mut instances) in self.take_runaways() {
+            // Those that nobody listens to take nothing from the others.
+            instances.retain(|number| {
+                let is_watched = self.instances.get(*number).subscription_count > 0;
+                if !is_watched {
+                    self.idle.forget(*number);
+                    self.remove_instance(*number);
+                }
+                is_watched
+            });
             let is_few = instances.len() <= count_left;
             count_left -= if is_few { instances.len() } else { 0 };
             for number in instances {
@@ -112,7 +121,7 @@ impl LiveQueries {
     /// Of templates that have grown in a step: what is over a budget.
     fn doom_grown(&mut self, grown: &[u32], doomed: &mut HashMap<u32, QueryError, FixedState>) {
         let budgets = self.budgets;
-        let mut total = self.byte_len();
+        let mut total = self.byte_len;
         let is_over = |usage: &Usage| {
             usage.bytes > budgets.template_bytes || usage.largest > budgets.instance_bytes
         };

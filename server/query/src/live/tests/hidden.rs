@@ -302,3 +302,33 @@ fn explain_says_so() {
     }
     assert_eq!(drop_unused(&mut fixture, 1), 2);
 }
+
+/// More indexes than a table may have for one query: those that it has just made do not make room for each other, for
+/// ever.
+#[test]
+fn a_query_that_needs_too_many_is_refused() {
+    let columns: Vec<String> = (1..=10).map(|at| format!("c{at} u32")).collect();
+    let columns = format!("id u32, {}", columns.join(", "));
+    let mut fixture = Fixture::new(vec![table("t", &columns, 1)]);
+    let one = "SELECT a.id FROM t a JOIN t b ON a.c1 = b.c2 WHERE b.c3 = 1";
+    let (held, _) = fixture.watch(one, json!({}));
+    let held_count = fixture.live.hidden_index_count();
+    assert!(held_count > 0);
+    let many = "SELECT a.id FROM t a JOIN t b ON a.c1 = b.c2 JOIN t c ON b.c3 = c.c4 \
+                JOIN t d ON c.c5 = d.c6 JOIN t e ON d.c7 = e.c8 JOIN t f ON e.c9 = f.c10";
+    for _ in 0..2 {
+        let error = fixture.subscribe(many, json!({})).unwrap_err();
+        assert_eq!(error.code, ErrorCode::LiveNoAccessPath, "{error}");
+        assert!(error.message.contains("none was made"), "{error}");
+    }
+    assert!(fixture.live.hidden_index_count() <= LIVE_INDEXES_PER_TABLE_MAX);
+    // What the refused query left is in nobody's way, and what lives has its own.
+    let other = "SELECT a.id FROM t a JOIN t b ON a.c9 = b.c10 JOIN t c ON b.c7 = c.c8";
+    fixture.subscribe(other, json!({})).unwrap();
+    let row = json!([1, 5, 5, 1, 0, 0, 0, 0, 0, 0, 0]);
+    fixture.commit(&[Write::Insert("t", row)]);
+    assert_eq!(
+        fixture.ops_json(&held),
+        json!([["insert", fixture.rows_json(&held)[0]]])
+    );
+}

@@ -124,6 +124,11 @@ fn a_window_does_not_look_for_its_rows_for_ever() {
             .iter()
             .all(|(_, error)| error.code == ErrorCode::LiveLimit)
     );
+    // It has left nothing that the next one like it would be taken for.
+    fixture.live.set_budgets(all);
+    let (again, _) = fixture.watch(sql, json!({}));
+    assert!(again.is_new);
+    assert_eq!(fixture.rows_json(&again), json!([["300", 300]]));
 }
 
 #[test]
