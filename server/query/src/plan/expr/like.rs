@@ -143,7 +143,9 @@ pub(super) fn is_like(text: &[u8], pattern: &[u8], escape: Option<u8>) -> bool {
         let (part, more) = Part::split(pattern, escape);
         if more.is_none() {
             let start = part.start_at_end(text).filter(|start| *start >= at);
-            return start.is_some_and(|start| part.end(text, start, &mut work) == Some(text.len()));
+            // Compared at one place only: what the parts before it have left does not matter.
+            let mut once = part.pattern.len();
+            return start.is_some_and(|start| part.end(text, start, &mut once) == Some(text.len()));
         }
         let whole = *whole.get_or_insert_with(|| std::str::from_utf8(text).unwrap_or_default());
         let Some(end) = part.find(whole, at, &mut work) else {

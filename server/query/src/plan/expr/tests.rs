@@ -91,3 +91,20 @@ fn long_texts_take_no_longer_than_they_are_long() {
     assert!(like(format!("%{half}_a%")), "it is at the first place");
     assert_eq!(crate::failures::count(), before + 1);
 }
+
+/// The part before the last takes nearly all comparisons, all of them, or more.
+#[test]
+fn what_is_given_up_is_counted_whichever_part_it_is() {
+    let last = "a".repeat(50);
+    let pattern = format!("%{}_b%{last}", "a".repeat(100));
+    let mut found_count = 0;
+    for len in 600..630 {
+        let text = format!("{}b{last}", "a".repeat(len));
+        let before = crate::failures::count();
+        let is_found = is_like(text.as_bytes(), pattern.as_bytes(), None);
+        let given_up = crate::failures::count() - before;
+        assert_eq!(given_up, u64::from(!is_found), "{len}");
+        found_count += u64::from(is_found);
+    }
+    assert!((1..30).contains(&found_count), "{found_count}");
+}
