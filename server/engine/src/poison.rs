@@ -19,6 +19,11 @@ impl Engine {
         self.log.is_full()
     }
 
+    /// Makes the log look for room again without a write.
+    pub fn ask_for_room(&self) {
+        self.log.ask_for_room();
+    }
+
     /// Whether what was in flight took effect is not known: a restart will tell. Connections are closed,
     /// so that their clients learn just that.
     pub(crate) fn release_poison(&mut self, out: &mut dyn FnMut(&mut Effects)) {

@@ -107,6 +107,10 @@ impl DatabaseTask {
                 // In here, since there may be something to do for ever.
                 if Instant::now() >= next_look {
                     self.look();
+                    // Those who see that it is full may wait with their writes until it is not.
+                    if engine.is_full() {
+                        engine.ask_for_room();
+                    }
                     scrubs.look(&self.context.shared, &mut engine);
                     checkpoints.look(&self.context.shared.name, &mut engine);
                     next_look = Instant::now() + LOOK;

@@ -273,10 +273,16 @@ impl LogAppender {
         self.batch.bytes.as_ptr().addr()
     }
 
-    /// Whether the disk was full when the writer last looked. It looks again when a call is refused for it.
+    /// Whether the disk was full when the writer last looked. It looks again when a call is refused for it, and when it
+    /// is asked to.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.handover.is_full()
+    }
+
+    /// Makes the writer look whether a full disk has room by now.
+    pub fn ask_for_room(&self) {
+        self.handover.ask_for_room();
     }
 
     /// Whether a write or sync has failed: nothing will become durable any more.
