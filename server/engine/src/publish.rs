@@ -7,7 +7,7 @@ use syncline_protocol::{
     ChangeSet, ConnectionId, ErrorCode, Lsn, ReducerKind, Schema, TableDef, TableId, WireError,
 };
 use syncline_query::{LiveQueries, check_declarations};
-use syncline_store::{Database, DatabaseSchema, ModuleStore, PublishRecord};
+use syncline_store::{Database, DatabaseSchema, ModuleStore, PublishRecord, StoredModule};
 
 use crate::command::Publish;
 use crate::connections::Subscribers;
@@ -19,8 +19,12 @@ use crate::refusal::refusal;
 use crate::reply;
 
 /// Stores a module before the command that publishes it is given to the engine, so that its step does not wait for the
-/// disk: [`Engine::modules`]. Whoever does not send the command after all forgets the module.
-pub fn store_module(modules: &ModuleStore, module: &Module, wasm: &[u8]) -> Result<(), WireError> {
+/// disk: [`Engine::modules`]. What this returns is kept until the answer is there.
+pub fn store_module(
+    modules: &ModuleStore,
+    module: &Module,
+    wasm: &[u8],
+) -> Result<StoredModule, WireError> {
     modules
         .put(&module.hash(), wasm)
         .map_err(|error| refusal(&error))
@@ -37,10 +41,7 @@ impl Engine {
         let ticket = publish.ticket;
         let answer = match self.try_publish(publish) {
             Ok(published) => Answer::Published(Box::new(published)),
-            Err(error) => {
-                self.log.forget_module(&publish.module.hash());
-                Answer::Failed(Box::new(error))
-            }
+            Err(error) => Answer::Failed(Box::new(error)),
         };
         self.confirmed.answer(ticket, answer);
     }
@@ -62,7 +63,9 @@ impl Engine {
                 ..error
             }
         })?;
-        self.log
+        // Until the record names it.
+        let _stored = self
+            .log
             .put_module(&hash, &publish.wasm)
             .map_err(|error| refusal(&error))?;
 

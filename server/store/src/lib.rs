@@ -42,7 +42,7 @@ pub use database::{Database, Recovery, StoreError};
 pub use disk::{DiscardDisk, Disk, MemoryDisk, RealDisk};
 pub use log::{
     LogAppender, LogError, LogWriter, ModuleStore, OpenError, Options, Progress, PublishRecord,
-    TransactionRecord, Wake,
+    StoredModule, TransactionRecord, Wake,
 };
 pub use open::{DamagedFile, OpenReport, Opened, Until, compact, open};
 pub use past::{FoundError, Past, found, read_history, read_past};

@@ -41,7 +41,10 @@ fn make() -> Vec<(PathBuf, Vec<u8>)> {
         wasm,
     ))
     .into();
-    opened.log.put_module(&hash, wasm).expect("there is room");
+    let _stored = opened
+        .log
+        .put_module(&hash, wasm)
+        .expect("there is room");
     let schema = opened.database.schema().evolve(schema(), hash, false);
     let schema = schema.expect("there was nothing before");
     opened

@@ -7,7 +7,7 @@ use syncline_engine::{
     Inbox, LogWriter, Ticket, store_module,
 };
 use syncline_protocol::ErrorCode;
-use syncline_store::CheckpointError;
+use syncline_store::{CheckpointError, StoredModule};
 
 use crate::actor::{Actor, Panicked};
 use crate::client::Client;
@@ -33,6 +33,8 @@ pub(crate) struct Life {
     inbox: Inbox,
     /// What is in the inbox, in the same order.
     handed_over: VecDeque<Request>,
+    /// Modules of publishes among them.
+    stored: Vec<StoredModule>,
     /// The disk has been full in this life: what the log takes is known only afterwards.
     was_full: bool,
     /// The disk is slow: so many turns of the log pass without a call of it getting through, but for one now and then.
@@ -63,6 +65,7 @@ impl Life {
             requests: VecDeque::new(),
             inbox: Inbox::default(),
             handed_over: VecDeque::new(),
+            stored: Vec::new(),
             was_full: false,
             slow_turns: 0,
         }
@@ -237,6 +240,10 @@ impl Life {
     /// A step of the engine, and what the model says of it.
     fn step(&mut self, world: &mut World) -> Checked {
         if self.handed_over.is_empty() {
+            if !self.stored.is_empty() {
+                self.stored.clear();
+                self.engine.modules().remove_refused();
+            }
             for request in self.next_batch(world) {
                 let command = request.command(&self.clients);
                 if let Command::Publish(publish) = &command
@@ -244,7 +251,8 @@ impl Life {
                 {
                     // As the gateway does, on another thread. Where that fails the engine meets the same.
                     let modules = self.engine.modules();
-                    let _ = store_module(&modules, &publish.module, &publish.wasm);
+                    let stored = store_module(&modules, &publish.module, &publish.wasm);
+                    self.stored.extend(stored);
                 }
                 self.inbox.push(command, 0);
                 self.handed_over.push_back(request);

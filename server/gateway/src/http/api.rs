@@ -83,11 +83,10 @@ pub(crate) async fn publish(
         .map_err(|error| internal(&error))?
         .map_err(|error| error.to_wire())?;
     let identity = admin.identity;
-    // All of it, even if nobody waits for the answer any more: what is stored is published, or forgotten.
     let asked = tokio::task::spawn_blocking(move || {
         let shared = state.database_or_create(&name)?;
-        store_module(&shared.modules, &module, &wasm)?;
-        let hash = module.hash();
+        let modules = shared.modules.clone();
+        let stored = store_module(&modules, &module, &wasm)?;
         let asked = shared.ask(move |ticket| {
             Command::Publish(Box::new(Publish {
                 ticket,
@@ -97,10 +96,24 @@ pub(crate) async fn publish(
                 clear_data,
             }))
         });
-        asked.inspect_err(|_| shared.modules.forget(&hash))
+        Ok::<_, WireError>((modules, stored, asked))
     });
-    let asked = asked.await.map_err(|error| internal(&error))??;
-    let Answer::Published(published) = asked.wait().await? else {
+    // All of it, even if nobody waits for the answer any more: what is stored is published, or removed.
+    let answered = tokio::spawn(async move {
+        let (modules, stored, asked) = asked.await.map_err(|error| internal(&error))??;
+        let answer = match asked {
+            Ok(asked) => asked.wait().await,
+            Err(error) => Err(error),
+        };
+        drop(stored);
+        if answer.is_err() {
+            let removed = tokio::task::spawn_blocking(move || modules.remove_refused());
+            removed.await.map_err(|error| internal(&error))?;
+        }
+        Ok::<_, Failure>(answer?)
+    });
+    let answer = answered.await.map_err(|error| internal(&error))??;
+    let Answer::Published(published) = answer else {
         return Err(unexpected());
     };
     Ok(Json(json!({

@@ -8,7 +8,7 @@ use syncline_protocol::{ChangeSet, Epoch, Lsn};
 
 use super::error::LogError;
 use super::handover::{Batch, Handover};
-use super::module_files::ModuleStore;
+use super::module_files::{ModuleStore, StoredModule};
 use super::record::{self, Encoder, Made, OVERHEAD_BYTES, Parts, PublishRecord, TransactionRecord};
 use super::writer::{LogWriter, Progress};
 use crate::database::Database;
@@ -142,19 +142,15 @@ impl LogAppender {
         lsn
     }
 
-    /// Makes sure that the wasm of a module is stored, durably, before the publish that names it. Waits for the disk unless
-    /// [`ModuleStore::put`] was there before, on another thread.
-    pub fn put_module(&mut self, hash: &[u8; 32], wasm: &[u8]) -> Result<(), LogError> {
+    /// Makes sure that the wasm of a module is stored, durably, before the publish that names it: it stays as long as what
+    /// this returns. Waits for the disk unless [`ModuleStore::put`] was there before, on another thread, whose own
+    /// [`StoredModule`] is still there.
+    pub fn put_module(&mut self, hash: &[u8; 32], wasm: &[u8]) -> Result<StoredModule, LogError> {
         self.handover.check_poison()?;
-        if self.modules.has_stored(hash) {
-            return Ok(());
+        match self.modules.find(hash) {
+            Some(stored) => Ok(stored),
+            None => self.modules.put(hash, wasm),
         }
-        self.modules.put(hash, wasm)
-    }
-
-    /// The publish of a module that was to be stored, or is, was refused.
-    pub fn forget_module(&mut self, hash: &[u8; 32]) {
-        self.modules.forget(hash);
     }
 
     /// Where modules are stored before they are published.
@@ -175,14 +171,11 @@ impl LogAppender {
     /// makes the writer look for room again.
     pub fn reserve(&self, bytes: usize) -> Result<(), LogError> {
         self.handover.check_poison()?;
-        let pending = self.batch.records_len() + self.handover.pending_bytes();
-        if self.handover.is_full() {
-            let needed = pending.saturating_add(bytes).saturating_add(OVERHEAD_BYTES);
-            if needed > self.handover.room_bytes() {
-                self.handover.ask_for_room();
-                return Err(LogError::DiskFull);
-            }
-        }
+        let appended = self.batch.records_len();
+        let needed = appended.saturating_add(bytes);
+        self.handover
+            .check_room(needed.saturating_add(OVERHEAD_BYTES))?;
+        let pending = appended + self.handover.pending_bytes();
         if pending > self.options.pending_bytes_max {
             return Err(LogError::Busy);
         }

@@ -144,6 +144,15 @@ impl Handover {
         self.work.notify_one();
     }
 
+    /// Whether a full disk takes so many bytes beside those that are pending. If not, the writer looks for room again.
+    pub(crate) fn check_room(&self, bytes: usize) -> Result<(), LogError> {
+        if self.is_full() && self.pending_bytes().saturating_add(bytes) > self.room_bytes() {
+            self.ask_for_room();
+            return Err(LogError::DiskFull);
+        }
+        Ok(())
+    }
+
     pub(crate) fn durable(&self) -> Lsn {
         Lsn(self.durable.load(Ordering::Acquire))
     }

@@ -39,7 +39,7 @@ pub use appender::LogAppender;
 pub use changes::{LoggedChange, LoggedChanges};
 pub use commit_log::{AppendError, CommitLog, Entries, Room};
 pub use error::{LogError, OpenError};
-pub use module_files::ModuleStore;
+pub use module_files::{ModuleStore, StoredModule};
 pub use record::{
     Audit, LoggedPublish, LoggedRecord, LoggedTransaction, OpenRecord, PublishRecord, RowSum,
     RowSums, TransactionRecord,

@@ -10,7 +10,8 @@ use syncline_protocol::Lsn;
 
 use super::error::{LogError, OpenError};
 use super::handover::Handover;
-use crate::disk::{Disk, read_file, replace_file};
+use super::record::OVERHEAD_BYTES;
+use crate::disk::{Disk, read_file, remove_if_there, replace_file};
 
 fn path_of(folder: &Path, hash: &[u8; 32]) -> PathBuf {
     let mut name = String::with_capacity(64 + 5);
@@ -23,8 +24,8 @@ fn path_of(folder: &Path, hash: &[u8; 32]) -> PathBuf {
 }
 
 /// Stores the modules of an open database, from any thread: a large one takes the disk a while, and the thread that
-/// commits need not wait for that. What is stored stays until it is published or given up ([`Self::forget`]), and then as long
-/// as anything that is kept names it.
+/// commits need not wait for that. What is stored stays as long as its [`StoredModule`] is there, and then as long as anything
+/// that is kept names it.
 ///
 /// It does not keep the database open: once that is closed it stores nothing any more.
 #[derive(Clone, Debug)]
@@ -40,6 +41,21 @@ struct Inner {
     storing: Mutex<()>,
     /// Held for a moment, never over the disk.
     module_use: Mutex<ModuleUse>,
+}
+
+/// A module that is stored and waits for its publish: as long as this is there, its file stays. It goes when the publish
+/// has its record, or was refused, or will never come.
+#[derive(Debug)]
+#[must_use = "without it the file may go before the publish comes"]
+pub struct StoredModule {
+    store: ModuleStore,
+    hash: [u8; 32],
+}
+
+impl Drop for StoredModule {
+    fn drop(&mut self) {
+        self.store.0.module_use.lock().forget(&self.hash);
+    }
 }
 
 impl ModuleStore {
@@ -60,8 +76,9 @@ impl ModuleStore {
     }
 
     /// Stores the wasm of a module under its SHA-256, durably: before the publish that names it, which then waits for
-    /// nothing. Those that nothing kept names any more go. Blocks on the disk.
-    pub fn put(&self, hash: &[u8; 32], wasm: &[u8]) -> Result<(), LogError> {
+    /// nothing. Those that nothing kept names any more go before, which may make the room for it. A full disk takes no
+    /// more than the log would. Blocks on the disk.
+    pub fn put(&self, hash: &[u8; 32], wasm: &[u8]) -> Result<StoredModule, LogError> {
         let own = &*self.0;
         // The lock of the folder is the handover's: while a file is written nobody else opens the database.
         let closed = || LogError::Poisoned("the database is closed".to_owned());
@@ -69,29 +86,47 @@ impl ModuleStore {
         handover.check_poison()?;
         let _turn = own.storing.lock();
         own.module_use.lock().expect(hash);
-        match put(&*own.disk, &own.folder, hash, wasm) {
-            Ok(is_made) => own.module_use.lock().is_stored(hash, is_made),
-            Err(error) => {
-                own.module_use.lock().forget(hash);
-                if crate::disk::is_full(&error) {
-                    return Err(LogError::DiskFull);
-                }
-                return Err(handover.poison(&format!("a module could not be stored: {error}")));
-            }
-        }
+        let stored = StoredModule {
+            store: self.clone(),
+            hash: *hash,
+        };
         // A file too many is no reason to refuse a publish; the next one tries again.
         let _ = own.remove_unused(handover.kept());
-        Ok(())
+        match own.write(&handover, hash, wasm) {
+            Ok(is_made) => own.module_use.lock().is_stored(hash, is_made),
+            Err(error) => {
+                drop(stored);
+                let _ = own.remove_unused(handover.kept());
+                return Err(error);
+            }
+        }
+        Ok(stored)
     }
 
-    /// The publish that it was stored for was refused, or will never come.
-    pub fn forget(&self, hash: &[u8; 32]) {
-        self.0.module_use.lock().forget(hash);
+    /// Removes the files of modules whose publish was refused: the log may need their room. What cannot be removed now
+    /// is tried again with the next module. Blocks on the disk.
+    pub fn remove_refused(&self) {
+        let open = self.0.handover.upgrade();
+        let Some(handover) = open.filter(|handover| !handover.is_poisoned()) else {
+            return;
+        };
+        let _ = self.remove_unused(handover.kept());
+        if handover.is_full() {
+            handover.ask_for_room();
+        }
     }
 
-    /// Whether it waits for its publish, durable.
-    pub(crate) fn has_stored(&self, hash: &[u8; 32]) -> bool {
-        self.0.module_use.lock().stored.contains(hash)
+    /// If it waits for its publish already, durable: it does so for another one too from now on.
+    pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<StoredModule> {
+        let mut module_use = self.0.module_use.lock();
+        if !module_use.stored.contains(hash) {
+            return None;
+        }
+        module_use.expect(hash);
+        Some(StoredModule {
+            store: self.clone(),
+            hash: *hash,
+        })
     }
 
     /// It was published.
@@ -107,18 +142,35 @@ impl ModuleStore {
 }
 
 impl Inner {
+    /// Whether there was no file.
+    fn write(&self, handover: &Handover, hash: &[u8; 32], wasm: &[u8]) -> Result<bool, LogError> {
+        // The publish would be refused, and until then the file would take the room that the log waits for.
+        handover.check_room(wasm.len().saturating_add(OVERHEAD_BYTES))?;
+        put(&*self.disk, &self.folder, hash, wasm).map_err(|error| {
+            if crate::disk::is_full(&error) {
+                return LogError::DiskFull;
+            }
+            handover.poison(&format!("a module could not be stored: {error}"))
+        })
+    }
+
     /// The same, for who has the turn to.
     fn remove_unused(&self, kept: Lsn) -> io::Result<()> {
         // While we have the turn nothing becomes needed that is not.
         let (needed, refused) = {
             let mut module_use = self.module_use.lock();
-            (module_use.needed_from(kept), module_use.take_refused())
+            (module_use.needed_from(kept), module_use.refused())
         };
         let paths = |hashes: &[[u8; 32]]| -> Vec<PathBuf> {
             let paths = hashes.iter().map(|hash| path_of(&self.folder, hash));
             paths.collect()
         };
-        let mut unused = paths(&refused);
+        for hash in &refused {
+            remove_if_there(&*self.disk, &path_of(&self.folder, hash))?;
+            // Not before it is gone: who fails to remove it tries again.
+            self.module_use.lock().made.retain(|own| own != hash);
+        }
+        let mut unused = Vec::new();
         if let Some(needed) = needed {
             let needed = paths(&needed);
             let files = self.disk.list(&self.folder)?.into_iter();
@@ -128,9 +180,9 @@ impl Inner {
             });
         }
         for path in &unused {
-            crate::disk::remove_if_there(&*self.disk, path)?;
+            remove_if_there(&*self.disk, path)?;
         }
-        if !unused.is_empty() {
+        if !(refused.is_empty() && unused.is_empty()) {
             self.disk.sync_dir(&self.folder)?;
         }
         Ok(())
@@ -182,14 +234,13 @@ impl ModuleUse {
     fn publish(&mut self, lsn: Lsn, hash: &[u8; 32]) {
         self.published.push((lsn, *hash));
         self.made.retain(|own| own != hash);
-        self.forget(hash);
     }
 
     /// Modules that were stored for nothing: they can go whatever is known of the past.
-    fn take_refused(&mut self) -> Vec<[u8; 32]> {
-        let expected = &self.expected;
-        let refused = self.made.extract_if(.., |own| !expected.contains(own));
-        refused.collect()
+    fn refused(&self) -> Vec<[u8; 32]> {
+        let mut refused = self.made.clone();
+        refused.retain(|own| !self.expected.contains(own));
+        refused
     }
 
     /// One publish less will come with it.
@@ -216,7 +267,8 @@ impl ModuleUse {
     }
 }
 
-/// Stores the wasm; durable when this returns. Nothing is written if it is there already; whether there was no file.
+/// Stores the wasm; durable when this returns. Nothing is written if it is there already; whether there was no file, and
+/// then there is none either after an error.
 pub(crate) fn put(
     disk: &dyn Disk,
     folder: &Path,
@@ -234,8 +286,13 @@ pub(crate) fn put(
     match read_file(disk, &path) {
         Ok(stored) if stored == wasm => disk.sync_dir(folder).map(|()| false),
         found => {
-            replace_file(disk, &path, wasm)?;
-            Ok(found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound))
+            let is_new = found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            replace_file(disk, &path, wasm).inspect_err(|_| {
+                if is_new {
+                    let _ = remove_if_there(disk, &path);
+                }
+            })?;
+            Ok(is_new)
         }
     }
 }

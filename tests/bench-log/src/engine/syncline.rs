@@ -96,7 +96,7 @@ impl Syncline {
         let (database, log) = database.as_mut().zip(log.as_mut()).context("it is open")?;
         let wasm = [0; 8];
         let hash = <sha2::Sha256 as sha2::Digest>::digest(wasm).into();
-        log.put_module(&hash, &wasm)?;
+        let _stored = log.put_module(&hash, &wasm)?;
         let schema = database.schema().evolve(schema(layout), hash, false);
         let schema = schema.map_err(|differences| anyhow!("{differences:?}"))?;
         database.install(Arc::clone(&schema))?;

@@ -28,7 +28,7 @@ fn modules_of_a_past_that_is_given_up_go_with_the_next_publish() {
     // The first one is of no use any more, and goes. The next is the same, and is stored again.
     let first = vec![1; 700];
     let hash = <sha2::Sha256 as sha2::Digest>::digest(&first).into();
-    session.log.put_module(&hash, &first).unwrap();
+    let stored = session.log.put_module(&hash, &first).unwrap();
     assert_eq!(modules(&disk), 2);
     // It stays as long as its publish may come, whatever else is published.
     session.publish(3, true).unwrap();
@@ -37,7 +37,7 @@ fn modules_of_a_past_that_is_given_up_go_with_the_next_publish() {
     take(&mut session);
     session.publish(4, true).unwrap();
     assert_eq!(modules(&disk), 3);
-    session.log.forget_module(&hash);
+    drop(stored);
     work(&mut session, &mut random, 10);
     take(&mut session);
     session.publish(4, true).unwrap();
@@ -83,6 +83,7 @@ fn the_module_that_is_in_force_stays_whatever_failed_before() {
             ..SMALL
         };
         let mut session = Session::open(&shared, options).unwrap();
+        let mut waiting = Vec::new();
         session.publish(0, false).unwrap();
         session.settle();
         for _ in 0..12 {
@@ -90,9 +91,9 @@ fn the_module_that_is_in_force_stays_whatever_failed_before() {
             match random.next(4) {
                 0 => {
                     let (hash, wasm) = stored(version);
-                    session.log.modules().put(&hash, &wasm).unwrap();
-                    if random.next(2) == 0 {
-                        session.log.forget_module(&hash);
+                    let stored = session.log.modules().put(&hash, &wasm).unwrap();
+                    if random.next(2) != 0 {
+                        waiting.push(stored);
                     }
                 }
                 1 => {
