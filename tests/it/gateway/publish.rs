@@ -225,7 +225,13 @@ fn policies_and_views_change_while_clients_go_on() {
 
 #[test]
 fn what_does_not_fit_is_refused_with_the_differences() {
-    let server = TestServer::of("bank");
+    let folder = tempfile::tempdir().unwrap();
+    let server = TestServer::on(folder.path());
+    server.publish("bank", "bank");
+    let stored = || {
+        let modules = folder.path().join("databases/bank/modules");
+        std::fs::read_dir(modules).unwrap().count()
+    };
     let mut client = Client::connect(&server, "bank");
     client.call("open_accounts", json!([2, 5])).unwrap();
     client.subscribe("SELECT * FROM account", &[]);
@@ -240,6 +246,7 @@ fn what_does_not_fit_is_refused_with_the_differences() {
             answer.text
         );
     }
+    assert_eq!(stored(), 1, "its file takes no room");
     client.ping();
     assert_eq!(
         (
@@ -252,6 +259,7 @@ fn what_does_not_fit_is_refused_with_the_differences() {
     let answer = server.publish_bytes("bank?clear_data=true", &other);
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.json()["data_cleared"], json!(true));
+    assert_eq!(stored(), 2);
     assert_eq!(client.end(), ("SCHEMA_CONFLICT".to_owned(), 1001));
     let mut client = Client::connect(&server, "bank");
     assert!(client.query("SELECT * FROM account").unwrap().is_empty());

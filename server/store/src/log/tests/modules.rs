@@ -114,6 +114,8 @@ fn a_full_disk_takes_no_module_that_the_log_would_refuse() {
 #[test]
 fn a_module_that_was_refused_gives_its_room_back() {
     let disk = MemoryDisk::new();
+    // What the log of an open before this one names is not known.
+    drop(published(&disk, SMALL));
     let session = session_on(&disk, SMALL);
     let modules = session.log.modules();
     disk.set_capacity(Some(used_bytes(&disk) + 1000));
@@ -121,14 +123,14 @@ fn a_module_that_was_refused_gives_its_room_back() {
     for version in 2..5 {
         let (hash, wasm) = module(version);
         drop(modules.put(&hash, &wasm).unwrap());
-        assert_eq!(file_count(&disk), 1);
+        assert_eq!(file_count(&disk), 2);
     }
     // The disk fails just then: the next try removes it.
     disk.fault_at(disk.calls(), Fault::Error(ErrorKind::Other));
     modules.remove_refused();
-    assert_eq!(file_count(&disk), 1);
+    assert_eq!(file_count(&disk), 2);
     modules.remove_refused();
-    assert_eq!(file_count(&disk), 0);
+    assert_eq!(file_count(&disk), 1);
     assert!(!session.log.is_poisoned());
 }
 
