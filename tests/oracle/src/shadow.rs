@@ -21,7 +21,7 @@ use crate::tally::Tally;
 use crate::text::{Constant, Text, fill, same};
 use crate::watched::Watched;
 
-/// The largest window that may live: a case with as many rows has no shadow.
+/// The largest window that may live.
 const LIMIT_MAX: usize = 1000;
 
 /// A live query and its client.
@@ -309,12 +309,17 @@ impl<'c> Shadow<'c> {
                 ..failure
             })
         };
-        is_same(
-            "shadow",
-            one.query.is_ordered,
-            twin.whole.rows(),
-            one.cells(),
-        )?;
+        let (ours, theirs) = (twin.whole.rows(), one.cells());
+        let has_limit = twin.ours.ends_with(&format!(" LIMIT {LIMIT_MAX}"));
+        if has_limit && theirs.len() > LIMIT_MAX {
+            // The result has reached it since: which of its rows tie decides what is shown.
+            if ours.len() != LIMIT_MAX {
+                let words = format!("{}: {} rows", twin.ours, ours.len());
+                return failure("shadow, limit", Some(one.id), words);
+            }
+            return Ok(());
+        }
+        is_same("shadow", one.query.is_ordered, ours, theirs)?;
         if let Some([yes, no, unknown, all]) = &twin.parts {
             let together = [yes, no, unknown]
                 .iter()
