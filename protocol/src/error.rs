@@ -114,7 +114,7 @@ error_codes! {
     CallLimit = "CALL_LIMIT",
     /// Whether the call took effect is not known.
     OutcomeUnknown = "OUTCOME_UNKNOWN",
-    /// The disk failed; the database refuses writes until it is restarted.
+    /// The disk failed; the database refuses everything until it is restarted.
     Poisoned = "POISONED",
     /// No room on the disk; writes are refused, reads go on.
     DiskFull = "DISK_FULL",
@@ -146,7 +146,7 @@ error_codes! {
     LiveLimit = "LIVE_LIMIT",
     /// Only views of the module may be live.
     AdhocLiveOff = "ADHOC_LIVE_OFF",
-    /// The query is over a budget of rows or bytes.
+    /// The query is over a budget of rows, bytes or parts.
     QueryLimit = "QUERY_LIMIT",
     /// The wasm does not validate or is too large.
     ModuleInvalid = "MODULE_INVALID",
@@ -154,7 +154,7 @@ error_codes! {
     ModuleAbi = "MODULE_ABI",
     /// The module's schema is not valid.
     ModuleSchema = "MODULE_SCHEMA",
-    /// The new schema does not fit the data that is there.
+    /// The new schema does not fit the data that is there; or connections must come again after a publish.
     SchemaConflict = "SCHEMA_CONFLICT",
     /// `init` failed; nothing was published.
     InitFailed = "INIT_FAILED",

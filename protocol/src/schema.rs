@@ -26,7 +26,8 @@ pub struct Schema {
 pub struct PolicyDef {
     /// Position of the table.
     pub table: u16,
-    /// A condition in SQL over the table's columns, `:me` and sub-queries; a row is seen if it is TRUE.
+    /// A condition in SQL over the table's columns, `:me`, claims (`auth.name`) and sub-queries; a row is seen if it
+    /// is TRUE.
     pub condition: String,
 }
 

@@ -39,8 +39,8 @@ mod view;
 /// | `#[unique]` | at most one row per value; rows with `None` are not constrained |
 /// | `#[index(hash)]`, `#[index(ordered)]`, `#[index(ordered, counted)]` | an index of this column; with `#[unique]`, a unique one of that kind |
 ///
-/// `#[policy("owner = :me")]` after `#[table(..)]` is a condition in SQL over the table's columns, `:me` and sub-queries. A
-/// client sees the rows for which it is TRUE, in every query; reducers and the admin see all.
+/// `#[policy("owner = :me")]` after `#[table(..)]` is a condition in SQL over the table's columns, `:me`, claims of the
+/// caller's token (`auth.name`) and sub-queries. A client sees the rows for which it is TRUE, in every query; reducers and the admin see all.
 ///
 /// Indexes are named `by_` and their columns. The struct becomes a row (`syncline::Row`) and a type for columns
 /// and parameters; the tables get a method named like the table, whose handle has a method named like each index.

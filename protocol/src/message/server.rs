@@ -46,7 +46,8 @@ pub struct Welcome {
 }
 
 /// First answer of a subscription, in chunks, at its place in the stream. The rows show when `last` has
-/// come; then Commits with this handle follow. A subscription to an instance that the client already has
+/// come; then Commits with this handle follow. It comes again, with another handle, for other parameters or
+/// where a publish has changed policies or views. A subscription to an instance that the client already has
 /// gets the same handle and its rows anew. Tag 2.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -84,7 +85,8 @@ pub struct Delta {
     pub ops: ByteBuf,
 }
 
-/// New rows of an instance in place of a delta, in chunks like a Snapshot. Tag 4.
+/// New rows of an instance in place of a delta, or because a publish has changed policies or views, in chunks like a
+/// Snapshot. Tag 4.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reset {
     /// Handle of the instance.

@@ -74,7 +74,7 @@ pub(crate) enum Kind {
 /// The user who sees all rows.
 pub(crate) const ADMIN: u8 = 9;
 
-/// Of cases that are played in two ways: those take over twice as long.
+/// Of cases that are played in two ways, if no policy changes in them: those take over twice as long.
 const SHADOW_PERCENT: usize = 7;
 
 const WATCHED: u32 = 10;

@@ -1,7 +1,7 @@
 //! What a transaction changed in the live queries.
 
 /// A buffer that one great transaction made larger than this is given back.
-const KEPT_BYTES_MAX: usize = 16 << 20;
+pub(super) const KEPT_BYTES_MAX: usize = 16 << 20;
 
 /// The operations of all affected instances after one step, in one buffer that is used again.
 #[derive(Clone, Debug, Default)]
@@ -64,9 +64,7 @@ impl Deltas {
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        if self.bytes.capacity() > KEPT_BYTES_MAX {
-            self.bytes.shrink_to(KEPT_BYTES_MAX);
-        }
+        self.bytes.shrink_to(KEPT_BYTES_MAX);
         self.ends.clear();
     }
 

@@ -5,6 +5,7 @@ use syncline_protocol::message::{DeltaOp, DeltaWriter};
 use syncline_protocol::{ChangeSet, Changed};
 use syncline_store::{Database, Table};
 
+use super::deltas::KEPT_BYTES_MAX;
 use super::plain::Plain;
 use super::template::Template;
 use super::window::RowChange;
@@ -49,7 +50,7 @@ const LOOKED_AT: usize = 16;
 struct SharedOps {
     bytes: Vec<u8>,
     /// Where each ends.
-    ends: Vec<u32>,
+    ends: Vec<usize>,
     /// Those of one change: template, whether the row was in the result and whether it is, number.
     current: Vec<(u32, (bool, bool), u32)>,
 }
@@ -145,6 +146,7 @@ impl Hits {
         self.all.clear();
         self.by_slot.clear();
         self.ops.bytes.clear();
+        self.ops.bytes.shrink_to(KEPT_BYTES_MAX);
         self.ops.ends.clear();
     }
 }
@@ -152,7 +154,7 @@ impl Hits {
 impl SharedOps {
     fn close(&mut self, template: u32, kind: (bool, bool)) -> u32 {
         let number = self.ends.len() as u32;
-        self.ends.push(self.bytes.len() as u32);
+        self.ends.push(self.bytes.len());
         self.current.push((template, kind, number));
         number
     }
@@ -160,7 +162,7 @@ impl SharedOps {
     fn get(&self, number: u32) -> &[u8] {
         let number = number as usize;
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.bytes[start as usize..self.ends[number] as usize]
+        &self.bytes[start..self.ends[number]]
     }
 }
 

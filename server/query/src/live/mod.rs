@@ -62,7 +62,7 @@ use step::{Scratch, Step};
 use template::{Draft, Template};
 
 /// All live state of one database: templates, instances, routers. Knows no clients: an instance counts
-/// its subscriptions and is gone with the last one.
+/// its subscriptions, and goes with the last one or some time after it.
 #[derive(Debug)]
 pub struct LiveQueries {
     /// Syntax of SQL texts, and of logical queries.

@@ -9,13 +9,13 @@ use syncline_store::{Database, Table};
 
 use super::instance::{Instance, Memory};
 use super::settle::Runaway;
-use super::step::Step;
+use super::step::{Step, keeps};
 use super::template::Template;
 use crate::failures;
 use crate::flow::{Arranged, Entry, Event, Flow, Overlay, People, Person, Runner, ZSet};
 use crate::plan::expr::{ColumnSet, Params};
 use crate::router::{Group, TableRouter};
-use crate::row::{changed_columns, compare_columns, write_difference};
+use crate::row::{compare_columns, write_difference};
 use crate::slab::Slab;
 
 /// A row that as many instances of a template listen to is followed to them over other tables, if there is
@@ -112,7 +112,7 @@ impl Step<'_> {
             return;
         };
         let site = &flow.sites[usize::from(group.site)];
-        if is_unread(table, change, &site.reads, changed) {
+        if keeps(table, change, &site.reads, changed) {
             return;
         }
         let event = |instance| Event {
@@ -146,7 +146,7 @@ impl Step<'_> {
             return;
         };
         let own = &flow.sites[usize::from(site)];
-        if !is_unread(table, change, &own.reads, changed) {
+        if !keeps(table, change, &own.reads, changed) {
             self.scratch.events.push(Event {
                 template,
                 node: own.node,
@@ -304,19 +304,6 @@ impl Step<'_> {
             }
         }
     }
-}
-
-fn is_unread(
-    table: &Table,
-    change: Changed<'_>,
-    reads: &ColumnSet,
-    changed: &mut Option<ColumnSet>,
-) -> bool {
-    let (Some(old), Some(new)) = (change.old, change.new) else {
-        return false;
-    };
-    let changed = changed.get_or_insert_with(|| changed_columns(table.layout(), old, new));
-    changed.is_disjoint(reads)
 }
 
 fn with_state(

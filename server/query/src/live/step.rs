@@ -91,6 +91,20 @@ fn is_inside(
     }
 }
 
+/// Whether a row is updated and keeps all of these columns. `changed` is computed once for a change.
+pub(super) fn keeps(
+    table: &Table,
+    change: Changed<'_>,
+    columns: &ColumnSet,
+    changed: &mut Option<ColumnSet>,
+) -> bool {
+    let (Some(old), Some(new)) = (change.old, change.new) else {
+        return false;
+    };
+    let changed = changed.get_or_insert_with(|| changed_columns(table.layout(), old, new));
+    changed.is_disjoint(columns)
+}
+
 impl Step<'_> {
     /// Routes the changes, then writes what they did to each affected instance.
     pub(super) fn run(mut self, changes: &ChangeSet, out: &mut Deltas) {
@@ -215,13 +229,8 @@ impl Step<'_> {
             self.note_subject(table, number, change, position, changed);
             return;
         };
-        let mut is_decided = false;
-        if let (Some(old), Some(new)) = (change.old, change.new) {
-            let changed = changed.get_or_insert_with(|| changed_columns(table.layout(), old, new));
-            if changed.is_disjoint(&plain.reads) {
-                return;
-            }
-            is_decided = changed.is_disjoint(&plain.decides);
+        if keeps(table, change, &plain.reads, changed) {
+            return;
         }
         let (was, is) = if plain.is_routed {
             (sides.old, sides.new)
@@ -230,7 +239,7 @@ impl Step<'_> {
             let mut is_in = |row: &[u8]| is_inside((template, plain), instance, table, row, key);
             let failures = failures::count();
             let was = change.old.is_some_and(&mut is_in);
-            let is = if is_decided {
+            let is = if keeps(table, change, &plain.decides, changed) {
                 was
             } else {
                 change.new.is_some_and(&mut is_in)

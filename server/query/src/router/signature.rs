@@ -26,8 +26,8 @@ pub(super) struct Signature {
     pub(super) entry_count: usize,
 }
 
-/// Numbers by the hash of what columns equal; it is enough, since a candidate's whole filter is evaluated
-/// anyway. Behind the hash a number may be bounded.
+/// Numbers by the hash of what columns equal; it is enough, since where columns are compared by equality a candidate's
+/// whole filter is evaluated. Behind the hash a number may be bounded.
 #[derive(Debug)]
 enum Index {
     Points(HashTable<Bucket>),

@@ -8,10 +8,10 @@ use syncline_store::Table;
 use super::plan::Rank;
 use super::watchers::Cut;
 use crate::live::instance::Memory;
-use crate::live::step::{Scratch, Step};
+use crate::live::step::{Scratch, Step, keeps};
 use crate::live::template::Template;
 use crate::plan::expr::{ColumnSet, Params};
-use crate::row::{changed_columns, write_difference};
+use crate::row::write_difference;
 
 /// Memory that a step uses and the next one uses again.
 #[derive(Debug, Default)]
@@ -54,19 +54,6 @@ impl RankScratch {
     }
 }
 
-fn is_unread(
-    table: &Table,
-    change: Changed<'_>,
-    reads: &ColumnSet,
-    changed: &mut Option<ColumnSet>,
-) -> bool {
-    let (Some(old), Some(new)) = (change.old, change.new) else {
-        return false;
-    };
-    let changed = changed.get_or_insert_with(|| changed_columns(table.layout(), old, new));
-    changed.is_disjoint(reads)
-}
-
 impl Step<'_> {
     /// Notes that a changed row may be counted by the watchers of a template.
     pub(in crate::live) fn note_move(
@@ -80,7 +67,7 @@ impl Step<'_> {
         let Some(rank) = self.templates.get(template).rank() else {
             return;
         };
-        if !is_unread(table, change, &rank.counted_reads, changed) {
+        if !keeps(table, change, &rank.counted_reads, changed) {
             self.scratch.rank.moved.push((template, position));
         }
     }
@@ -97,7 +84,7 @@ impl Step<'_> {
         let instance = self.instances.get(number);
         let template = self.templates.get(instance.template);
         let Some(rank) = template.rank() else { return };
-        if is_unread(table, change, &rank.subject_reads, changed) {
+        if keeps(table, change, &rank.subject_reads, changed) {
             return;
         }
         let params = params_of(template, &instance.params);

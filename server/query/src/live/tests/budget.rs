@@ -191,6 +191,17 @@ fn a_runaway_step_becomes_a_reset() {
     assert!(!fixture.live.is_unsettled());
 }
 
+/// A message for three hundred members of its room: more than a step may look at.
+fn overrun(fixture: &mut Fixture) {
+    let members: Vec<Json> = (0..300).map(|n| json!([1, format!("u{n}")])).collect();
+    fixture.insert("member", &members);
+    fixture.live.set_budgets(Budgets {
+        step_rows: 100,
+        ..Budgets::default()
+    });
+    fixture.insert("message", &messages(0..1, |_| 1));
+}
+
 #[test]
 fn a_runaway_of_very_many_ends_them() {
     let mut fixture = chat();
@@ -199,13 +210,7 @@ fn a_runaway_of_very_many_ends_them() {
             .subscribe(JOIN, json!({"u": format!("u{number}")}))
             .unwrap();
     }
-    let members: Vec<Json> = (0..300).map(|n| json!([1, format!("u{n}")])).collect();
-    fixture.insert("member", &members);
-    fixture.live.set_budgets(Budgets {
-        step_rows: 100,
-        ..Budgets::default()
-    });
-    fixture.insert("message", &messages(0..1, |_| 1));
+    overrun(&mut fixture);
     let (db, live) = fixture.parts();
     let settled = live.settle(db);
     assert_eq!(settled.ended.len(), LIVE_RESETS_MAX + 1);
@@ -318,13 +323,7 @@ fn runaways_of_many_forms_are_few_together() {
             fixture.subscribe(sql, given).unwrap();
         }
     }
-    let members: Vec<Json> = (0..300).map(|n| json!([1, format!("u{n}")])).collect();
-    fixture.insert("member", &members);
-    fixture.live.set_budgets(Budgets {
-        step_rows: 100,
-        ..Budgets::default()
-    });
-    fixture.insert("message", &messages(0..1, |_| 1));
+    overrun(&mut fixture);
     let (db, live) = fixture.parts();
     let settled = live.settle(db);
     assert_eq!((settled.resets.len(), settled.ended.len()), (count, count));

@@ -18,6 +18,13 @@ use crate::open::read::read;
 mod history;
 mod modules;
 
+/// Nothing is kept behind the newest checkpoint.
+const FORGETFUL: Options = Options {
+    checkpoints_min: 1,
+    history_bytes: 0,
+    ..SMALL
+};
+
 fn opened(disk: &MemoryDisk) -> Result<Session, OpenError> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     Session::open(&disk, SMALL)
@@ -108,22 +115,17 @@ fn an_open_replays_only_what_came_after_a_checkpoint() {
 fn a_checkpoint_can_take_the_place_of_the_whole_log() {
     let disk = MemoryDisk::new();
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let options = Options {
-        checkpoints_min: 1,
-        history_bytes: 0,
-        ..SMALL
-    };
-    let mut session = Session::open(&shared, options).unwrap();
+    let mut session = Session::open(&shared, FORGETFUL).unwrap();
     session.publish(1, false).unwrap();
     work(&mut session, &mut Random(1), 30);
     for round in 0..3 {
         drop(session);
-        session = Session::open(&shared, options).unwrap();
+        session = Session::open(&shared, FORGETFUL).unwrap();
         take(&mut session);
         for _ in 0..3 {
             let contents = session.contents();
             drop(session);
-            session = Session::open(&shared, options).unwrap();
+            session = Session::open(&shared, FORGETFUL).unwrap();
             assert_eq!(session.contents(), contents);
             assert_eq!(session.report.record_count, 0);
         }
@@ -229,13 +231,8 @@ fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
 #[test]
 fn without_the_log_before_it_a_damaged_checkpoint_is_refused() {
     let disk = MemoryDisk::new();
-    let options = Options {
-        checkpoints_min: 1,
-        history_bytes: 0,
-        ..SMALL
-    };
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let mut session = Session::open(&shared, options).unwrap();
+    let mut session = Session::open(&shared, FORGETFUL).unwrap();
     session.publish(1, false).unwrap();
     work(&mut session, &mut Random(1), 80);
     let report = take(&mut session);
@@ -243,7 +240,7 @@ fn without_the_log_before_it_a_damaged_checkpoint_is_refused() {
     let contents = session.contents();
     drop(session);
     assert_eq!(
-        Session::open(&shared, options).unwrap().contents(),
+        Session::open(&shared, FORGETFUL).unwrap().contents(),
         contents
     );
 
@@ -251,7 +248,7 @@ fn without_the_log_before_it_a_damaged_checkpoint_is_refused() {
     let bytes = disk.bytes(&path).unwrap();
     disk.flip(&path, 300, 1).unwrap();
     let files = disk.files();
-    let error = Session::open(&shared, options).unwrap_err();
+    let error = Session::open(&shared, FORGETFUL).unwrap_err();
     assert!(
         matches!(&error, OpenError::Damaged { file, .. } if *file == path),
         "{error}"
@@ -259,11 +256,11 @@ fn without_the_log_before_it_a_damaged_checkpoint_is_refused() {
     assert_eq!(disk.files(), files, "nothing was changed");
     replace_file(&disk, &path, &bytes).unwrap();
     assert_eq!(
-        Session::open(&shared, options).unwrap().contents(),
+        Session::open(&shared, FORGETFUL).unwrap().contents(),
         contents
     );
     disk.remove(&path).unwrap();
-    let error = Session::open(&shared, options).unwrap_err();
+    let error = Session::open(&shared, FORGETFUL).unwrap_err();
     assert!(matches!(error, OpenError::Missing { .. }), "{error}");
 }
 

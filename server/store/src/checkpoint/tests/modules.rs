@@ -12,13 +12,8 @@ fn modules(disk: &MemoryDisk) -> usize {
 fn modules_of_a_past_that_is_given_up_go_with_the_next_publish() {
     let disk = MemoryDisk::new();
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let forgetful = Options {
-        checkpoints_min: 1,
-        history_bytes: 0,
-        ..SMALL
-    };
     let mut random = Random(5);
-    let mut session = Session::open(&shared, forgetful).unwrap();
+    let mut session = Session::open(&shared, FORGETFUL).unwrap();
     for version in [1, 2] {
         session.publish(version, false).unwrap();
         work(&mut session, &mut random, 10);
@@ -60,7 +55,7 @@ fn modules_of_a_past_that_is_given_up_go_with_the_next_publish() {
     // Compacted, the present one is left.
     crate::open::compact(Arc::clone(&shared), Path::new(FOLDER), 1, 2, SMALL).unwrap();
     assert_eq!(modules(&disk), 1);
-    let session = Session::open(&shared, forgetful).unwrap();
+    let session = Session::open(&shared, FORGETFUL).unwrap();
     assert_eq!(session.contents(), contents);
     assert!(session.wasm.is_some());
 }
@@ -77,12 +72,7 @@ fn the_module_that_is_in_force_stays_whatever_failed_before() {
         let mut random = Random(seed);
         let disk = MemoryDisk::new();
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-        let options = Options {
-            checkpoints_min: 1,
-            history_bytes: 0,
-            ..SMALL
-        };
-        let mut session = Session::open(&shared, options).unwrap();
+        let mut session = Session::open(&shared, FORGETFUL).unwrap();
         let mut waiting = Vec::new();
         session.publish(0, false).unwrap();
         session.settle();
