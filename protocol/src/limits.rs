@@ -128,7 +128,8 @@ pub const IDENTITY_SCANNED_MAX: usize = 64;
 pub const IDENTITY_STATE_BYTES_MAX: usize = 256 << 20;
 /// Bytes of the texts and parameters of all subscriptions of a database.
 pub const ASKED_BYTES_MAX: usize = 256 << 20;
-/// Rows that results look at together which a publish tells anew; whom the others are of connects again.
+/// Rows that a publish makes live results look at together, to begin anew and to be told anew. What is behind ends, or its
+/// clients connect again.
 pub const PUBLISH_ROWS_MAX: u64 = 64_000_000;
 /// A first answer that is kept for who asks the same before it changes.
 pub const FIRST_ANSWER_BYTES_MAX: usize = 4 << 20;

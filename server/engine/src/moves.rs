@@ -7,6 +7,7 @@ use syncline_query::{Caller as QueryCaller, How, Load, NewRows};
 
 use crate::command::{ConnKey, Origin};
 use crate::engine::Engine;
+use crate::live::asked::with_text;
 use crate::refusal::{no_subscription, poisoned};
 use crate::reply;
 use crate::requests::Chunks;
@@ -62,10 +63,7 @@ impl Engine {
             .expect("no transaction is open between two commands");
         let before = known.handle;
         let (quotas, charge) = (&self.quotas, known.charge);
-        let with_text = |load: &Load| Load {
-            byte_len: load.byte_len + text_bytes,
-            ..*load
-        };
+        let with_text = |load: &Load| with_text(load, text_bytes);
         let mut allow =
             |load: &Load| quotas.check_move(caller.identity, charge, before, &with_text(load));
         let moved = self

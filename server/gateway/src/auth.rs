@@ -145,6 +145,14 @@ impl Authority {
         if let Some(name) = more.keys().find(|name| TokenClaims::is_registered(name)) {
             return Err(bad(format!("the claim `{name}` is the token's own")));
         }
+        let is_kept = |value: &Value| match value {
+            Value::Number(number) => number.is_i64() || number.is_u64(),
+            value => value.is_string() || value.is_boolean(),
+        };
+        if let Some((name, _)) = more.iter().find(|(_, value)| !is_kept(value)) {
+            let message = format!("the claim `{name}` is no text, truth value or integer");
+            return Err(bad(message));
+        }
         TokenClaims::read(&more).map_err(bad)?;
         let claims = Claims {
             iss: self.issuer.clone(),

@@ -61,8 +61,6 @@ impl Line for Figure {
     fn rounded(&self) -> Self {
         let round = |value| rounded(value, 1);
         Self {
-            work: self.work,
-            subscriptions: self.subscriptions,
             affected: round(self.affected),
             ns_per_commit: round(self.ns_per_commit),
             ns_per_affected: round(self.ns_per_affected),
@@ -71,6 +69,7 @@ impl Line for Figure {
             compare_all_ns_per_commit: round(self.compare_all_ns_per_commit),
             transaction_ns_per_commit: round(self.transaction_ns_per_commit),
             bytes_per_commit: round(self.bytes_per_commit),
+            ..self.clone()
         }
     }
 }

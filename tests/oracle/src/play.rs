@@ -15,7 +15,7 @@ use crate::case::{ADMIN, Case, Step, Write, budgets, caller};
 use crate::failure::{Failure, Played, failure};
 use crate::query::Query;
 use crate::schema::person;
-use crate::shadow::Shadow;
+use crate::shadow::{Shadow, check_nothing_left};
 use crate::sqlite::{Mirror, NoRows, Row, compare, read_rows};
 use crate::tally::Tally;
 use crate::text::{Around, Constant, Text};
@@ -134,25 +134,11 @@ impl<'c> World<'c> {
         for one in self.watched.drain(..) {
             self.live.unsubscribe(one.handle);
         }
-        let db = self.db.as_mut().expect("there is one between transactions");
-        self.live.drop_unused_indexes(db);
-        let stats = self.live.stats();
-        let left = [
-            stats.templates,
-            stats.instances,
-            stats.router_entries,
-            stats.scanned_instances,
-            stats.hidden_indexes,
-        ];
-        if left == [0; 5] {
-            Ok(())
-        } else {
-            failure(
-                "left",
-                None,
-                format!("what nobody watches is there: {left:?}"),
-            )
+        if let Some(shadow) = self.shadow.take() {
+            shadow.end()?;
         }
+        let db = self.db.as_mut().expect("there is one between transactions");
+        check_nothing_left("left", &mut self.live, db)
     }
 
     fn lite(&self, user: u8, text: &Text, params: &[Constant]) -> String {

@@ -13,14 +13,18 @@ pub(crate) fn run(common: &Common, args: &Token) -> Result<(), Failure> {
     let ttl = args.ttl.map(|ttl| ttl.as_secs());
     let mut claims = Map::new();
     for given in &args.claims {
-        let Some((name, text)) = given.split_once('=') else {
+        let Some((name, text)) = given.split_once('=').filter(|(name, _)| !name.is_empty()) else {
             return Err(Failure::usage("a claim is NAME=VALUE, as role=admin"));
         };
         let plain = serde_json::from_str::<Value>(text);
         let plain = plain
             .ok()
-            .filter(|value| value.is_boolean() || value.is_i64());
-        claims.insert(name.to_owned(), plain.unwrap_or_else(|| text.into()));
+            .filter(|value| value.is_boolean() || value.is_i64() || value.is_u64());
+        let value = plain.unwrap_or_else(|| text.into());
+        if claims.insert(name.to_owned(), value).is_some() {
+            let message = format!("the claim {name} is given twice");
+            return Err(Failure::usage(&message));
+        }
     }
     let body = json!({ "subject": args.subject, "ttl_s": ttl, "claims": claims });
     let answer = api.post(&[&args.database, "tokens"], &body)?;

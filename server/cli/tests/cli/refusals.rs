@@ -70,6 +70,23 @@ fn a_wrong_command_line_is_code_2() {
             "unit of time",
         ),
         (
+            &["token", "chat", "--subject", "ada", "--claim", "=x"],
+            "NAME=VALUE",
+        ),
+        (
+            &[
+                "token",
+                "chat",
+                "--subject",
+                "ada",
+                "--claim",
+                "a=1",
+                "--claim",
+                "a=2",
+            ],
+            "given twice",
+        ),
+        (
             &["start", "--in-memory", "--data", "x"],
             "exclude each other",
         ),

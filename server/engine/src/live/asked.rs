@@ -71,30 +71,35 @@ impl Asked {
 
     /// What a subscription with it takes of what its identity has.
     pub(crate) fn load(&self, of_instance: &Load) -> Load {
-        Load {
-            byte_len: of_instance.byte_len + self.byte_len(),
-            ..*of_instance
-        }
+        with_text(of_instance, self.byte_len())
+    }
+}
+
+/// What an instance takes with a text of so many bytes.
+pub(crate) fn with_text(of_instance: &Load, bytes: usize) -> Load {
+    Load {
+        byte_len: of_instance.byte_len + bytes,
+        ..*of_instance
     }
 }
 
 impl Texts {
     /// Keeps what a subscription asks.
     pub(crate) fn keep(&mut self, query: &QueryText) -> Result<Asked, WireError> {
-        let form = match self.forms.get(&query.form) {
-            Some(known) => Arc::clone(known),
-            None => Arc::new(query.form.clone()),
-        };
+        let known = self.forms.get(&query.form).map(Arc::clone);
+        let is_new = known.is_none();
         let asked = Asked {
-            form,
+            form: known.unwrap_or_else(|| Arc::new(query.form.clone())),
             params: query.params.as_slice().into(),
         };
         self.check(asked.byte_len())?;
         self.byte_len += asked.byte_len();
-        if self.forms.len() == FORMS_MAX {
-            self.forms.clear();
+        if is_new {
+            if self.forms.len() == FORMS_MAX {
+                self.forms.clear();
+            }
+            self.forms.insert(Arc::clone(&asked.form));
         }
-        self.forms.insert(Arc::clone(&asked.form));
         Ok(asked)
     }
 

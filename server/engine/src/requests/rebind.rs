@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use syncline_protocol::limits::PUBLISH_ROWS_MAX;
 use syncline_protocol::{ErrorCode, Lsn, WireError};
 use syncline_query::{Caller as QueryCaller, LiveQueries, Load, NewRows, QueryError, Rebound};
 
@@ -38,19 +37,24 @@ impl Engine {
     /// Binds all subscriptions anew, and tells those whose rows may have changed what they are.
     pub(crate) fn ask_all_again(&mut self, lsn: Lsn) {
         let mut comers: BTreeMap<u64, Comers> = BTreeMap::new();
+        let mut rows_left = self.budgets.publish_rows;
         let keys = self.connections.iter().map(|connection| connection.key);
         for conn in keys.collect::<Vec<_>>() {
-            for (id, error) in self.ask_again(conn, &mut comers) {
+            for (id, error) in self.ask_again(conn, &mut comers, &mut rows_left) {
                 self.end_subscription(conn, id, LiveQueries::cancel);
-                let origin = Origin::Connection { conn, id };
-                self.reply(origin, None, Err(error.to_wire()));
+                if rows_left == 0 {
+                    // Not for what it asked, but for what the others did before it.
+                    self.send_away(conn);
+                } else {
+                    let origin = Origin::Connection { conn, id };
+                    self.reply(origin, None, Err(error.to_wire()));
+                }
             }
         }
         let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
         for leaver in comers.values().flat_map(|comers| &comers.list) {
             *counts.entry(leaver.from).or_default() += 1;
         }
-        let mut rows_left = PUBLISH_ROWS_MAX;
         for (handle, comers) in comers {
             let mut froms = comers.from.iter();
             let only = froms.next().filter(|_| comers.from.len() == 1);
@@ -73,6 +77,7 @@ impl Engine {
         &mut self,
         conn: ConnKey,
         comers: &mut BTreeMap<u64, Comers>,
+        rows_left: &mut u64,
     ) -> Vec<(u32, QueryError)> {
         let mut failed = Vec::new();
         let Some(connection) = self.connections.get_mut(conn) else {
@@ -91,7 +96,9 @@ impl Engine {
                 |load: &Load| quotas.check_move(caller.identity, charge, from, &asked.load(load));
             let given = (&*asked.params, &caller);
             let form = &*asked.form;
-            let rebound = self.live.ask_again(database, from, form, given, &mut allow);
+            let rebound = self
+                .live
+                .ask_again(database, from, form, given, rows_left, &mut allow);
             let (load, is_new, is_alike) = match rebound {
                 Ok(Rebound::Same) => continue,
                 Ok(Rebound::Other {

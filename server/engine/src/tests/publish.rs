@@ -201,6 +201,36 @@ fn a_view_that_is_another_one_ends_what_does_not_fit() {
     check_books(&mut bench);
 }
 
+/// What would take too long for one step is left to those who come again: nobody keeps what may be seen no longer.
+#[test]
+fn more_than_can_be_looked_at_closes_connections() {
+    for (publish_rows, sql) in [
+        (0, MESSAGES),
+        (2, "SELECT COUNT(*) AS n FROM message WHERE room = :r"),
+    ] {
+        let mut bench = audience();
+        let room = [("r", 1)];
+        bench.step([0, 1].map(|n| subscribe(n, 1, sql, &room)));
+        bench.step([subscribe(2, 1, "SELECT id FROM member", &[])]);
+        let budgets = Budgets {
+            publish_rows,
+            ..bench.engine.budgets
+        };
+        bench.engine.budgets = budgets;
+        bench.closed.clear();
+        publish(&mut bench, &[(0, "id > 4")], NEWEST);
+        assert_eq!(told(&mut bench), [], "{sql}");
+        let closed: BTreeMap<u32, &str> = bench
+            .closed
+            .iter()
+            .map(|(conn, code)| (conn.index, code.as_str()))
+            .collect();
+        let expected = [(0, "SCHEMA_CONFLICT"), (1, "SCHEMA_CONFLICT")];
+        assert_eq!(closed, expected.into(), "{sql}");
+        check_books(&mut bench);
+    }
+}
+
 /// A policy names its table by its position, and tables may change places.
 #[test]
 fn who_sees_what_goes_by_the_names_of_tables() {

@@ -132,10 +132,14 @@ impl<'a> Binder<'a> {
         Ok(bound)
     }
 
-    /// A number of rows: a literal, a parameter, or computed of those. NULL is no limit.
+    /// A number of rows: a literal, a parameter, or computed of those. NULL is no limit, so a claim, which some do not
+    /// have, cannot be one.
     fn count(&mut self, node: &'a Node, clause: &str) -> Result<Option<u64>, QueryError> {
         let bound = self.operand(node)?;
         let message = match &bound {
+            Operand::Free(claim) if claim.is_claim => {
+                format!("{clause} takes a number or a parameter, not a claim")
+            }
             Operand::Free(free) => match &free.value {
                 Param::Null => return Ok(None),
                 Param::Int(value) if *value >= 0 => {

@@ -4,6 +4,8 @@ use syncline_protocol::limits::SQL_DEPTH_MAX;
 use syncline_protocol::{ErrorCode, Type, Value, packed};
 use syncline_store::Database;
 
+use syncline_protocol::param::Param;
+
 use super::binder::Binder;
 use super::names;
 use super::operand::Operand;
@@ -149,7 +151,10 @@ fn whole(query: &syntax::Query) -> Option<(&Name, Option<&[Node]>, Position)> {
 /// An argument as a value of the parameter's type.
 fn argument(operand: Operand, ty: &Type) -> Option<Expr> {
     let value: Value = match operand {
-        Operand::Free(free) => free.value.coerce(ty)?,
+        Operand::Free(free) => match free.value.coerce(ty) {
+            None if free.is_claim => Param::Null.coerce(ty)?,
+            value => value?,
+        },
         Operand::Typed(expr @ Expr::Literal(_), own) => {
             return match (&expr, ty) {
                 _ if own == *ty => Some(expr),

@@ -30,6 +30,8 @@ pub struct Budgets {
     pub bytes: usize,
     /// Rows that one instance may look at to begin.
     pub first_rows: u64,
+    /// Rows that all instances together may look at when a publish makes them begin anew.
+    pub publish_rows: u64,
     /// Rows that one step may look at for one template.
     pub step_rows: u64,
     /// Rows of a table that a hidden index is made of at most.
@@ -50,6 +52,7 @@ impl Default for Budgets {
             template_bytes: limits::LIVE_TEMPLATE_BYTES_MAX,
             bytes: limits::LIVE_BYTES_MAX,
             first_rows: limits::LIVE_FIRST_ROWS_MAX,
+            publish_rows: limits::PUBLISH_ROWS_MAX,
             step_rows: limits::LIVE_STEP_ROWS_MAX,
             index_rows: limits::LIVE_INDEX_ROWS_MAX,
             idle_ticks: 0,

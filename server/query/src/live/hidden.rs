@@ -197,8 +197,12 @@ impl LiveQueries {
             return Err(refused(reason));
         }
         let goes = |own: &Hidden| !kept.contains(&(own.of.table, own.index));
-        if self.hidden.refuses(table).is_some() {
+        let bytes = rows * ROW_BYTES;
+        if self.hidden.refuses(table).is_some() || self.byte_len() + bytes > self.budgets.bytes {
             self.hidden.drop_if(db, goes);
+        }
+        if self.byte_len() + bytes > self.budgets.bytes {
+            return Err(refused("live queries take all their memory".to_owned()));
         }
         let is_full = |hidden: &HiddenIndexes, db: &Database| {
             let table = db.table(missing.table);
@@ -209,9 +213,6 @@ impl LiveQueries {
         }
         if let Some(reason) = is_full(&self.hidden, db) {
             return Err(refused(reason));
-        }
-        if self.byte_len() + rows * ROW_BYTES > self.budgets.bytes {
-            return Err(refused("live queries take all their memory".to_owned()));
         }
         let kind = if missing.is_ordered {
             IndexKind::Ordered

@@ -143,11 +143,14 @@ impl Hits {
     }
 
     pub(super) fn clear(&mut self) {
-        self.all.clear();
-        self.by_slot.clear();
+        for hits in [&mut self.all, &mut self.by_slot] {
+            hits.clear();
+            hits.shrink_to(KEPT_BYTES_MAX / size_of::<Hit>());
+        }
         self.ops.bytes.clear();
         self.ops.bytes.shrink_to(KEPT_BYTES_MAX);
         self.ops.ends.clear();
+        self.ops.ends.shrink_to(KEPT_BYTES_MAX / size_of::<usize>());
     }
 }
 

@@ -102,12 +102,15 @@ impl LiveQueries {
             layout: &template.param_layout,
             packed: &draft.params,
         };
+        let rows = self.budgets.first_rows.min(self.first_rows_left);
         let mut most = Most {
             bytes: self.budgets.instance_bytes,
-            rows: self.budgets.first_rows,
+            rows,
         };
         let instance = (params, draft.limit);
-        let memory = first_memory(db, template, instance, &mut self.scratch.flow, &mut most)?;
+        let read = first_memory(db, template, instance, &mut self.scratch.flow, &mut most);
+        self.first_rows_left -= rows - most.rows;
+        let memory = read?;
         let bytes = template.listening_bytes(&draft.params) + memory_bytes(&memory);
         self.make_room(number, bytes)?;
         let instance = self.instances.insert(Instance {

@@ -84,6 +84,8 @@ pub struct LiveQueries {
     hasher: FixedState,
     scratch: Scratch,
     budgets: Budgets,
+    /// Rows that new instances may look at to begin, all together: bounded while a publish binds subscriptions anew.
+    first_rows_left: u64,
     /// That live queries take.
     byte_len: usize,
     idle: Idle,
@@ -201,6 +203,7 @@ impl LiveQueries {
             hasher,
             scratch: Scratch::default(),
             budgets: Budgets::default(),
+            first_rows_left: u64::MAX,
             byte_len: 0,
             counters: Counters::default(),
         }

@@ -62,10 +62,11 @@ impl LiveQueries {
             }
             self.set_free(number, true);
         }
+        let mut rows_left = self.budgets.publish_rows;
         for (number, template) in instances {
             let result = match misfits.get(&template) {
                 Some(error) => Err(error.clone()),
-                None => self.revive(db, template, number),
+                None => self.revive(db, template, number, &mut rows_left),
             };
             if let Err(error) = result {
                 lost.push((self.instances.get(number).handle, error));
@@ -80,26 +81,35 @@ impl LiveQueries {
     }
 
     /// Reads the state of an instance anew and lets it listen again.
-    fn revive(&mut self, db: &Database, number: u32, instance: u32) -> Result<(), QueryError> {
-        let mut rows = self.budgets.first_rows;
-        self.rehydrate(db, number, instance, &mut rows)?;
+    fn revive(
+        &mut self,
+        db: &Database,
+        number: u32,
+        instance: u32,
+        rows_left: &mut u64,
+    ) -> Result<(), QueryError> {
+        self.rehydrate(db, number, instance, rows_left)?;
         self.listen(number, instance)
     }
 
     /// Binds a subscription of an instance anew: the query with the parameters and for the caller that it is of. If
     /// that leads to another instance that has the same columns, and `allow` lets who asked have it, the
-    /// subscription goes over to it. If it fails the subscription stays, and should be ended.
+    /// subscription goes over to it. If it fails the subscription stays, and should be ended. What the other one
+    /// looks at to begin is taken from `rows_left`.
     pub fn ask_again<'a>(
         &mut self,
         db: &mut Database,
         handle: u64,
         query: impl Into<QueryRef<'a>>,
-        (params, caller): (&[(String, Param)], &Caller),
+        asked: (&[(String, Param)], &Caller),
+        rows_left: &mut u64,
         allow: &mut Allow<'_>,
     ) -> Result<Rebound, QueryError> {
         let query = query.into();
-        self.bind_again(db, handle, query, (params, caller), allow)
-            .map_err(|error| query.locate(error))
+        self.first_rows_left = *rows_left;
+        let bound = self.bind_again(db, handle, query, asked, allow);
+        *rows_left = std::mem::replace(&mut self.first_rows_left, u64::MAX);
+        bound.map_err(|error| query.locate(error))
     }
 
     fn bind_again(

@@ -65,6 +65,9 @@ pub(super) struct Step<'a> {
     pub(super) counters: &'a mut Counters,
 }
 
+/// Targets of a change that are looked at together.
+const TOGETHER: usize = 32;
+
 /// Whether a row passes the filter of an instance, and is not beyond its window. `key` is written over.
 fn is_inside(
     (template, plain): (&Template, &Plain),
@@ -162,19 +165,28 @@ impl Step<'_> {
         let mut changed: Option<ColumnSet> = None;
         let hasher = self.hasher;
         let first_hit = self.scratch.hits.all.len();
-        let mut targets: SmallVec<[Target<'_>; 32]> = SmallVec::new();
-        let push = |target| targets.push(target);
-        router.route(table.layout(), change, hasher, &mut probe_count, push);
-        self.wait_for(&targets);
-        for target in targets {
-            match target {
-                Target::Instance(number, sides) => {
-                    let target = (number, sides);
-                    self.consider(table, target, change, position, first, &mut changed);
+        let mut look = |this: &mut Self, targets: &mut SmallVec<[Target<'_>; TOGETHER]>| {
+            this.wait_for(targets);
+            for target in targets.drain(..) {
+                match target {
+                    Target::Instance(number, sides) => {
+                        let target = (number, sides);
+                        this.consider(table, target, change, position, first, &mut changed);
+                    }
+                    Target::Group(group) => {
+                        this.concern(table, group, change, position, &mut changed);
+                    }
                 }
-                Target::Group(group) => self.concern(table, group, change, position, &mut changed),
             }
-        }
+        };
+        let mut targets = SmallVec::new();
+        router.route(table.layout(), change, hasher, &mut probe_count, |target| {
+            targets.push(target);
+            if targets.len() == TOGETHER {
+                look(self, &mut targets);
+            }
+        });
+        look(self, &mut targets);
         self.write_shared(table, change, first_hit);
         for &(template, site) in router.free() {
             if site == RANK {

@@ -165,10 +165,13 @@ impl Inner {
             let paths = hashes.iter().map(|hash| path_of(&self.folder, hash));
             paths.collect()
         };
+        let mut failed = Ok(());
         for hash in &refused {
-            remove_if_there(&*self.disk, &path_of(&self.folder, hash))?;
-            // Not before it is gone: who fails to remove it tries again.
-            self.module_use.lock().made.retain(|own| own != hash);
+            match remove_if_there(&*self.disk, &path_of(&self.folder, hash)) {
+                // Not before it is gone: who fails to remove it tries again, and the others go all the same.
+                Ok(()) => self.module_use.lock().made.retain(|own| own != hash),
+                Err(error) => failed = Err(error),
+            }
         }
         let mut unused = Vec::new();
         if let Some(needed) = needed {
@@ -185,7 +188,7 @@ impl Inner {
         if !(refused.is_empty() && unused.is_empty()) {
             self.disk.sync_dir(&self.folder)?;
         }
-        Ok(())
+        failed
     }
 }
 

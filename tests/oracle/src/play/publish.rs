@@ -35,9 +35,11 @@ impl World<'_> {
             let (params, who) = (one.query.given(), caller(one.user));
             let before = one.handle;
             let given = (params.as_slice(), &who);
-            let rebound = self
-                .live
-                .ask_again(db, before, &one.ours, given, &mut |_| Ok(()));
+            let rebound =
+                self.live
+                    .ask_again(db, before, &one.ours, given, &mut { u64::MAX }, &mut |_| {
+                        Ok(())
+                    });
             one.lite = self.lite(one.user, &one.query.text, &one.query.params);
             let is_alone = counts[&before] == 1;
             if self.follow(&mut one, rebound, is_alone)? {

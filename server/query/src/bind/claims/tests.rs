@@ -105,6 +105,8 @@ fn a_claim_has_the_type_that_is_asked_for() {
             json!(false),
         ),
         ("coalesce(auth.role, 0) = 0", json!(true)),
+        ("abs(auth.role)", json!(null)),
+        ("left('abc', auth.role)", json!(null)),
     ] {
         let sql = format!("SELECT {expr} AS x FROM plain");
         assert_eq!(
@@ -124,6 +126,13 @@ fn a_claim_has_the_type_that_is_asked_for() {
     );
     assert_eq!(column.unwrap(), json!([[1]]));
     assert!(once(&fixture, "SELECT other.role FROM plain", &own).is_err());
+    // Who has no such claim would have no limit.
+    for clause in ["LIMIT auth.level", "LIMIT 5 OFFSET auth.level + 1"] {
+        let sql = format!("SELECT id FROM plain ORDER BY id {clause}");
+        let error = once(&fixture, &sql, &own).unwrap_err();
+        assert_eq!(error.code, ErrorCode::SqlType, "{clause}");
+        assert!(error.message.contains("not a claim"), "{error}");
+    }
 }
 
 #[test]

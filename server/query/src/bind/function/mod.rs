@@ -164,6 +164,7 @@ fn whole_literal(free: Free) -> Result<(Expr, Type), QueryError> {
             Ok((expr, nullable(&Type::I64)))
         }
         Some(bound) => Ok(bound),
+        None if free.is_claim => Ok(null_of(&Type::I64)),
         None => free.settle(),
     }
 }

@@ -67,6 +67,7 @@ impl<'a> Binder<'a> {
         let (arg, ty) = match self.operand(node)? {
             // What was computed of literals and has no value, has no type either.
             Operand::Free(free) if free.value == Param::Null => null_of(&Type::I64),
+            Operand::Free(claim) if claim.is_claim => claim.meet(&Type::I64)?,
             other => other.settle()?,
         };
         if is_number(ty.non_null()) {

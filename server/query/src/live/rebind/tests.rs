@@ -30,7 +30,7 @@ fn ask_again(fixture: &mut Fixture, handle: u64, sql: &str) -> Result<Rebound, Q
     let (db, live) = fixture.parts();
     let given = params(json!({"r": 1}));
     let given = if sql == SQL { given.as_slice() } else { &[] };
-    live.ask_again(db, handle, sql, (given, &me()), &mut |_| Ok(()))
+    live.ask_again(db, handle, sql, (given, &me()), &mut 100, &mut |_| Ok(()))
 }
 
 #[test]
@@ -77,7 +77,9 @@ fn a_subscription_goes_where_its_query_leads_now() {
     let (db, live) = fixture.parts();
     let given = params(json!({"r": 1}));
     let refuse = |_: &Load| Err(QueryError::new(ErrorCode::LiveLimit, "no"));
-    let refused = live.ask_again(db, one.handle, SQL, (&given, &me()), &mut { refuse });
+    let refused = live.ask_again(db, one.handle, SQL, (&given, &me()), &mut 100, &mut {
+        refuse
+    });
     assert_eq!(refused.unwrap_err().message, "no");
     assert_eq!(live.stats(), before);
     let error = live
@@ -86,6 +88,7 @@ fn a_subscription_goes_where_its_query_leads_now() {
             one.handle,
             "SELECT * FROM gone",
             (&[], &me()),
+            &mut 100,
             &mut |_| Ok(()),
         )
         .unwrap_err();
